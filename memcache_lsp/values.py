@@ -1,0 +1,89 @@
+"""The values that the parts of the engine hand to each other: frozen, without behaviour that needs a library.
+
+Imports nothing of this package. Lines are 1-based and inclusive; offsets count characters of a document's
+decoded text (line ends as they are in the file), ends exclusive; paths are relative to the project's root, POSIX.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a document: `text[start:end]`, which touches lines `start_line` to `end_line`."""
+
+    start: int
+    end: int
+    start_line: int
+    end_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file as it is indexed: decoded, secrets replaced by filler of the same length."""
+
+    path: str
+    text: str
+    language: str  # a key of languages.LANGUAGES, or "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A name that a chunk defines."""
+
+    name: str  # as written, unqualified
+    kind: str  # function, method, class, type, constant, section, …
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document that is searched and cited as one: `text` is the document's text at `span`."""
+
+    span: Span
+    text: str
+    kind: str  # kind of its first definition; "section" in documents, "block" where no definition starts
+    symbol: str  # qualified name of that definition ("Class.method"), heading of a section, or ""
+    breadcrumb: tuple[str, ...]  # enclosing names, outermost first, without the file
+    definitions: tuple[Definition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that the scan offers to the index."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file or folder that is not indexed, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a search is confined to; empty means everything."""
+
+    globs: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that a search found."""
+
+    path: str
+    span: Span
+    text: str
+    kind: str
+    symbol: str
+    language: str
+    breadcrumb: tuple[str, ...]
+    score: float  # comparable within one search only

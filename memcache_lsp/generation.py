@@ -1,0 +1,505 @@
+"""Own the language model: load a GGUF file, read a prompt, stream an answer, stop at once.
+
+The only module that imports llama_cpp, and only inside functions, so that importing this one costs nothing. Knows
+nothing of questions, hits or citations. Must never import `answering`, `prompt` or anything that reads the project.
+"""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+import os
+import queue
+import re
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+from memcache_lsp.errors import ModelError, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+CONTEXT_TOKENS = 4096  # memory grows with it (48 MB for a 0.5B model), and no more can be read in bearable time
+BATCH_TOKENS = 64  # small enough for progress in percent and for a stop between batches; larger ones read no faster
+NEWEST_GGUF = 3
+MEASURED_TOKENS = 32  # fewer than these say nothing about the reading speed
+
+_PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")  # stands for a message's text while the template is rendered
+_ABORTED = 2  # what llama_decode returns after the abort callback said so
+
+
+class StopFlag:
+    """A request to stop, set from any thread or signal handler, seen by llama.cpp in the middle of a batch.
+
+    The two bytes are the C string that the abort callback measures: empty means go on (see `_watch`).
+    """
+
+    def __init__(self) -> None:
+        self._buffer = ctypes.create_string_buffer(2)
+
+    def set(self) -> None:
+        """Ask the work to stop; there is no way back, a new piece of work takes a new flag."""
+        self._buffer[0] = b"\x01"
+
+    def is_set(self) -> bool:
+        """Tell whether the work should stop."""
+        return self._buffer[0] != b"\x00"
+
+    @property
+    def address(self) -> ctypes.c_void_p:
+        """Point at the flag's bytes, valid as long as the flag lives."""
+        return ctypes.cast(self._buffer, ctypes.c_void_p)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat; `text` is data and never becomes a control token."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """So much of the prompt is read."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a run ended and what it took; "length" also tells that an answer which went in circles was cut."""
+
+    finish_reason: Literal["stop", "length"]
+    prompt_tokens: int
+    reused_tokens: int  # of the prompt, known from the run before
+    answer_tokens: int
+    read_s: float
+    write_s: float
+
+
+Step = Reading | str | Finished
+
+
+class Generator(Protocol):
+    """What the answering needs of a language model."""
+
+    @property
+    def name(self) -> str:
+        """Name the model for people."""
+
+    @property
+    def context_tokens(self) -> int:
+        """Tell how many tokens prompt and answer may have together."""
+
+    @property
+    def prompt_speed(self) -> float | None:
+        """Tell how many tokens a second were read last, None before any measure."""
+
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of a plain text."""
+
+    def prompt_tokens(self, messages: Sequence[Message]) -> int:
+        """Count the tokens of the whole prompt, with what the chat template adds."""
+
+    def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: StopFlag) -> Iterator[Step]:
+        """Read the prompt and stream the answer: `Reading`s, then pieces of text, `Finished` as the last.
+
+        Raises `Stopped`, after the model has come to rest, when `stop` was set. Closing the iterator early sets it.
+        """
+
+    def close(self) -> None:
+        """Free the memory."""
+
+
+def choose_threads(cores: int, load: float) -> int:
+    """Choose how many threads compute: those that are free, but two wherever there are two cores.
+
+    The load average lags and holds this program's own indexing. Two threads that do not spin (see `_library`) read
+    as fast as one or faster, measured beside no, one and two busy processes on two cores.
+    """
+    return max(1, min(cores, 2), min(cores, round(cores - load)))
+
+
+def looping(tokens: Sequence[int]) -> bool:
+    """Tell whether the answer goes in circles: its last 24 tokens or more are one n-gram, three times over or more."""
+    count = len(tokens)
+    for period in range(1, count // 3 + 1):
+        start = count - max(period * 3, 24)
+        if start >= 0 and all(tokens[i] == tokens[i + period] for i in range(start, count - period)):
+            return True
+    return False
+
+
+def load(path: Path, *, context_tokens: int | None = None, threads: int | None = None) -> LlamaGenerator:
+    """Load a GGUF file; what cannot be loaded is a `ModelError`."""
+    _check_file(path)
+    with stdout_elsewhere():
+        library = _library()
+        library.said.clear()
+        parameters = library.api.llama_model_default_params()
+        model = library.api.llama_model_load_from_file(os.fsencode(path), parameters)
+        if not model:
+            raise ModelError(
+                f"llama.cpp cannot load {path} ({library.reason()}): fetch the file again, or name another model."
+            )
+        generator = LlamaGenerator(library, model, path.stem)
+        try:
+            generator._open(context_tokens, threads or choose_threads(_cores(), _load()))  # noqa: SLF001
+        except BaseException:
+            generator.close()
+            raise
+    return generator
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _load() -> float:
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no GGUF file before llama.cpp sees it, for its own messages do not tell what to do."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except FileNotFoundError:
+        raise ModelError(f"There is no model at {path}: name a GGUF file that exists.") from None
+    except OSError as error:
+        raise ModelError(
+            f"The model {path} cannot be read ({error.strerror}): name a GGUF file that you may read."
+        ) from None
+    if head[:4] != b"GGUF" or len(head) < 8:
+        raise ModelError(f"{path} is not a GGUF file: name a model in GGUF format.")
+    version = int.from_bytes(head[4:8], "little")
+    if version > NEWEST_GGUF:
+        raise ModelError(
+            f"{path} has GGUF version {version}, newer than {NEWEST_GGUF}: update llama-cpp-python, or name another model."
+        )
+
+
+@contextmanager
+def stdout_elsewhere() -> Iterator[None]:
+    """Point file descriptor 1 at stderr for a while: llama.cpp and its libraries print, and stdout is the protocol's."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # closed: nothing can be spoilt
+        yield
+        return
+    try:
+        os.dup2(2, 1)
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+class _Library:
+    """llama.cpp, initialised once for the process, with what it last complained about."""
+
+    def __init__(self, api: Any) -> None:
+        self.api = api
+        self.said: deque[str] = deque(maxlen=20)
+        self._log = api.llama_log_callback(self._hear)  # llama.cpp keeps a bare pointer to it
+        api.llama_log_set(self._log, ctypes.c_void_p(0))
+        api.llama_backend_init()
+
+    def _hear(self, level: int, text: bytes, _data: object) -> None:
+        if level == 4:
+            self.said.append(text.decode("utf-8", "replace").strip())
+
+    def reason(self) -> str:
+        """Give llama.cpp's first complaint, without the name of the function that made it."""
+        first = next((line for line in self.said if line), "no reason given")
+        return first.removeprefix("llama_model_load: ").removeprefix("error loading model: ").rstrip(".")
+
+
+@cache
+def _library() -> _Library:
+    """Import llama.cpp; its log callback and its back end belong to the whole process, so there is one."""
+    # Threads of GNU OpenMP spin at every barrier, read once when it is loaded. Beside two busy processes on two cores
+    # spinning wrote 1 token/s and sleeping 45, for a quarter less on a quiet machine.
+    spin = os.environ.get("GOMP_SPINCOUNT")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    try:
+        import llama_cpp  # noqa: PLC0415 - heavy, and an extra
+    except ImportError:
+        raise ModelError(
+            "A model needs the llama extra: install it with `pip install 'memcache-lsp[llama]'`."
+        ) from None
+    except (OSError, RuntimeError) as error:
+        raise ModelError(f"llama-cpp-python is broken ({error}): install it again.") from None
+    finally:
+        if spin is None:
+            del os.environ["GOMP_SPINCOUNT"]
+    return _Library(llama_cpp)
+
+
+class LlamaGenerator:
+    """A model in memory and the context that remembers the last prompt; made by `load`, freed by `close`.
+
+    One run at a time: a second `generate` waits for the first. What both prompts share from the start is read once.
+    """
+
+    def __init__(self, library: _Library, model: Any, name: str) -> None:
+        self.name = name
+        self.context_tokens = 0
+        self.prompt_speed: float | None = None
+        self._api = library.api
+        self._model = model
+        self._context: Any = None
+        self._vocab = self._api.llama_model_get_vocab(model)
+        self._known: list[int] = []  # the tokens in the context's memory
+        self._lock = threading.Lock()
+        self._running: tuple[threading.Thread, StopFlag] | None = None
+        self._template = _Template(self._api, model, self._vocab)
+
+    def _open(self, context_tokens: int | None, threads: int) -> None:
+        trained = self._api.llama_model_n_ctx_train(self._model)
+        parameters = self._api.llama_context_default_params()
+        parameters.n_ctx = min(context_tokens or CONTEXT_TOKENS, trained)
+        parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
+        parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.no_perf = True
+        self._context = self._api.llama_init_from_model(self._model, parameters)
+        if not self._context:
+            raise ModelError(
+                f"There is not enough memory for the model {self.name}: close other programs, or name a smaller model."
+            )
+        self.context_tokens = min(trained, self._api.llama_n_ctx(self._context))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop what runs and free the memory; may be called twice."""
+        if self._running is not None:
+            thread, stop = self._running
+            stop.set()
+            thread.join()
+        with self._lock:
+            if self._context:
+                self._api.llama_free(self._context)
+                self._context = None
+            if self._model:
+                self._api.llama_model_free(self._model)
+                self._model = None
+
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of a plain text."""
+        return len(tokenize(self._api, self._vocab, text, special=False))
+
+    def prompt_tokens(self, messages: Sequence[Message]) -> int:
+        """Count the tokens of the whole prompt, with what the chat template adds."""
+        return len(self._tokens(messages))
+
+    def _tokens(self, messages: Sequence[Message]) -> list[int]:
+        """Tokenize the rendered template, control tokens only where they are the template's own."""
+        tokens: list[int] = []
+        for text, own in self._template.render(messages):
+            tokens += tokenize(self._api, self._vocab, text, special=own)
+        bos = self._api.llama_vocab_bos(self._vocab)
+        if self._api.llama_vocab_get_add_bos(self._vocab) and tokens[:1] != [bos]:
+            tokens.insert(0, bos)
+        return tokens
+
+    def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: StopFlag) -> Iterator[Step]:
+        """Do as `Generator.generate` says, in a thread, so that the consumer's can be interrupted."""
+        tokens = self._tokens(messages)
+        if len(tokens) + max_tokens > self.context_tokens:
+            raise ModelError(
+                f"The prompt of {len(tokens)} tokens and an answer of {max_tokens} do not fit the model's"
+                f" {self.context_tokens}: ask for less, or name a model with a larger context."
+            )
+        steps: queue.SimpleQueue[Step | Exception] = queue.SimpleQueue()
+        thread = threading.Thread(target=self._work, args=(tokens, max_tokens, stop, steps.put), name="generate")
+        self._running = thread, stop
+        thread.start()
+        try:
+            while True:
+                step = steps.get()
+                if isinstance(step, Exception):
+                    raise step
+                yield step
+                if isinstance(step, Finished):
+                    return
+        finally:
+            stop.set()  # a finished thread does not care, a running one must not outlive its consumer
+            thread.join()
+
+    def _work(self, tokens: list[int], max_tokens: int, stop: StopFlag, emit: Any) -> None:
+        """Run in the thread: whatever happens is handed to the consumer as the last thing."""
+        try:
+            with self._lock:
+                self._watch(stop)
+                emit(self._run(tokens, max_tokens, stop, emit))
+        except Exception as error:  # noqa: BLE001 - the boundary of the thread; the consumer raises it again
+            emit(error)
+
+    def _watch(self, stop: StopFlag) -> None:
+        """Let llama.cpp itself look at the flag, in the middle of a batch and without the GIL.
+
+        The abort callback is C's `strlen` and its argument the flag: not zero, that is true, once a byte is set. It
+        works on a CPU back end; elsewhere, and where there is no such C library, the flag is seen between batches.
+        """
+        try:
+            strlen = ctypes.cast(ctypes.CDLL(None).strlen, self._api.ggml_abort_callback)
+        except (AttributeError, OSError, TypeError):
+            return
+        self._api.llama_set_abort_callback(self._context, strlen, stop.address)
+
+    def _run(self, tokens: list[int], max_tokens: int, stop: StopFlag, emit: Any) -> Finished:
+        started = time.perf_counter()
+        reused = self._forget_after(tokens)
+        emit(Reading(reused, len(tokens)))
+        speeds = []
+        for start in range(reused, len(tokens), BATCH_TOKENS):
+            before = time.perf_counter()
+            batch = tokens[start : start + BATCH_TOKENS]
+            self._decode(batch, stop)
+            speeds.append((len(batch), time.perf_counter() - before))
+            emit(Reading(start + len(batch), len(tokens)))
+        self._measure(speeds)
+        read = time.perf_counter()
+        answer, reason = self._write(max_tokens, stop, emit)
+        return Finished(reason, len(tokens), reused, answer, read - started, time.perf_counter() - read)
+
+    def _measure(self, batches: list[tuple[int, float]]) -> None:
+        """Remember the reading speed, without the first batch where there are more: it may wait for the disk."""
+        steady = batches[1:] if sum(count for count, _ in batches[1:]) >= MEASURED_TOKENS else batches
+        count = sum(count for count, _ in steady)
+        if count >= MEASURED_TOKENS:
+            self.prompt_speed = count / max(1e-6, sum(seconds for _, seconds in steady))
+
+    def _forget_after(self, tokens: list[int]) -> int:
+        """Keep what the context already knows of the prompt, at most all but one token, and forget the rest."""
+        shared = 0
+        for known, wanted in zip(self._known, tokens[:-1], strict=False):
+            if known != wanted:
+                break
+            shared += 1
+        memory = self._api.llama_get_memory(self._context)
+        if not self._api.llama_memory_seq_rm(memory, 0, shared, -1):  # a recurrent model cannot go back in part
+            self._api.llama_memory_clear(memory, True)
+            shared = 0
+        del self._known[shared:]
+        return shared
+
+    def _decode(self, batch: list[int], stop: StopFlag) -> None:
+        if stop.is_set():
+            raise Stopped("Stopped.")
+        array = (self._api.llama_token * len(batch))(*batch)
+        result = self._api.llama_decode(self._context, self._api.llama_batch_get_one(array, len(batch)))
+        if result == _ABORTED:
+            raise Stopped("Stopped.")
+        if result != 0:
+            raise ModelError(f"llama.cpp failed to compute (code {result}): try again, or name a smaller model.")
+        self._known += batch
+
+    def _write(self, max_tokens: int, stop: StopFlag, emit: Any) -> tuple[int, Literal["stop", "length"]]:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a token may end inside of a character
+        written: list[int] = []
+        reason: Literal["stop", "length"] = "length"
+        while len(written) < max_tokens and not looping(written):
+            token = self._likeliest()
+            if self._api.llama_vocab_is_eog(self._vocab, token):
+                reason = "stop"
+                break
+            written.append(token)
+            if text := decoder.decode(self._piece(token)):
+                emit(text)
+            if len(written) < max_tokens:
+                self._decode([token], stop)
+        if rest := decoder.decode(b"", final=True):
+            emit(rest)
+        return len(written), reason
+
+    def _likeliest(self) -> int:
+        """Take the first of the likeliest tokens: the same prompt gives the same answer."""
+        import numpy as np  # noqa: PLC0415 - loaded by llama_cpp anyway
+
+        logits = self._api.llama_get_logits_ith(self._context, -1)
+        return int(np.ctypeslib.as_array(logits, (self._api.llama_vocab_n_tokens(self._vocab),)).argmax())
+
+    def _piece(self, token: int) -> bytes:
+        """Give a token's bytes; a control token has none."""
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length = int(self._api.llama_token_to_piece(self._vocab, token, buffer, size, 0, False))
+            if length >= 0:
+                return buffer.raw[:length]
+            size = -length
+
+
+def tokenize(api: Any, vocab: Any, text: str, *, special: bool) -> list[int]:
+    """Split a text into tokens; control tokens are recognised in it only if `special`."""
+    data = text.encode("utf-8", "replace")
+    room = len(data) + 8
+    buffer = (api.llama_token * room)()
+    count = api.llama_tokenize(vocab, data, len(data), buffer, room, False, special)
+    if count < 0:
+        raise ModelError("The model's vocabulary cannot read the prompt: name another model.")
+    return list(buffer[:count])
+
+
+class _Template:
+    """The chat template of a GGUF file: turns messages into text, its own parts apart from theirs."""
+
+    def __init__(self, api: Any, model: Any, vocab: Any) -> None:
+        self._formatter: Any = None
+        source = api.llama_model_chat_template(model, None)
+        if source:
+            from llama_cpp.llama_chat_format import Jinja2ChatFormatter  # noqa: PLC0415
+
+            names = [
+                (api.llama_vocab_get_text(vocab, token) or b"").decode("utf-8", "replace") if token >= 0 else ""
+                for token in (api.llama_vocab_eos(vocab), api.llama_vocab_bos(vocab))
+            ]
+            self._formatter = Jinja2ChatFormatter(source.decode("utf-8", "replace"), *names)
+
+    def render(self, messages: Sequence[Message]) -> list[tuple[str, bool]]:
+        """Give the prompt in pieces, each with whether it is the template's own and may hold control tokens."""
+        rendered = self._fill([message.role for message in messages])
+        if rendered is None:  # some templates know no system message: its text goes before the user's
+            joined = "\n\n".join(message.text for message in messages)
+            messages = [Message("user", joined)]
+            rendered = self._fill(["user"])
+        if rendered is None:  # no template, or one of no use: a base model continues plain text
+            return [(messages[0].text, False), ("\n\nAnswer:", False)]
+        pieces = _PLACEHOLDER.split(rendered)
+        return [
+            (messages[int(piece)].text, False) if at % 2 else (piece, True) for at, piece in enumerate(pieces) if piece
+        ]
+
+    def _fill(self, roles: Sequence[str]) -> str | None:
+        """Render with a placeholder for each message; None where the template fails or drops one."""
+        if self._formatter is None:
+            return None
+        turns = [{"role": role, "content": f"\ue000{at}\ue001"} for at, role in enumerate(roles)]
+        try:
+            rendered = str(self._formatter(messages=turns).prompt)
+        except Exception:  # noqa: BLE001 - a template is the file's own program and may raise anything
+            return None
+        shown = [int(at) for at in _PLACEHOLDER.findall(rendered)]
+        return rendered if sorted(shown) == list(range(len(roles))) else None

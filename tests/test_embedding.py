@@ -1,0 +1,226 @@
+"""What every embedder promises, held over both implementations; then what only the static table promises."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from memcache_lsp.embedding import DEFAULT, Embedder, open_embedder
+from memcache_lsp.embedding.static import DATA, StaticEmbedder
+from memcache_lsp.errors import ModelError
+
+TEXTS = [
+    "def retry(times): ...",
+    "open a file and read its lines",
+    "",
+    "naïve café — über",
+    "日本語のテキスト",
+    "\x00 a\x00b \x1f",
+    "\ud800 lone \udfff",
+    "word " * 60_000,
+    "x" * 500_000,
+    "[SEP] [UNK] [CLS] ##ing",
+    " \t\r\n\f\v ",
+]
+HAS_EXTRA = importlib.util.find_spec("sentence_transformers") is not None
+
+
+@pytest.fixture(scope="session")
+def static() -> StaticEmbedder:
+    return StaticEmbedder()
+
+
+def tiny_transformer(folder, seed=7):
+    """Save a real sentence-transformers model of random weights over a vocabulary of the test's own."""
+    import torch
+    from sentence_transformers import SentenceTransformer, models
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    torch.manual_seed(seed)
+    folder.mkdir(parents=True)
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        "open",
+        "file",
+        "read",
+        "line",
+        *"abcdefghijklmnopqrstuvwxyz",
+    ]
+    vocabulary = [*words, *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz")]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    config = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    BertModel(config).save_pretrained(folder / "bert")
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder / "bert")
+    parts = [models.Transformer(str(folder / "bert"), max_seq_length=64), models.Pooling(16)]
+    SentenceTransformer(modules=parts, device="cpu").save(str(folder / "model"))
+    return folder / "model"
+
+
+@pytest.fixture(scope="session")
+def transformer_folder(tmp_path_factory):
+    return tiny_transformer(tmp_path_factory.mktemp("transformer") / "t")
+
+
+@pytest.fixture(params=["static", "transformer"] if HAS_EXTRA else ["static"])
+def embedder(request) -> Embedder:
+    if request.param == "static":
+        return request.getfixturevalue("static")
+    return open_embedder(str(request.getfixturevalue("transformer_folder")))
+
+
+class TestContract:
+    def test_shape_and_type(self, embedder):
+        vectors = embedder.embed(TEXTS)
+        assert vectors.shape == (len(TEXTS), embedder.dimension)
+        assert vectors.dtype == np.float32
+
+    def test_nothing_gives_no_rows(self, embedder):
+        assert embedder.embed([]).shape == (0, embedder.dimension)
+
+    def test_rows_are_finite_and_of_unit_length_or_zero(self, embedder):
+        lengths = np.linalg.norm(embedder.embed(TEXTS), axis=1)
+        assert np.all((np.abs(lengths - 1) < 1e-5) | (lengths == 0))
+        assert abs(lengths[0] - 1) < 1e-5
+        assert abs(lengths[1] - 1) < 1e-5
+
+    def test_same_text_same_row(self, embedder):
+        assert np.array_equal(embedder.embed(TEXTS), embedder.embed(TEXTS))
+
+    def test_batch_equals_one_by_one(self, embedder):
+        batch = embedder.embed(TEXTS)
+        for row, text in zip(batch, TEXTS, strict=True):
+            assert np.allclose(row, embedder.embed([text])[0], atol=1e-5)
+
+    def test_query_is_a_vector(self, embedder):
+        vector = embedder.embed_query("open a file")
+        assert vector.shape == (embedder.dimension,)
+        assert vector.dtype == np.float32
+        assert abs(np.linalg.norm(vector) - 1) < 1e-5
+
+    def test_different_texts_differ(self, embedder):
+        first, second = embedder.embed(["open a file", "read a line"])
+        assert not np.allclose(first, second)
+
+    def test_id_is_not_empty_and_on_one_line(self, embedder):
+        assert embedder.id
+        assert embedder.id.isprintable()
+
+
+def test_static_is_the_default_and_its_id_is_stable(static):
+    for name in (None, DEFAULT):
+        assert open_embedder(name).id == static.id
+
+
+def test_batch_is_bitwise_equal_to_one_by_one(static):
+    batch = static.embed(TEXTS)
+    assert all(np.array_equal(row, static.embed([text])[0]) for row, text in zip(batch, TEXTS, strict=True))
+
+
+def test_only_texts_without_known_tokens_are_zero(static):
+    zero = [text for text, row in zip(TEXTS, static.embed(TEXTS), strict=True) if not row.any()]
+    assert zero == ["", "x" * 500_000, " \t\r\n\f\v "]
+
+
+@pytest.mark.parametrize(
+    ("text", "near", "far"),
+    [
+        ("open a file", "read from disk", "cook pasta"),
+        ("http request routing", "dispatch urls to handlers", "matrix multiplication"),
+        ("delete user account", "remove a member", "draw a circle"),
+        ("authentication", "def check_password(user, login):", "def draw_line(x0, y0, x1, y1):"),
+        ("compress data", "zip archive", "windows and doors"),
+    ],
+)
+def test_related_phrases_are_nearer(static, text, near, far):
+    query = static.embed_query(text)
+    near_cosine, far_cosine = static.embed([near, far]) @ query
+    assert near_cosine > far_cosine + 0.1
+
+
+SNIPPETS = st.text(
+    alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from("aZ09_(). \n\t\x00\x0b'\u0301\u00a0é"))
+)
+
+
+@given(SNIPPETS)
+def test_cached_words_give_what_the_whole_tokenizer_gives(text):
+    tokenizer, embedder = _tokenizer_and_embedder()
+    whole = [i for i in tokenizer.encode(text, add_special_tokens=False).ids if i]
+    assert embedder._tokens(text) == whole
+    assert embedder._tokens(text) == whole  # and from the cache
+
+
+_LOADED: list[tuple[Tokenizer, StaticEmbedder]] = []
+
+
+def _tokenizer_and_embedder():
+    if not _LOADED:
+        _LOADED.append((Tokenizer.from_file(str(DATA / "tokenizer.json")), StaticEmbedder()))
+    return _LOADED[0]
+
+
+def test_cache_of_words_is_bounded(static, monkeypatch):
+    monkeypatch.setattr("memcache_lsp.embedding.static._MAX_CACHED_WORDS", 10)
+    embedder = StaticEmbedder()
+    text = " ".join(f"word{i}" for i in range(100))
+    assert np.array_equal(embedder.embed([text]), static.embed([text]))
+    assert len(embedder._words) <= 10
+
+
+def test_files_are_what_the_model_card_says():
+    facts = json.loads((DATA / "model.json").read_text())
+    card = (DATA / "MODEL_CARD.md").read_text()
+    for file, key in (("table.npy", "table_sha256"), ("tokenizer.json", "tokenizer_sha256")):
+        assert hashlib.sha256((DATA / file).read_bytes()).hexdigest() == facts[key]
+        assert facts[key] in card
+    assert facts["name"] == DEFAULT
+    assert "Apache-2.0" in card
+
+
+def test_weights_stay_small():
+    assert sum(p.stat().st_size for p in DATA.iterdir()) < 16_000_000
+
+
+def test_id_changes_with_the_files(tmp_path, static):
+    shutil.copytree(DATA, tmp_path / "other")
+    facts = json.loads((DATA / "model.json").read_text())
+    (tmp_path / "other" / "model.json").write_text(json.dumps(facts | {"table_sha256": "0" * 64}))
+    assert StaticEmbedder(tmp_path / "other").id != static.id
+
+
+@pytest.mark.parametrize("damage", ["table.npy", "tokenizer.json", "model.json"])
+@pytest.mark.parametrize("how", ["missing", "cut"])
+def test_damaged_installation_is_one_sentence(tmp_path, damage, how):
+    shutil.copytree(DATA, tmp_path / "other")
+    file = tmp_path / "other" / damage
+    if how == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ModelError, match="reinstall"):
+        StaticEmbedder(tmp_path / "other")
+
+
+def test_opening_the_default_loads_no_heavy_library():
+    import subprocess
+
+    code = (
+        "import sys; from memcache_lsp.embedding import open_embedder; assert 'numpy' not in sys.modules; open_embedder();"
+        "bad = {'torch', 'transformers', 'sentence_transformers', 'huggingface_hub'} & set(sys.modules); assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

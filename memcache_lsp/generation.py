@@ -1,7 +1,8 @@
 """Own the language model: load a GGUF file, read a prompt, stream an answer, stop at once.
 
 The only module that imports llama_cpp, and only inside functions, so that importing this one costs nothing. Knows
-nothing of questions, hits or citations. Must never import `answering`, `prompt` or anything that reads the project.
+nothing of questions, hits or citations; of `prompt` it takes the `Message`. Must never import `answering` or anything
+that reads the project.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from memcache_lsp.errors import ModelError, Stopped
+from memcache_lsp.prompt import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,14 +58,6 @@ class StopFlag:
     def address(self) -> ctypes.c_void_p:
         """Point at the flag's bytes, valid as long as the flag lives."""
         return ctypes.cast(self._buffer, ctypes.c_void_p)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a chat; `text` is data and never becomes a control token."""
-
-    role: Literal["system", "user", "assistant"]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

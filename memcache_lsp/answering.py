@@ -1,0 +1,275 @@
+"""Own the way from a question and its hits to an answer: sources, text, citations, result, as a stream of events.
+
+Searches nothing and draws nothing: hits come in, events go out. Must not import the store, the scan, the command line
+or any heavy library; the model is passed in.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any, Literal
+
+from memcache_lsp.citations import CitationParser, Located
+from memcache_lsp.errors import Stopped
+from memcache_lsp.extract import extract
+from memcache_lsp.generation import Finished, Generator, Reading, Step, StopFlag
+from memcache_lsp.prompt import FIRST_TEXT_S, LEAST_TOKENS, SYSTEM, Message, Packed, affordable_tokens, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from memcache_lsp.values import Hit
+
+ANSWER_TOKENS = 256
+SNIPPET_LINES = 12
+NO_EVIDENCE = "Nothing in the index answers this."
+
+FinishReason = Literal["stop", "length", "extract", "no_answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The hits that the answer may draw on; `[n]` means the n-th of them, counted from 1."""
+
+    items: tuple[Hit, ...]
+    type: Literal["sources"] = "sources"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is going on, and how much of it is done."""
+
+    stage: Literal["reading", "writing"]
+    percent: int
+    type: Literal["stage"] = "stage"
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of the answer; all pieces in order are the answer."""
+
+    seq: int
+    text: str
+    type: Literal["delta"] = "delta"
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The lines that `[n]` stands for, once for each place."""
+
+    n: int
+    path: str
+    start_line: int
+    end_line: int
+    status: Literal["fresh", "moved", "stale"] = "fresh"
+    type: Literal["citation"] = "citation"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of the model."""
+
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    answer_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds since the hits were there, up to the first text and in all."""
+
+    first_text_s: float
+    total_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The whole answer, always the last event; `evidence_read` of the `evidence_found` hits were read for it."""
+
+    answer: str
+    citations: tuple[Citation, ...]
+    finish_reason: FinishReason
+    evidence_read: int
+    evidence_found: int
+    usage: Usage
+    timings: Timings
+    type: Literal["result"] = "result"
+
+
+Event = Sources | Stage | Delta | Citation | Result
+
+
+def answer(
+    question: str,
+    hits: Sequence[Hit],
+    *,
+    found: int,
+    generator: Generator | None,
+    stop: StopFlag,
+    known_terms: Sequence[str] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[Event]:
+    """Answer a question from its hits, by the model where there is one, else by an extract.
+
+    `found` is how many hits the search had in all; `known_terms` the content words of the question that the index
+    knows, None where nobody looked: without hits, or if it knows none, there is no answer and the model is not asked.
+    Raises `Stopped`, after the model has come to rest, once `stop` is set.
+    """
+    if not hits or (known_terms is not None and not known_terms):
+        yield Sources(())
+        yield _Run(found, clock).result("no_answer", evidence_read=0)
+        return
+    yield Sources(tuple(hits))
+    run = _Run(found, clock)
+    if generator is None:
+        yield from _extracted(question, hits, run, stop)
+    else:
+        yield from _generated(question, hits, run, generator, stop)
+
+
+class _Run:
+    """What has been said so far in one answer."""
+
+    def __init__(self, found: int, clock: Callable[[], float]) -> None:
+        self._found = found
+        self._clock = clock
+        self._started = clock()
+        self._first: float | None = None
+        self._texts: list[str] = []
+        self._citations: list[Citation] = []
+        self._numbers = count()
+
+    def delta(self, text: str) -> Delta:
+        if self._first is None:
+            self._first = self._clock() - self._started
+        self._texts.append(text)
+        return Delta(next(self._numbers), text)
+
+    def citation(self, place: Located) -> Citation:
+        citation = Citation(place.n, place.path, place.start_line, place.end_line)
+        self._citations.append(citation)
+        return citation
+
+    def result(self, reason: FinishReason, *, evidence_read: int, usage: Usage = Usage()) -> Result:
+        total = self._clock() - self._started
+        timings = Timings(total if self._first is None else self._first, total)
+        text = "".join(self._texts) or (NO_EVIDENCE if reason == "no_answer" else "")
+        return Result(text, tuple(self._citations), reason, evidence_read, self._found, usage, timings)
+
+
+def _extracted(question: str, hits: Sequence[Hit], run: _Run, stop: StopFlag) -> Iterator[Event]:
+    quotes = extract(question, hits)
+    for quote in quotes:
+        if stop.is_set():
+            raise Stopped("Stopped.")
+        yield run.delta(f"{quote.text} [{quote.n}]\n\n")
+        yield run.citation(Located(quote.n, quote.path, quote.start_line, quote.end_line))
+    yield run.result("extract", evidence_read=len(hits))
+
+
+def _generated(question: str, hits: Sequence[Hit], run: _Run, generator: Generator, stop: StopFlag) -> Iterator[Event]:
+    yield Stage("reading", 0)
+    packed = _packed(question, hits, generator, stop)
+    parser = CitationParser(packed.used)
+    percent = 0
+    started = False
+    for step in generator.generate(packed.messages, max_tokens=_answer_room(generator), stop=stop):
+        if isinstance(step, Reading):
+            if step.done * 100 // step.total > percent:
+                percent = step.done * 100 // step.total
+                yield Stage("reading", percent)
+        elif isinstance(step, Finished):
+            yield from (run.citation(place) for place in parser.finish())
+            usage = Usage(step.prompt_tokens, step.reused_tokens, step.answer_tokens)
+            yield run.result(step.finish_reason, evidence_read=len(packed.used), usage=usage)
+        else:
+            text = step if started else step.lstrip()
+            started = started or bool(text)
+            if text:
+                yield run.delta(text)
+                yield from (run.citation(place) for place in parser.feed(text))
+
+
+def _answer_room(generator: Generator) -> int:
+    """Tell how many tokens the answer may have: not more than a quarter of a small context."""
+    return min(ANSWER_TOKENS, generator.context_tokens // 4)
+
+
+def _packed(question: str, hits: Sequence[Hit], generator: Generator, stop: StopFlag) -> Packed:
+    """Pack what the context has room for and the machine can read in time."""
+    speed = generator.prompt_speed or _measured_speed(generator, stop)
+    overhead = generator.prompt_tokens((Message("system", ""), Message("user", "")))
+    room = generator.context_tokens - _answer_room(generator)
+    affordable = max(LEAST_TOKENS, affordable_tokens(speed, FIRST_TEXT_S))
+    return pack(
+        question,
+        hits,
+        count=generator.count_tokens,
+        budget_tokens=min(room, affordable),
+        overhead_tokens=overhead,
+    )
+
+
+def _measured_speed(generator: Generator, stop: StopFlag) -> float:
+    """Measure by reading what every prompt begins with, so that the time is not lost."""
+    steps: Iterator[Step] = generator.generate(
+        (Message("system", SYSTEM), Message("user", "")), max_tokens=0, stop=stop
+    )
+    finished = [step for step in steps if isinstance(step, Finished)]
+    return generator.prompt_speed or finished[0].prompt_tokens / max(1e-6, finished[0].read_s)
+
+
+def hit_to_json(hit: Hit) -> dict[str, Any]:
+    """Give a hit as `search --json` prints it."""
+    return {
+        "path": hit.path,
+        "startLine": hit.span.start_line,
+        "endLine": hit.span.end_line,
+        "score": hit.score,
+        "symbol": hit.symbol,
+        "kind": hit.kind,
+        "language": hit.language,
+        "snippet": "\n".join(hit.text.splitlines()[:SNIPPET_LINES]),
+    }
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """Give an event as `ask --json` prints it."""
+    match event:
+        case Sources():
+            return {"type": event.type, "items": [hit_to_json(hit) for hit in event.items]}
+        case Stage():
+            return {"type": event.type, "stage": event.stage, "percent": event.percent}
+        case Delta():
+            return {"type": event.type, "seq": event.seq, "text": event.text}
+        case Citation():
+            return {"type": event.type, **_citation_to_json(event)}
+        case Result():
+            return {
+                "type": event.type,
+                "answer": event.answer,
+                "citations": [_citation_to_json(citation) for citation in event.citations],
+                "finishReason": event.finish_reason,
+                "evidence": {"read": event.evidence_read, "found": event.evidence_found},
+                "usage": {
+                    "promptTokens": event.usage.prompt_tokens,
+                    "reusedTokens": event.usage.reused_tokens,
+                    "answerTokens": event.usage.answer_tokens,
+                },
+                "timings": {
+                    "firstTextSeconds": round(event.timings.first_text_s, 3),
+                    "totalSeconds": round(event.timings.total_s, 3),
+                },
+            }
+
+
+def _citation_to_json(citation: Citation) -> dict[str, Any]:
+    return {
+        "n": citation.n,
+        "path": citation.path,
+        "startLine": citation.start_line,
+        "endLine": citation.end_line,
+        "status": citation.status,
+    }

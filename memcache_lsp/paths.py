@@ -1,0 +1,120 @@
+"""Where things lie: the program's own folders, the root of a project, the folder of its index.
+
+Owns every path outside a project. Must not read settings or import any other part but errors; platformdirs is
+loaded only when a folder is asked for. Folders of the program are created with mode 0700.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from memcache_lsp.errors import UserError
+
+APP = "memcache-lsp"
+FORMAT_VERSION = 1  # of what lies in an index folder; a new number starts afresh beside the old one
+HOME_VARIABLE = "MEMCACHE_HOME"
+
+_ROOT_MARKS = (".git", ".hg", ".svn", ".jj", ".memcacheignore", "memcache.toml")
+
+
+def cache_dir() -> Path:
+    """Return the folder for what can be made again: indexes and vectors."""
+    return _own_folder("cache")
+
+
+def data_dir() -> Path:
+    """Return the folder for models."""
+    return _own_folder("data")
+
+
+def state_dir() -> Path:
+    """Return the folder for logs."""
+    return _own_folder("state")
+
+
+def runtime_dir() -> Path:
+    """Return the folder for the socket and locks."""
+    return _own_folder("runtime")
+
+
+def config_dir() -> Path:
+    """Return the folder of the user's settings."""
+    return _own_folder("config")
+
+
+def index_dir(root: Path) -> Path:
+    """Return the folder of a root's index (made by who writes it), the same for every way of naming that root."""
+    real = os.fsencode(os.path.realpath(root))
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(os.fsdecode(real)).name).strip("-.")[:40] or "root"
+    key = hashlib.blake2b(real, digest_size=8).hexdigest()
+    return cache_dir() / "indexes" / str(FORMAT_VERSION) / f"{slug}-{key}"
+
+
+def project_root(start: Path) -> Path:
+    """Return the nearest folder from `start` upwards that looks like the root of a project, else `start` itself."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if any(os.path.lexists(folder / mark) for mark in _ROOT_MARKS):
+            return folder
+    return start
+
+
+def check_root(path: Path, *, explicit: bool) -> Path:
+    """Return the real path of a root that can be indexed, or tell in one sentence why it cannot.
+
+    `explicit` says that the user named the folder; the home folder and the root of the file system need that.
+    """
+    try:
+        root = path.expanduser().resolve(strict=True)
+        names = os.scandir(root)
+    except FileNotFoundError:
+        raise UserError(f"There is no folder {path}; name an existing one with --root.") from None
+    except NotADirectoryError:
+        raise UserError(f"{path} is a file; name the folder that holds it with --root.") from None
+    except PermissionError:
+        raise UserError(
+            f"The folder {path} cannot be read; change its permissions or name another with --root."
+        ) from None
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links is a RuntimeError in Python 3.11
+        raise UserError(f"The folder {path} cannot be opened ({error}); name another with --root.") from None
+    names.close()
+    if not explicit and root in {Path(root.anchor), _home()}:
+        raise UserError(f"{root} holds more than one project; to index all of it, name it with --root {root}.")
+    return root
+
+
+def _home() -> Path:
+    return Path(os.path.realpath(Path.home()))
+
+
+def _own_folder(kind: str) -> Path:
+    override = os.environ.get(HOME_VARIABLE)
+    if override:
+        return _private(Path(os.path.abspath(override)) / kind)  # noqa: PTH100 - resolve() would follow links
+    import platformdirs  # noqa: PLC0415 - most of its cost is paid by who needs a folder
+
+    folders = platformdirs.PlatformDirs(APP, appauthor=False)
+    return _private(
+        {
+            "cache": folders.user_cache_path,
+            "data": folders.user_data_path,
+            "state": folders.user_state_path,
+            "runtime": folders.user_runtime_path,
+            "config": folders.user_config_path,
+        }[kind],
+    )
+
+
+def _private(folder: Path) -> Path:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UserError(
+            f"The folder {folder} cannot be made ({why}); set {HOME_VARIABLE} to a folder you can write to."
+        ) from error
+    return folder

@@ -1,0 +1,250 @@
+"""Replace likely secrets in text by filler of the same length, so that every offset and line stays.
+
+Owns the patterns of secrets. The same redaction serves whatever is embedded, stored, shown or logged. Touches no
+file; must not import anything of this package.
+
+Text comes from projects that may be hostile, so no pattern backtracks far: repetitions are bounded, or start only
+where no character of their own kind goes before. Length counts characters. Redacting twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REDACTOR_VERSION = 1  # raise it when the same text comes out another way: indexes are made again
+FILLER = "*"
+
+_ROUNDS = 8  # filling one secret can lay bare another; more rounds than this only hostile text needs
+_PEM_REACH = 20_000
+_LINE_END = re.compile(r"[\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A text without its likely secrets, and how many there were."""
+
+    text: str
+    count: int
+
+
+def redact(text: str) -> Redacted:
+    """Replace likely secrets by filler; line ends stay where they are."""
+    count = 0
+    for _ in range(_ROUNDS):
+        spans = _joined(sorted(_secrets(text)))
+        if not spans:
+            break
+        count += len(spans)
+        parts: list[str] = []
+        at = 0
+        for start, end in spans:
+            parts += (text[at:start], _filler(text[start:end]))
+            at = end
+        text = "".join(parts) + text[at:]
+    return Redacted(text, count)
+
+
+def _filler(secret: str) -> str:
+    filled, at = "", 0
+    for line_end in _LINE_END.finditer(secret):
+        filled += FILLER * (line_end.start() - at) + line_end[0]
+        at = line_end.end()
+    return filled + FILLER * (len(secret) - at)
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        if joined and start < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
+
+
+# Tokens that tell by their form what they are: what must occur in a text, and the whole form. The left boundary
+# counts filler as part of a word, or filling a neighbour would bring a new token about.
+_LEFT = r"(?<![A-Za-z0-9_*-])"
+_RIGHT = r"(?![A-Za-z0-9_*-])"
+_TOKENS: tuple[tuple[str, str], ...] = (
+    ("AKIA", r"AKIA[A-Z0-9]{16}" + _RIGHT),
+    ("ASIA", r"ASIA[A-Z0-9]{16}" + _RIGHT),
+    ("ghp_", r"ghp_[A-Za-z0-9]{36,255}"),
+    ("gho_", r"gho_[A-Za-z0-9]{36,255}"),
+    ("ghu_", r"ghu_[A-Za-z0-9]{36,255}"),
+    ("ghs_", r"ghs_[A-Za-z0-9]{36,255}"),
+    ("ghr_", r"ghr_[A-Za-z0-9]{36,255}"),
+    ("github_pat_", r"github_pat_[A-Za-z0-9_]{22,255}"),
+    ("glpat-", r"glpat-[A-Za-z0-9_.-]{20,255}"),
+    ("glrt-", r"glrt-[A-Za-z0-9_.-]{20,255}"),
+    ("gldt-", r"gldt-[A-Za-z0-9_-]{20,255}"),
+    ("glptt-", r"glptt-[A-Za-z0-9_-]{20,255}"),
+    ("glcbt-", r"glcbt-[A-Za-z0-9_-]{20,255}"),
+    ("xox", r"xox[abeoprs]-[A-Za-z0-9-]{10,255}"),
+    ("xapp-", r"xapp-[0-9]-[A-Za-z0-9-]{10,255}"),
+    ("k_live_", r"(?:sk|rk|pk)_live_[A-Za-z0-9]{16,255}"),
+    ("k_test_", r"(?:sk|rk)_test_[A-Za-z0-9]{16,255}"),
+    ("whsec_", r"whsec_[A-Za-z0-9+/=]{24,255}"),
+    ("AIza", r"AIza[A-Za-z0-9_-]{35}" + _RIGHT),
+    ("ya29.", r"ya29\.[A-Za-z0-9_-]{20,1024}"),
+    ("GOCSPX-", r"GOCSPX-[A-Za-z0-9_-]{28}" + _RIGHT),
+    ("npm_", r"npm_[A-Za-z0-9]{36}" + _RIGHT),
+    ("pypi-AgE", r"pypi-AgE[A-Za-z0-9_-]{40,1024}"),
+    ("sk-", r"sk-ant-[A-Za-z0-9_-]{20,255}"),
+    ("sk-", r"sk-(?:proj|svcacct|admin|None|or-v1)-[A-Za-z0-9_-]{20,255}"),
+    ("sk-", r"sk-[A-Za-z0-9]{32,255}"),
+    ("hf_", r"hf_[A-Za-z0-9]{30,255}"),
+    ("dop_v1_", r"dop_v1_[a-f0-9]{64}"),
+    ("dapi", r"dapi[a-f0-9]{32}" + _RIGHT),
+    ("shpat_", r"shpat_[a-fA-F0-9]{32}"),
+    ("SG.", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{30,64}"),
+    ("AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[A-Z0-9]{58}"),
+    ("eyJ", r"eyJ[A-Za-z0-9_-]{8,4096}\.eyJ[A-Za-z0-9_-]{8,8192}\.[A-Za-z0-9_-]{10,2048}"),
+)
+_FORMS = tuple((needle, re.compile(_LEFT + form)) for needle, form in _TOKENS)
+
+_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_TEXT = re.compile(r"\\[nr]|([A-Za-z0-9+/=]{16,})")
+_KEY_LINE = re.compile(r"^[ \t]*([A-Za-z0-9+/=]+)[ \t]*\r?$", re.MULTILINE)
+_LONG_RUN = re.compile(r"[A-Za-z0-9+/]{40}")
+
+_URL = re.compile(r"://([^\s:@/'\"<>`*]{0,64}):([^\s@/'\"<>`]{1,256})@")
+_SLACK_HOOK = re.compile(r"hooks\.slack\.com/services/([A-Za-z0-9/]{20,80})")
+_ACCOUNT_KEY = re.compile(r"AccountKey=([A-Za-z0-9+/]{60,120}={0,2})")
+_BEARER = re.compile(r"(?:[Bb]earer|BEARER|[Bb]asic|[Tt]oken) {1,4}([A-Za-z0-9._~+/=-]{16,2048})")
+
+_NAMES = (
+    "passw",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "access_key",
+    "accesskey",
+    "credential",
+    "private_key",
+    "auth_key",
+    "passphrase",
+    "signing_key",
+    "encryption_key",
+)
+_NAME = re.compile(
+    r"(?:passw(?:or)?d|passwd|pwd|secret|(?<!publickey)token|api[_-]?key|access[_-]?key|credentials?|private[_-]?key|auth[_-]?key"
+    r"|passphrase|(?:signing|encryption)[_-]?key)",
+    re.IGNORECASE,
+)
+# from the end of such a word: the rest of the identifier, an assignment, the value
+_ASSIGNED = re.compile(
+    r"""[A-Za-z0-9_-]{0,40}['"]?\]?[ \t]{0,20}(?::[ \t]{0,4}[A-Za-z][A-Za-z0-9_.|\[\] ]{0,40}?)?(?:=>|:=|=|:)[ \t]{0,20}
+    (?:[bru]?"([^"\r\n]{8,512})"|[bru]?'([^'\r\n]{8,512})'|`([^`\r\n]{8,512})`|([A-Za-z0-9+/=_~!@\#%^&.-]{16,512})(?=[\s,;]|\Z))""",
+    re.VERBOSE,
+)
+_PLACEHOLDER = re.compile(
+    r"\$[({A-Za-z]|\{\{|#\{|%[(s]|<|>|\*{3}|\.{3}|x{4}|X{4}|0{6}|123456|abcdef|"
+    r"example|sample|dummy|changeme|change_me|change-me|placeholder|your|insert|replace|redact|todo|fixme",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(r"[A-Za-z]*(?:[ _./:\\-]+[A-Za-z]+)*[ _./:\\-]*[0-9]{0,3}[ .:!?]*")
+
+
+def _secrets(text: str) -> Iterator[tuple[int, int]]:
+    for needle, form in _FORMS:
+        if needle in text:
+            for match in form.finditer(text):
+                yield match.span()
+    if "PRIVATE KEY" in text:
+        yield from _private_keys(text)
+    yield from _values(text, "://", _URL, 2, _is_password)
+    yield from _values(text, "hooks.slack.com", _SLACK_HOOK, 1, _is_unpredictable)
+    yield from _values(text, "AccountKey=", _ACCOUNT_KEY, 1, _is_unpredictable)
+    if "earer " in text or "uthorization" in text:
+        yield from _values(text, " ", _BEARER, 1, _is_unpredictable)
+    yield from _assigned(text)
+
+
+def _values(
+    text: str, needle: str, form: re.Pattern[str], group: int, wanted: Callable[[str], bool]
+) -> Iterator[tuple[int, int]]:
+    if needle in text:
+        for match in form.finditer(text):
+            if wanted(match[group]):
+                yield match.span(group)
+
+
+def _private_keys(text: str) -> Iterator[tuple[int, int]]:
+    """Find the key between the marks; code that only speaks of the marks has no such long run of base64."""
+    for begin in _PEM.finditer(text):
+        start = begin.end()
+        end = text.find("-----END", start, start + _PEM_REACH)
+        if end < 0:
+            end = min(len(text), start + _PEM_REACH)
+        if _LONG_RUN.search(text, start, end):
+            for part in _KEY_TEXT.finditer(text, start, end):
+                if part[1]:
+                    yield part.span(1)
+            for part in _KEY_LINE.finditer(text, start, end):
+                yield part.span(1)
+
+
+def _assigned(text: str) -> Iterator[tuple[int, int]]:
+    """Find literal values that are given to names such as password, api_key or token."""
+    lowered = text.lower()
+    if not any(name in lowered for name in _NAMES):
+        return
+    end = 0
+    for name in _NAME.finditer(text):
+        if name.end() < end:
+            continue
+        match = _ASSIGNED.match(text, name.end())
+        if match is None:
+            continue
+        group = match.lastindex or 0
+        end = match.end()
+        bare = group == 4
+        if _is_bare_secret(match[group]) if bare else _is_secret(match[group]):
+            yield match.span(group)
+
+
+def _is_password(value: str) -> bool:
+    if value.lower() in {"password", "passwd", "pass", "pwd", "secret", "pw", "token", "user", "port"}:
+        return False
+    return set(value) != {FILLER} and not _PLACEHOLDER.search(value) and not value.startswith(("$", "%", "{", "["))
+
+
+def _is_secret(value: str) -> bool:
+    """Tell whether a quoted value looks like a secret rather than like words, a name or a template."""
+    if " " in value or _PLACEHOLDER.search(value) or _WORDS.fullmatch(value):
+        return False
+    has_letter = any(char.isalpha() for char in value)
+    has_other = any(char.isdigit() or char in "!@#$%^&+~?" for char in value)
+    return has_letter and has_other and not any(char in value for char in "{([\\") and _bits(value) >= 2.5
+
+
+def _is_bare_secret(value: str) -> bool:
+    """Tell the same of a value without quotes, which is more often an expression."""
+    if value.count(".") > 1 or value.startswith(("/", ".", "-", "@")):
+        return False
+    return _is_unpredictable(value)
+
+
+def _is_unpredictable(value: str) -> bool:
+    if _PLACEHOLDER.search(value) or _WORDS.fullmatch(value):
+        return False
+    has_digit = any(char.isdigit() for char in value)
+    has_letter = any(char.isalpha() for char in value)
+    return has_digit and has_letter and _bits(value) >= 3.2  # random base64 has 4 and more, words have digits rarely
+
+
+def _bits(value: str) -> float:
+    """Return Shannon's entropy in bits a character."""
+    total = len(value)
+    return -sum(n / total * math.log2(n / total) for n in Counter(value).values())

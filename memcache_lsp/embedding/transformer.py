@@ -1,0 +1,142 @@
+"""Any sentence-transformers model as an embedder, where the `transformers` extra is installed.
+
+The one module that imports sentence_transformers. Downloads only a model of the hub that the user named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from memcache_lsp import models
+from memcache_lsp.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+_METHOD = 1  # raised whenever the code below changes a vector
+_MAX_CHARS = 16_384  # far beyond what these models read
+_BATCH = 32
+_SAMPLED_BYTES = 1 << 20  # larger files are fingerprinted by samples: two models do not differ in a few places only
+_SAMPLES = 64
+# Not part of what computes the vectors, and other copies of the weights for other runtimes.
+_IGNORED_FOLDERS = {"onnx", "openvino", ".git", ".cache"}
+_IGNORED_SUFFIXES = {".md", ".txt~", ".gitattributes", ".lock"}
+
+
+class SentenceTransformerEmbedder:
+    """Embed by the model that `name` means: a folder, a curated model that was pulled, or a name of the hub.
+
+    The id is made of the model's files alone, so that one which lies on this machine is not loaded before it is needed.
+    """
+
+    def __init__(self, name: str) -> None:
+        if importlib.util.find_spec("sentence_transformers") is None:
+            raise ModelError(
+                f"The embedder {name} needs sentence-transformers; install it with pip install 'memcache-lsp[transformers]'."
+            )
+        self._name = name
+        self._model: Any = None
+        self._dimension = 0
+        self._folder = _local_folder(name)
+        if self._folder is None:
+            self._load()
+            self._folder = _hub_folder(name)
+        self.id = f"sentence-transformers:{_METHOD}:{fingerprint(self._folder)}"
+
+    @property
+    def dimension(self) -> int:
+        """Tell the length of a vector; loads the model."""
+        self._load()
+        return self._dimension
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the model's own embedding of each text, of unit length."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return self._encode(texts, "encode_document")
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """Return the vector of a question, with the model's own prompt for questions where it has one."""
+        row: NDArray[np.float32] = self._encode([text], "encode_query")[0]
+        return row
+
+    def _encode(self, texts: Sequence[str], method: str) -> NDArray[np.float32]:
+        model = self._load()
+        clean = [t[:_MAX_CHARS].encode("utf-8", "replace").decode("utf-8") for t in texts]
+        encoded = getattr(model, method)(clean, batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True)
+        vectors: NDArray[np.float32] = np.nan_to_num(np.asarray(encoded, dtype=np.float32))
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.where(lengths > 0, lengths, 1)
+        return vectors
+
+    def _load(self) -> Any:
+        """Load the model once."""
+        if self._model is None:
+            from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - takes seconds
+
+            try:
+                self._model = SentenceTransformer(
+                    str(self._folder or self._name), device="cpu", trust_remote_code=False
+                )
+                self._dimension = int(self._model.encode(["a"], show_progress_bar=False).shape[1])
+            except Exception as error:  # whatever a model's files, the hub or torch raise, the user named this model
+                raise ModelError(
+                    f"The embedder {self._name} cannot be loaded ({_first_line(error)}); "
+                    "name a folder with a sentence-transformers model, or a model of the hub while it can be reached."
+                ) from error
+        return self._model
+
+
+def _local_folder(name: str) -> Path | None:
+    """Return the folder that `name` means on this machine; None where only the hub can know it."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    if path.is_absolute() or name.startswith((".", "~")):
+        raise ModelError(f"There is no folder {name} to load an embedder from; check the path.")
+    if models.curated(name) is not None:
+        return models.locate(name)  # raises where it was not pulled, and says how to
+    return None
+
+
+def _hub_folder(name: str) -> Path:
+    """Return where the hub's client keeps the model that was just loaded."""
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - comes with sentence-transformers
+
+    repository = name if "/" in name else f"sentence-transformers/{name}"
+    return Path(snapshot_download(repository, local_files_only=True))
+
+
+def fingerprint(folder: Path) -> str:
+    """Return a digest of the files that make a model, large ones by samples of their content."""
+    digest = hashlib.blake2b(digest_size=12)
+    for path in _model_files(folder):
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode("utf-8", "surrogateescape"))
+        with path.open("rb") as file:
+            if size <= _SAMPLED_BYTES:
+                digest.update(file.read())
+                continue
+            for sample in range(_SAMPLES):
+                file.seek(sample * (size - 4096) // (_SAMPLES - 1))
+                digest.update(file.read(4096))
+    return digest.hexdigest()
+
+
+def _model_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and not _IGNORED_FOLDERS & set(relative.parts) and path.suffix not in _IGNORED_SUFFIXES:
+            yield path
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

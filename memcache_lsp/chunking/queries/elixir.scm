@@ -1,0 +1,12 @@
+(comment) @lead
+((unary_operator operator: "@" operand: (call target: (identifier) @_a)) @lead (#any-of? @_a "doc" "spec" "impl" "typedoc" "deprecated" "moduledoc" "tag"))
+((unary_operator operator: "@" operand: (call target: (identifier) @_a (arguments . [(binary_operator . left: [(call target: (_) @name) (identifier) @name]) (_)]))) @type (#any-of? @_a "type" "typep" "opaque"))
+((unary_operator operator: "@" operand: (call target: (identifier) @_a (arguments . (binary_operator . left: (call target: (_) @name))))) @method (#any-of? @_a "callback" "macrocallback"))
+((unary_operator operator: "@" operand: (call target: (identifier) @name (arguments))) @constant (#not-match? @name "^(doc|spec|impl|typedoc|deprecated|moduledoc|tag|type|typep|opaque|callback|macrocallback|behaviour|derive|moduletag|describetag|enforce_keys|dialyzer|compile|external_resource|optional_callbacks|before_compile|after_compile|on_definition|on_load|vsn)$"))
+((call target: (identifier) @_def (arguments . (alias) @name)) @module (#eq? @_def "defmodule"))
+((call target: (identifier) @_def (arguments . (alias) @name)) @interface (#eq? @_def "defprotocol"))
+((call target: (identifier) @_def (arguments . (alias) @name)) @impl (#eq? @_def "defimpl"))
+((call target: (identifier) @_def (arguments . (alias) @name)) @class (#eq? @_def "defexception"))
+((call target: (identifier) @_def (arguments . [(call target: (_) @name) (identifier) @name (binary_operator left: [(call target: (_) @name) (identifier) @name])])) @function (#any-of? @_def "def" "defp" "defdelegate" "defn" "defnp"))
+((call target: (identifier) @_def (arguments . [(call target: (_) @name) (identifier) @name (binary_operator left: [(call target: (_) @name) (identifier) @name])])) @macro (#any-of? @_def "defmacro" "defmacrop" "defguard" "defguardp"))
+((call target: (identifier) @_test (arguments . (string (quoted_content) @name)) (do_block)) @test (#any-of? @_test "test" "describe" "property"))

@@ -1,0 +1,3 @@
+(comment) @lead
+(document (object (pair key: (string) @name) @key))
+(document (object (pair value: (object (pair key: (string) @name) @key))))

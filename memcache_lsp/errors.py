@@ -39,7 +39,7 @@ class ModelError(UserError):
     """A named model cannot be loaded or fetched."""
 
 
-class Stopped(UserError):  # noqa: N818 - a stop is no error to the one who asked for it
+class Stopped(UserError):
     """The user stopped the work."""
 
     exit_code = 130

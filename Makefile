@@ -1,0 +1,58 @@
+# make demo     index a real project, ask it a question, stream an answer with its sources
+# make test     every check and every test
+# make check    the checks alone: style, types, layers
+# make bench    the retrieval benchmark; needs DATA=… (its questions) and CORPORA=… (its repositories)
+# The first call of each sets up .venv by itself; compiling llama.cpp takes some minutes, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := $(shell find memcache_lsp -type f -not -name '*.pyc')
+# What a text model in process does not need takes half of the compile time.
+LLAMA_CMAKE := -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
+  -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_CURL=OFF
+TEST_HOME := $(CURDIR)/$(VENV)/test-home
+
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/.package
+	$(BIN)/python bench/demo.py
+
+test: check $(TEST_HOME)/.models
+	MEMCACHE_TEST_HOME=$(TEST_HOME) $(BIN)/pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.package
+	$(BIN)/python bench/retrieval.py --data $(DATA) --corpora $(CORPORA)
+
+# The package is installed as a wheel, not as links into this folder: what is tested is what is shipped.
+$(VENV)/.package: $(VENV)/.requirements $(SOURCES) README.md
+	$(PIP) install --no-deps --force-reinstall .
+	@touch $@
+
+$(VENV)/.requirements: pyproject.toml
+	@echo "Setting up $(VENV); llama.cpp is compiled once, which takes 5 to 15 minutes."
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade "pip>=25.1"
+	CMAKE_ARGS="$(LLAMA_CMAKE)" $(PIP) install ".[llama]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.package
+	@echo "Adding what the tests need."
+	$(PIP) install torch==2.13.0
+	$(PIP) install --group dev ".[all]"
+	@touch $@
+
+$(TEST_HOME)/.models: $(VENV)/.dev
+	MEMCACHE_HOME=$(TEST_HOME) $(BIN)/memcache-lsp models pull smollm2-135m-instruct
+	MEMCACHE_HOME=$(TEST_HOME) $(BIN)/memcache-lsp models pull all-minilm-l6-v2
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist build .demo .bench

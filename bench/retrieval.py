@@ -1,0 +1,164 @@
+"""Measure retrieval through the command line: annotated questions over real repositories, scored by NDCG@10.
+
+    python bench/retrieval.py --data DIR --corpora DIR [--repo NAME …] [--out FILE]
+
+The data (`--data`) is `repos.json`, a list of {"name", "language", "benchmark_root"}, and `annotations/NAME.json`, a
+list of {"query", "relevant", "secondary", "category"} whose targets are paths, or {"path", "start_line", "end_line"}.
+The repositories lie in `--corpora` by name, at the revisions that the data names. Each is indexed into a cache of this
+run's own by `memcache-lsp index --json`, and asked by `memcache-lsp search --json --batch --limit 10`.
+
+A target's rank is that of the first hit that covers it, gain is binary; a repository's score is the mean over its
+questions, a language's and the whole's the mean over their repositories.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+K = 10
+PROGRAM = Path(sys.executable).with_name("memcache-lsp")
+
+
+def load(data: Path, only: list[str] | None) -> list[dict[str, Any]]:
+    """Return the repositories with their questions."""
+    repos = json.loads((data / "repos.json").read_text())
+    for repo in repos:
+        repo["queries"] = json.loads((data / "annotations" / f"{repo['name']}.json").read_text())
+        repo["top"] = (repo.get("benchmark_root") or ".").strip("/")
+    return [repo for repo in repos if not only or repo["name"] in only]
+
+
+def covers(hit: dict[str, Any], target: str | dict[str, Any]) -> bool:
+    """Tell whether a hit shows a target; annotations may leave out leading folders."""
+    wanted = target if isinstance(target, str) else target["path"]
+    if hit["path"] != wanted and not hit["path"].endswith("/" + wanted):
+        return False
+    if isinstance(target, str) or target.get("start_line") is None or target.get("end_line") is None:
+        return True
+    return bool(hit["endLine"] >= target["start_line"] and hit["startLine"] <= target["end_line"])
+
+
+def ndcg(hits: list[dict[str, Any]], targets: list[Any]) -> float:
+    """Return NDCG@10 with binary gain."""
+    ranks = [next((i for i, hit in enumerate(hits[:K]) if covers(hit, t)), None) for t in targets]
+    gained = {rank for rank in ranks if rank is not None}
+    ideal = sum(1 / math.log2(i + 2) for i in range(min(K, len(targets))))
+    return sum(1 / math.log2(rank + 2) for rank in gained) / ideal if ideal else 0.0
+
+
+def kind_of(query: dict[str, Any]) -> str:
+    """Return a question's category: as annotated, else by its form."""
+    text = query["query"].strip()
+    by_form = "symbol" if " " not in text else "architecture" if text.lower().startswith("how ") else "semantic"
+    return str(query.get("category") or by_form)
+
+
+def run_repo(repo: dict[str, Any], corpora: Path, home: str) -> dict[str, Any]:
+    """Index one repository and ask all its questions; return scores, times and counts."""
+    root = str((corpora / repo["name"] / repo["top"]).resolve())
+    environment = os.environ | {"MEMCACHE_HOME": home}
+    began = time.perf_counter()
+    indexed = subprocess.run(
+        [PROGRAM, "index", "--root", root, "--json"], check=True, capture_output=True, text=True, env=environment
+    )
+    index_s = time.perf_counter() - began
+    report = json.loads(indexed.stdout.splitlines()[-1])
+    lines = "".join(json.dumps({"id": i, "query": q["query"]}) + "\n" for i, q in enumerate(repo["queries"]))
+    began = time.perf_counter()
+    answered = subprocess.run(
+        [PROGRAM, "search", "--root", root, "--json", "--batch", "--limit", str(K)],
+        check=True, input=lines, stdout=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    search_s = time.perf_counter() - began
+    answers = {line["id"]: line["hits"] for line in map(json.loads, answered.stdout.splitlines())}
+    scores = []
+    for i, query in enumerate(repo["queries"]):
+        hits = [
+            hit | {"path": hit["path"] if repo["top"] == "." else f"{repo['top']}/{hit['path']}"} for hit in answers[i]
+        ]
+        scores.append(ndcg(hits, query.get("relevant", []) + query.get("secondary", [])))
+    return {
+        "repo": repo["name"],
+        "language": repo["language"],
+        "files": report["added"],
+        "chunks": report["chunks"],
+        "failed": len(report["failed"]),
+        "index_s": index_s,
+        "query_ms": 1000 * search_s / len(repo["queries"]),
+        "scores": scores,
+        "kinds": [kind_of(query) for query in repo["queries"]],
+        "unanswered": sum(1 for i in range(len(repo["queries"])) if i not in answers),
+        "ndcg10": statistics.mean(scores),
+    }
+
+
+def summarize(rows: list[dict[str, Any]]) -> str:
+    """Return the table by language, as Markdown."""
+    lines = ["| language | repositories | NDCG@10 | index s | ms a query |", "|---|---|---|---|---|"]
+    for language in [*sorted({row["language"] for row in rows}), "all"]:
+        mine = [row for row in rows if language in {row["language"], "all"}]
+        queries = sum(len(row["scores"]) for row in mine)
+        ms = sum(row["query_ms"] * len(row["scores"]) for row in mine) / queries
+        score = statistics.mean(row["ndcg10"] for row in mine)
+        name = f"**{language}**" if language == "all" else language
+        lines.append(f"| {name} | {len(mine)} | {score:.3f} | {sum(r['index_s'] for r in mine):.1f} | {ms:.1f} |")
+    kinds: dict[str, list[float]] = {}
+    for row in rows:
+        for kind, value in zip(row["kinds"], row["scores"], strict=True):
+            kinds.setdefault(kind, []).append(value)
+    by_kind = ", ".join(
+        f"{kind} {statistics.mean(values):.3f} ({len(values)})" for kind, values in sorted(kinds.items())
+    )
+    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    lines += [
+        "",
+        f"By kind of question: {by_kind}.",
+        f"{sum(r['files'] for r in rows)} files, {sum(r['chunks'] for r in rows)} chunks, "
+        f"{sum(r['failed'] for r in rows)} failed, {sum(r['unanswered'] for r in rows)} queries unanswered, "
+        f"peak memory {peak_mb:.0f} MB.",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of repos.json and annotations/")
+    parser.add_argument("--corpora", type=Path, required=True, help="folder of the repositories, by name")
+    parser.add_argument("--repo", action="append", help="only this repository; may be given several times")
+    parser.add_argument("--out", type=Path, help="write everything as JSON here")
+    args = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as home:
+        for repo in load(args.data, args.repo):
+            if not (args.corpora / repo["name"]).is_dir():
+                print(f"{repo['name']} is not in {args.corpora}; it is left out.", file=sys.stderr)
+                continue
+            row = run_repo(repo, args.corpora, home)
+            rows.append(row)
+            print(
+                f"{row['repo']:22} {row['language']:11} {row['files']:5} files  index {row['index_s']:6.2f} s  "
+                f"query {row['query_ms']:6.1f} ms  NDCG@10 {row['ndcg10']:.3f}",
+                flush=True,
+            )
+    if not rows:
+        print("None of the repositories is there: see --help for what --corpora must hold.", file=sys.stderr)
+        return 1
+    print("\n" + summarize(rows))
+    if args.out:
+        args.out.write_text(json.dumps(rows, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

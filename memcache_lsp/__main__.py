@@ -1,0 +1,16 @@
+"""Run the command line: `python -m memcache_lsp`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    from memcache_lsp.cli import run  # noqa: PLC0415 - keeps importing this module free
+
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

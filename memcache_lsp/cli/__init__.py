@@ -1,0 +1,149 @@
+"""The command line: arguments in, exit code out. Loads the engine only when a command needs it.
+
+Exit codes: 0 done, 1 a problem told in one sentence on stderr, 2 wrong usage, 3 no answer or no hit, 130 stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from memcache_lsp import __version__
+from memcache_lsp.errors import MemcacheError, Stopped, UsageError, UserError
+
+_EPILOG = """exit codes: 0 done, 1 a problem told in one sentence, 2 wrong usage, 3 no answer or no hit, 130 stopped
+Nothing leaves this machine, nothing listens, and nothing is written into the project."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return value
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = _Parser(
+        prog="memcache-lsp",
+        description="Ask questions about your code and documents, answered on your own machine.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_index(commands)
+    _add_search(commands)
+    _add_ask(commands)
+    _add_status(commands)
+    _add_models(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, module: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(module=module)
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line and nothing else on stdout")
+    return parser
+
+
+def _add_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", metavar="DIR", help="the project (default: the current folder's project)")
+
+
+def _add_scope(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("scope", "each may be given several times")
+    group.add_argument(
+        "--glob", action="append", default=[], metavar="GLOB", help="paths to search, as in a .gitignore"
+    )
+    group.add_argument("--language", action="append", default=[], metavar="NAME", help="python, rust, markdown, …")
+    group.add_argument("--kind", action="append", default=[], metavar="KIND", help="function, class, section, …")
+
+
+def _add_index(commands: Any) -> None:
+    parser = _command(commands, "index", "index", "Bring a project's index in step with its files.")
+    _add_root(parser)
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--rebuild", action="store_true", help="forget the index first")
+    group.add_argument("--drop", action="store_true", help="forget everything that is kept of the project")
+
+
+def _add_search(commands: Any) -> None:
+    parser = _command(
+        commands, "search", "search", "Find the places that a question in words, a name or a path is about."
+    )
+    _add_root(parser)
+    parser.add_argument("query", nargs="*", help="what to look for")
+    parser.add_argument("--limit", type=_positive, default=10, metavar="N", help="hits at most (default 10)")
+    parser.add_argument(
+        "--batch", action="store_true", help='with --json: read {"id", "query"} lines on stdin, answer each with a line'
+    )
+    _add_scope(parser)
+
+
+def _add_ask(commands: Any) -> None:
+    parser = _command(commands, "ask", "ask", "Answer a question from the project, with the lines it comes from.")
+    _add_root(parser)
+    parser.add_argument("question", nargs="*", help="the question")
+    parser.add_argument(
+        "--model", metavar="NAME|PATH", help="a fetched model's name or a GGUF file (default: the curated one)"
+    )
+    parser.add_argument("--no-model", action="store_true", help="answer with quotations alone")
+    parser.add_argument(
+        "--max-tokens", type=_positive, default=400, metavar="N", help="length of the answer at most (default 400)"
+    )
+    _add_scope(parser)
+
+
+def _add_status(commands: Any) -> None:
+    parser = _command(
+        commands, "status", "status", "Tell what is indexed, what is not and why, and what it takes on disk."
+    )
+    _add_root(parser)
+    parser.add_argument("--all", action="store_true", help="list every file that is not indexed")
+    parser = _command(commands, "doctor", "doctor", "Check the installation, the models, the index and the limits.")
+    _add_root(parser)
+
+
+def _add_models(commands: Any) -> None:
+    parser = _command(commands, "models", "models", "List the models that are known to work, or fetch one.")
+    parser.add_argument("action", choices=["list", "pull"], nargs="?", default="list")
+    parser.add_argument("name", nargs="?", help="with pull: the model's name")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; only a bug shows a traceback."""
+    logging.basicConfig(level=os.environ.get("MEMCACHE_LOG", "ERROR").upper(), stream=sys.stderr)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        options = make_parser().parse_args(arguments)
+        return int(importlib.import_module(f"memcache_lsp.cli.{options.module}").run(options))
+    except (KeyboardInterrupt, Stopped) as stop:
+        print(f"memcache-lsp: {str(stop) or 'Stopped.'}", file=sys.stderr)
+        return Stopped.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter's last flush goes there
+        return UserError.exit_code
+    except MemcacheError as error:
+        print(f"memcache-lsp: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        if error.errno != 28:  # ENOSPC
+            raise
+        print("memcache-lsp: The disk is full: free some space, then run the command again.", file=sys.stderr)
+        return UserError.exit_code
+
+
+def _stop(_signal: int, _frame: object) -> NoReturn:
+    raise Stopped("Stopped; what is indexed so far is kept.")

@@ -1,0 +1,157 @@
+"""`memcache-lsp doctor`: check the installation, the models, the index and the limits, and say what to do about each."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from memcache_lsp import __version__, config, engine, models, paths
+from memcache_lsp.cli import render, work
+from memcache_lsp.embedding import open_embedder
+from memcache_lsp.errors import MemcacheError
+
+OK, NOTE, WRONG = "ok", "note", "wrong"
+_LOW_DISK_BYTES = 1_000_000_000
+_MANY_WATCHES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was checked; `advice` says what to do, where there is something to do."""
+
+    level: str
+    what: str
+    advice: str = ""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; exit 1 if something is wrong."""
+    findings = list(_check(options))
+    for finding in findings:
+        if options.json:
+            render.print_json({"level": finding.level, "what": finding.what, "advice": finding.advice})
+        else:
+            print(f"{finding.level:6} {finding.what}{f': {finding.advice}' if finding.advice else ''}")
+    return 1 if any(f.level == WRONG for f in findings) else 0
+
+
+def _check(options: argparse.Namespace) -> Iterator[Finding]:
+    for section in (_installation, _settings, _embedder, _models, _folders, _limits):
+        try:
+            yield from section()
+        except MemcacheError as error:
+            yield Finding(WRONG, str(error))
+    try:
+        yield from _index(work.resolve_root(options))
+    except MemcacheError as error:
+        yield Finding(WRONG, str(error))
+
+
+def _installation() -> Iterator[Finding]:
+    yield Finding(
+        OK, f"memcache-lsp {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"
+    )
+    for package in ("qdrant-edge-py", "tree-sitter", "tree-sitter-language-pack", "tokenizers", "pygls"):
+        try:
+            yield Finding(OK, f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            yield Finding(WRONG, f"{package} is missing", "pip install --force-reinstall memcache-lsp")
+    if sys.version_info < (3, 11):
+        yield Finding(WRONG, "Python is too old", "use 3.11 or newer")
+    extras = (
+        ("llama_cpp", "llama", "answers in sentences"),
+        ("sentence_transformers", "transformers", "other embedders"),
+        ("qdrant_client", "qdrant", "a Qdrant server"),
+    )
+    for module, extra, use in extras:
+        if importlib.util.find_spec(module):
+            yield Finding(OK, f"the {extra} extra ({use})")
+        else:
+            yield Finding(NOTE, f"no {extra} extra", f"for {use}: pip install 'memcache-lsp[{extra}]'")
+
+
+def _settings() -> Iterator[Finding]:
+    _, problems = config.load_user_settings()
+    for problem in problems:
+        yield Finding(WRONG, problem)
+    if not problems:
+        yield Finding(OK, f"settings in {paths.config_dir() / config.USER_FILE}")
+
+
+def _embedder() -> Iterator[Finding]:
+    user, _ = config.load_user_settings()
+    embedder = open_embedder(user.embedder or None)
+    length = float((embedder.embed_query("retry a failed request") ** 2).sum())
+    if abs(length - 1) < 0.01:
+        yield Finding(OK, f"embedder {embedder.id}, {embedder.dimension} dimensions")
+    else:
+        yield Finding(WRONG, f"embedder {embedder.id} gives no unit vectors", "reinstall memcache-lsp")
+
+
+def _models() -> Iterator[Finding]:
+    found = [model for model in models.installed() if model.path.suffix == ".gguf"]
+    for model in found:
+        yield Finding(OK, f"model {model.name}, {render.size(model.size_bytes)}")
+    if models.locate(None) is None:
+        name = models.DEFAULT.name
+        yield Finding(NOTE, "no default model, so answers are quotations", f"memcache-lsp models pull {name}")
+
+
+def _folders() -> Iterator[Finding]:
+    for name, folder in (("cache", paths.cache_dir()), ("data", paths.data_dir())):
+        free = shutil.disk_usage(folder).free
+        what = f"{name} folder {folder}, {render.size(free)} free"
+        if free < _LOW_DISK_BYTES:
+            yield Finding(WRONG, what, "free some space, an index takes about five times its source")
+        elif folder.stat().st_mode & 0o077:
+            yield Finding(WRONG, what, f"others can read it: chmod 700 {folder}")
+        else:
+            yield Finding(OK, what)
+
+
+def _limits() -> Iterator[Finding]:
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files < 256:
+        yield Finding(WRONG, f"only {files} open files allowed", "ulimit -n 1024")
+    else:
+        yield Finding(OK, f"{files} open files allowed")
+    watches = Path("/proc/sys/fs/inotify/max_user_watches")
+    if watches.exists() and int(watches.read_text()) < _MANY_WATCHES:
+        count = watches.read_text().strip()
+        yield Finding(
+            NOTE, f"only {count} folders can be watched", f"sysctl fs.inotify.max_user_watches={_MANY_WATCHES}"
+        )
+
+
+def _index(root: Path) -> Iterator[Finding]:
+    _, problems = config.load_project_settings(root)
+    for problem in problems:
+        yield Finding(WRONG, problem)
+    try:
+        status = engine.read_status(root)
+    except MemcacheError as error:
+        yield Finding(WRONG, f"the index of {root} cannot be read ({error})", f"memcache-lsp index --root {root}")
+        return
+    if status is None:
+        yield Finding(NOTE, f"{root} is not indexed", f"memcache-lsp index --root {root}")
+        return
+    yield Finding(
+        OK, f"index of {root}: {status.indexed} files, {status.chunks} chunks, {render.size(status.size_bytes)}"
+    )
+    if status.holder:
+        yield Finding(NOTE, f"the index is in use by {status.holder}")
+    elif status.unfinished:
+        yield Finding(NOTE, "the last process was ended while it wrote", "the next command repairs the index")
+    for failed in status.failed:
+        yield Finding(WRONG, f"{failed.path}: {failed.reason}", "exclude it in .memcacheignore, or report it")

@@ -1,0 +1,78 @@
+"""`memcache-lsp index`: bring the index in step, make it again, or forget it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from memcache_lsp import engine
+from memcache_lsp.cli import render, work
+from memcache_lsp.indexing import Progress, Report
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    if options.drop:
+        return _drop(options)
+    if options.rebuild:
+        engine.drop_index(work.resolve_root(options))
+    began = time.monotonic()
+    with work.opened(options) as project, work.Updating(project) as updating:
+        report = _wait_json(updating) if options.json else _wait(updating)
+    if options.json:
+        render.print_json(_to_json(report))
+    else:
+        _print(report, time.monotonic() - began)
+    return 0
+
+
+def _drop(options: argparse.Namespace) -> int:
+    root = work.resolve_root(options)
+    there = engine.drop_index(root)
+    if options.json:
+        render.print_json({"type": "result", "dropped": there})
+    else:
+        print(f"Forgot {root}." if there else f"Nothing is kept of {root}.")
+    return 0
+
+
+def _wait(updating: work.Updating) -> Report:
+    with render.progress_bar("Indexing", "files") as show:
+        report = updating.wait(None, show)
+    assert report is not None
+    return report
+
+
+def _wait_json(updating: work.Updating) -> Report:
+    shown = Progress(0, 0)
+
+    def show(progress: Progress) -> None:
+        nonlocal shown
+        if progress != shown:
+            shown = progress
+            render.print_json({"type": "progress", "done": progress.done, "total": progress.total})
+
+    report = updating.wait(None, show)
+    assert report is not None
+    return report
+
+
+def _to_json(report: Report) -> dict[str, object]:
+    return {
+        "type": "result",
+        "added": report.added,
+        "changed": report.changed,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "chunks": report.chunks,
+        "failed": [{"path": f.path, "reason": f.reason} for f in report.failed],
+    }
+
+
+def _print(report: Report, seconds: float) -> None:
+    print(
+        f"{report.added} files added, {report.changed} changed, {report.removed} removed, "
+        f"{report.unchanged} unchanged, {report.chunks} chunks written in {seconds:.1f} s."
+    )
+    for failed in report.failed:
+        print(f"failed: {failed.path}: {failed.reason}")

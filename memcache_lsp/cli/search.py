@@ -1,0 +1,81 @@
+"""`memcache-lsp search`: hits of what is indexed so far at once, and of the whole project when that is indexed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from memcache_lsp.cli import render, work
+from memcache_lsp.engine import Project
+from memcache_lsp.errors import UsageError, UserError
+from memcache_lsp.values import Hit
+
+FIRST_HITS_S = 1.2  # how long a search waits for the index before it shows what there is
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    if options.batch:
+        if options.query or not options.json:
+            raise UsageError(
+                "--batch reads the queries on stdin and goes with --json: leave out the query, add --json."
+            )
+        return _batch(options)
+    question = work.text_of(options.query, "query")
+    with work.opened(options) as project, work.Updating(project, question=question) as updating:
+        hits: list[Hit] = []
+        if updating.wait(FIRST_HITS_S) is None:
+            hits = _search(project, question, options)
+            _show(hits, options, partial=True)
+            with render.progress_bar("Indexing", "files") as show:
+                updating.wait(None, show)
+        final = _search(project, question, options)
+        if final != hits or options.json:
+            _show(final, options, partial=False)
+    if not final and not options.json:
+        work.notice(
+            "Nothing in this project matches; try other words, or see `memcache-lsp status` for what is indexed."
+        )
+    return 0 if final else 3
+
+
+def _search(project: Project, question: str, options: argparse.Namespace) -> list[Hit]:
+    return project.search(question, scope=work.scope_of(options), limit=options.limit)
+
+
+def _show(hits: list[Hit], options: argparse.Namespace, *, partial: bool) -> None:
+    if options.json:
+        for hit in hits:
+            render.print_json(render.hit_to_json(hit) | ({"partial": True} if partial else {}))
+        return
+    render.print_hits(hits)
+    if partial and hits:
+        work.notice("These are the hits of what is indexed so far; the rest is being indexed.")
+
+
+def _batch(options: argparse.Namespace) -> int:
+    with work.opened(options) as project, work.Updating(project) as updating:
+        updating.wait(FIRST_HITS_S)
+        for identifier, question in _queries():
+            hits = project.search(question, scope=work.scope_of(options), limit=options.limit) if question else []
+            line: dict[str, Any] = {"id": identifier, "hits": [render.hit_to_json(hit) for hit in hits]}
+            render.print_json(line if updating.report else line | {"partial": True})
+        with render.progress_bar("Indexing", "files") as show:
+            updating.wait(None, show)
+    return 0
+
+
+def _queries() -> Iterator[tuple[Any, str]]:
+    for number, line in enumerate(sys.stdin, start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+            yield value["id"], str(value["query"]).strip()
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f'Line {number} of the batch is not {{"id": …, "query": "…"}}: mend it and run again.'
+            ) from None

@@ -1,0 +1,106 @@
+"""What the commands share: open the project, keep its index in step behind the command's back, tell how far it is."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from memcache_lsp import config, paths
+from memcache_lsp.embedding import open_embedder
+from memcache_lsp.engine import Project, Setup, open_project
+from memcache_lsp.errors import UsageError
+from memcache_lsp.indexing import Progress, Report
+from memcache_lsp.values import Scope
+
+_POLL_S = 0.05
+
+
+def resolve_root(options: argparse.Namespace) -> Path:
+    """Return the project's root: `--root` literally, or the current folder's project."""
+    if options.root is not None:
+        return paths.check_root(Path(options.root), explicit=True)
+    return paths.check_root(paths.project_root(Path.cwd()), explicit=False)
+
+
+def load_setup(root: Path) -> Setup:
+    """Read the settings, report what is wrong with them on stderr, and open the embedder."""
+    user, user_problems = config.load_user_settings()
+    project, project_problems = config.load_project_settings(root)
+    for problem in (*user_problems, *project_problems):
+        notice(problem)
+    return Setup(root=root, user=user, project=project, embedder=open_embedder(user.embedder or None))
+
+
+@contextlib.contextmanager
+def opened(options: argparse.Namespace) -> Iterator[Project]:
+    """Open the project for one command."""
+    project = open_project(load_setup(resolve_root(options)), purpose=f"memcache-lsp {options.command}")
+    for text in project.notices:
+        notice(text)
+    with contextlib.closing(project):
+        yield project
+
+
+def notice(text: str) -> None:
+    """Print one line for people, never on stdout."""
+    print(f"memcache-lsp: {text}", file=sys.stderr, flush=True)
+
+
+def scope_of(options: argparse.Namespace) -> Scope:
+    """Return the scope that the command line names."""
+    return Scope(globs=tuple(options.glob), languages=tuple(options.language), kinds=tuple(options.kind))
+
+
+def text_of(words: list[str], what: str) -> str:
+    """Return a question given as words, on the command line or, as `-`, on standard input."""
+    text = sys.stdin.read() if words == ["-"] else " ".join(words)
+    if not text.strip():
+        raise UsageError(f"The {what} is empty: write it behind the command, in quotes.")
+    return text.strip()
+
+
+class Updating:
+    """An update that runs in a thread while the command goes on; `stop` and the exit of the block end it."""
+
+    def __init__(self, project: Project, *, question: str | None = None) -> None:
+        self._project = project
+        self._question = question
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="update", daemon=True)
+        self._failure: BaseException | None = None
+        self.progress = Progress(0, 0)
+        self.report: Report | None = None
+
+    def __enter__(self) -> Updating:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self.report = self._project.update(
+                on_progress=self._on_progress, cancelled=self._stop.is_set, question=self._question
+            )
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self._failure = error
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def wait(self, timeout_s: float | None, on_progress: Callable[[Progress], None] = lambda _: None) -> Report | None:
+        """Wait for the update, interruptibly; return its report, or None if it is still going on."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while self._thread.is_alive() and (deadline is None or time.monotonic() < deadline):
+            self._thread.join(_POLL_S)
+            on_progress(self.progress)
+        if self._failure is not None:
+            raise self._failure
+        return self.report

@@ -1,0 +1,10 @@
+"""The vector store: one contract, two implementations, each the only importer of its library.
+
+Must not import the scan, the chunker, the manifest or the engine.
+"""
+
+from __future__ import annotations
+
+from memcache_lsp.store.contract import Candidate, Candidates, Filter, Point, Query, Store, StoreBroken
+
+__all__ = ["Candidate", "Candidates", "Filter", "Point", "Query", "Store", "StoreBroken"]

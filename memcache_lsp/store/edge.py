@@ -1,0 +1,160 @@
+"""The embedded store: Qdrant's engine in this process, by qdrant-edge-py. The only importer of qdrant_edge."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import qdrant_edge as qe
+
+from memcache_lsp.errors import UserError
+from memcache_lsp.store.contract import (
+    BATCH_POINTS,
+    DENSE,
+    INDEXED_FIELDS,
+    NAME,
+    TEXT,
+    Candidate,
+    Candidates,
+    Filter,
+    Point,
+    Query,
+    StoreBroken,
+)
+from memcache_lsp.tokens import Sparse
+
+_SCROLL_POINTS = 10_000
+_NO_HNSW_KB = 2**40  # exact search is 8.5 ms at 100,000 points; building a graph takes minutes
+_LIGHT_FIELDS = ["path", "language", "kind", "symbol", "names", "start_line", "end_line"]
+
+
+class EdgeStore:
+    """A shard in a folder that this process owns."""
+
+    def __init__(self, folder: Path, *, dimension: int) -> None:
+        """Open the shard in `folder`, or make it there; raise StoreBroken if what is there cannot be read."""
+        with _translated():
+            if (folder / "edge_config.json").exists():
+                self._shard = qe.EdgeShard.load(str(folder))
+                if self._shard.info().payload_schema.keys() < set(INDEXED_FIELDS):
+                    self._make_indexes()  # killed between making the shard and its indexes
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                self._shard = qe.EdgeShard.create(str(folder), _config(dimension))
+                self._make_indexes()
+
+    def _make_indexes(self) -> None:
+        for name in INDEXED_FIELDS:
+            self._shard.update(qe.UpdateOperation.create_field_index(name, qe.PayloadSchemaType.Keyword))
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        for begin in range(0, len(points), BATCH_POINTS):
+            batch = [_to_point(point) for point in points[begin : begin + BATCH_POINTS]]
+            with _translated():
+                self._shard.update(qe.UpdateOperation.upsert_points(batch))
+
+    def delete(self, ids: Sequence[int]) -> None:
+        with _translated():
+            if ids:
+                self._shard.update(qe.UpdateOperation.delete_points(list(ids)))
+
+    def search(self, query: Query) -> Candidates:
+        vectors: dict[str, Any] = {DENSE: query.dense, TEXT: _to_sparse(query.text), NAME: _to_sparse(query.name)}
+        asked = [
+            name
+            for name, vector in vectors.items()
+            if vector is not None and (name == DENSE or len(vector.indices) > 0)
+        ]
+        requests = [
+            qe.QueryRequest(
+                limit=query.limit,
+                query=qe.Query.Nearest(vectors[name], using=name),
+                filter=_to_filter(query.filter),
+                with_payload=_LIGHT_FIELDS,
+            )
+            for name in asked
+        ]
+        with _translated():
+            answers = self._shard.query_batch(qe.QueryBatchRequest(requests)) if requests else []
+        found = {
+            name: tuple(Candidate(int(p.id), p.score, p.payload or {}) for p in points)
+            for name, points in zip(asked, answers, strict=True)
+        }
+        return Candidates(**found)
+
+    def retrieve(self, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+        with _translated():
+            records = self._shard.retrieve(list(ids), with_payload=True, with_vector=False)
+        return {int(record.id): record.payload or {} for record in records}
+
+    def ids(self) -> Iterator[int]:
+        offset = None
+        while True:
+            request = qe.ScrollRequest(offset=offset, limit=_SCROLL_POINTS, with_payload=False, with_vector=False)
+            with _translated():
+                records, offset = self._shard.scroll(request)
+            yield from (int(record.id) for record in records)
+            if offset is None:
+                return
+
+    def count(self) -> int:
+        with _translated():
+            return self._shard.count(qe.CountRequest(exact=True))
+
+    def flush(self) -> None:
+        with _translated():
+            self._shard.flush()
+
+    def close(self) -> None:
+        with _translated():
+            self._shard.close()
+
+
+def _config(dimension: int) -> qe.EdgeConfig:
+    # Float16 loses nothing: vectors were rounded to it by the vector cache.
+    dense = qe.EdgeVectorParams(size=dimension, distance=qe.Distance.Dot, datatype=qe.VectorStorageDatatype.Float16)
+    return qe.EdgeConfig(
+        vectors={DENSE: dense},
+        sparse_vectors={name: qe.EdgeSparseVectorParams(modifier=qe.Modifier.Idf) for name in (TEXT, NAME)},
+        optimizers=qe.EdgeOptimizersConfig(indexing_threshold=_NO_HNSW_KB),
+    )
+
+
+def _to_sparse(sparse: Sparse) -> qe.SparseVector:
+    return qe.SparseVector(indices=list(sparse.indices), values=list(sparse.values))
+
+
+def _to_point(point: Point) -> qe.Point:
+    vectors = {DENSE: point.dense, TEXT: _to_sparse(point.text), NAME: _to_sparse(point.name)}
+    return qe.Point(point.id, vectors, dict(point.payload))  # type: ignore[arg-type]
+
+
+def _to_filter(wanted: Filter) -> qe.Filter | None:
+    conditions = wanted.conditions()
+    if not conditions:
+        return None
+    return qe.Filter(
+        must=[qe.FieldCondition(name, match=qe.MatchAny(any=values)) for name, values in conditions.items()]
+    )
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the engine's untyped failures into ours: bare Exceptions, and panics, which are BaseExceptions of pyo3."""
+    try:
+        yield
+    except BaseException as error:
+        panic = type(error).__module__.startswith("pyo3")
+        if not panic and type(error) is not Exception:
+            raise
+        message = str(error)
+        if "No space left" in message or f"os error {errno.ENOSPC}" in message:
+            raise UserError(
+                "The disk that holds the index is full: free some space, then run the command again."
+            ) from error
+        raise StoreBroken(f"the embedded store failed: {message.splitlines()[0] if message else 'panic'}") from error

@@ -1,0 +1,114 @@
+"""Words as the lexical index knows them: identifiers split and whole, stemmed, hashed to the terms of sparse vectors.
+
+Pure but for a stemmer that is made once; must not import the store, the scan or any heavy library.
+BM25 is Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009); the weight of a term in a document is
+computed here, its inverse document frequency by the store.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+TOKENIZER_VERSION = "1"
+
+_WORD = re.compile(r"[^\W_][\w$]*|_+[^\W_][\w$]*")
+_PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_PART_BEYOND_ASCII = re.compile(r"[^\W\d_]+|\d+")
+_TERM_MAX_CHARS = 64  # longer words are data (hashes, base64), which nobody asks for
+
+# Words of a question that tell nothing about what it asks for, and are in most prose.
+STOP_WORDS = frozenset(
+    "a about an and are as at be been but by can could did do does for from get had has have how i if in into is it "
+    "its me my not of on or our should so that the their them then there these they this to use used using was we "
+    "were what when where which who why will with would you your".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """A sparse vector: `indices` (distinct, 32 bits) and their `values`."""
+
+    indices: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@cache
+def _stemmer() -> Any:
+    import snowballstemmer  # noqa: PLC0415 - loads 0.1 s of tables, which --help does not need
+
+    return snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=200_000)
+def stem(word: str) -> str:
+    """Return the Snowball stem of a lower-case word."""
+    return str(_stemmer().stemWord(word)) if len(word) > 3 and word.isascii() else word
+
+
+@lru_cache(maxsize=200_000)
+def parts_of(word: str) -> tuple[str, ...]:
+    """Split an identifier at case changes, digits and underscores: `HTTPServer2_loop` → http, server, 2, loop."""
+    pattern = _PART if word.isascii() else _PART_BEYOND_ASCII
+    return tuple(part.lower() for part in pattern.findall(word))
+
+
+@lru_cache(maxsize=200_000)
+def _terms_of_word(word: str) -> tuple[str, ...]:
+    if len(word) > _TERM_MAX_CHARS:
+        return ()
+    parts = parts_of(word)
+    stems = tuple(stem(part) for part in parts if len(part) > 1 or len(parts) == 1)
+    whole = word.strip("_").lower()
+    return stems if len(parts) <= 1 else (*stems, whole)
+
+
+def words(text: str) -> list[str]:
+    """Return the words and identifiers of a text as they are written, in order."""
+    return _WORD.findall(text)
+
+
+def terms(text: str) -> list[str]:
+    """Return the index terms of a text: each identifier's parts stemmed, and the identifier whole."""
+    return [term for word in words(text) for term in _terms_of_word(word)]
+
+
+def content_terms(text: str) -> list[str]:
+    """Return the distinct terms of a question that carry meaning; all its terms where none does."""
+    kept = [t for w in words(text) if w.lower() not in STOP_WORDS for t in _terms_of_word(w)]
+    return list(dict.fromkeys(kept or terms(text)))
+
+
+@lru_cache(maxsize=400_000)
+def _term_id(term: str) -> int:
+    return zlib.crc32(term.encode("utf-8", "surrogatepass"))
+
+
+def document_vector(counts: Mapping[str, float], *, k1: float, b: float, average_length: float) -> Sparse:
+    """Return BM25's term-frequency weights of a document, without the inverse document frequency."""
+    length = sum(counts.values())
+    norm = k1 * (1 - b + b * length / average_length)
+    weights: dict[int, float] = {}
+    for term, count in counts.items():
+        index = _term_id(term)
+        weights[index] = weights.get(index, 0.0) + count * (k1 + 1) / (count + norm)
+    return Sparse(tuple(weights), tuple(weights.values()))
+
+
+def query_vector(query_terms: Iterable[str]) -> Sparse:
+    """Return a query's sparse vector: weight 1 for each distinct term."""
+    indices = tuple(dict.fromkeys(_term_id(term) for term in query_terms))
+    return Sparse(indices, (1.0,) * len(indices))
+
+
+def count_terms(text: str, weight: float = 1.0) -> Counter[str]:
+    """Count the terms of a text, each occurrence as `weight`."""
+    counts: Counter[str] = Counter()
+    for term in terms(text):
+        counts[term] += weight  # type: ignore[assignment]  # Counter is typed for int, but counts floats
+    return counts

@@ -1,0 +1,50 @@
+"""What all tests share: folders of their own, and the models that `make test` fetched."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from memcache_lsp import models
+
+TEST_HOME = Path(os.environ.get("MEMCACHE_TEST_HOME", Path(__file__).parent.parent / ".venv" / "test-home"))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory, monkeypatch):
+    """Keep every test's caches, settings and models in a folder of its own."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("MEMCACHE_HOME", str(folder))
+    for name in ("GIT_CONFIG_GLOBAL", "QDRANT_API_KEY", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+def _model(name, monkeypatch):
+    with monkeypatch.context() as context:
+        context.setenv("MEMCACHE_HOME", str(TEST_HOME))
+        path = models.curated(name).path()
+    if not path.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{name} is not in {TEST_HOME}: run the tests by `make test`")
+        pytest.skip(f"{name} is not in {TEST_HOME}: run the tests by `make test`")
+    return path
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    """Return the path of a small llama model."""
+    return _model("smollm2-135m-instruct", pytest.MonkeyPatch())
+
+
+@pytest.fixture(scope="session")
+def minilm():
+    """Return the folder of a sentence-transformers model."""
+    return _model("all-minilm-l6-v2", pytest.MonkeyPatch())
+
+
+@pytest.fixture
+def example(tmp_path):
+    """Return a copy of the example project."""
+    return Path(shutil.copytree(Path(__file__).parent.parent / "examples" / "courier", tmp_path / "courier"))

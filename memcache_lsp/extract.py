@@ -27,10 +27,15 @@ _MOST_CHARS = 400  # of a quote
 PROSE = frozenset({"markdown", "rst", "org", "text", "latex", "asciidoc", "html"})
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|$)")
-_SENTENCE_END = re.compile(r"[.!?](?=\s+[^\sa-z])|[.!?:]$")
-_DOCSTRING = re.compile(r'\s*[rRbBuUfF]{0,2}("""|\'\'\')\s*(\S.*)')
-_COMMENT = re.compile(r"\s*(?://[/!]?|#+!?|--+\|?|;+|\*+(?!/)|/\*+!?|%+)(?:\s|$)")
+_SENTENCE_END = re.compile(r"""[.!?](?=\s+[^\sa-z]|\s*(?:"{3}|'{3}|\*/)|\s*$)|:(?=\s*$)""")
+_QUOTES = re.compile("\"{3}|'{3}")
+_DOCSTRING = re.compile(r"""\s*[rRbBuUfF]{0,2}("{3}|'{3})""")
+_COMMENT = re.compile(r"\s*(?:/\*+!?|//[/!]?|#+!?:?|--+\|?|;+|\*+(?!/)|%+)(?:\s+|$)")
+_APART = re.compile(r"\s*(?:$|[-*+>=~|]|\d+[.)]\s|\.\. |[@:\\]\w+)")  # lists, tables, directives, parameters
+_HEADING = re.compile(r"#{1,6}\s|\*+\s")
 _NO_CONTENT = re.compile(r"[\W_]*\Z")
+_SIGNATURE_LINES = 12
+_SUMMARY_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +113,8 @@ def _openings(hits: Sequence[Hit], limit: int) -> tuple[Quote, ...]:
 def _quote(at: int, hit: Hit, start: int, end: int, score: float) -> Quote:
     raw = hit.text[start:end]
     text = raw.strip("\r\n").rstrip()
-    if "\n" not in text:
-        text = text.strip()
+    if "\n" not in text or hit.text[:start].rstrip(" \t")[-1:] not in ("", "\n", "\r"):
+        text = text.strip()  # only whole lines keep the indentation that their next ones have
     first = hit.span.start_line + _line_ends(hit.text[: start + raw.index(text)])
     return Quote(at + 1, hit.path, first, first + _line_ends(text), text, score)
 
@@ -122,7 +127,7 @@ def _units(at: int, hit: Hit) -> Iterator[_Unit]:
     """Give a hit's sentences where it is prose, else its lines, with each definition and its summary as one."""
     lines = _lines(hit.text)
     prose = hit.language in PROSE or hit.kind == "section"
-    found = _sentences(hit.text, lines) if prose else _code(hit, lines)
+    found = _sentences(hit.text, lines, comments=False) if prose else _code(hit, lines)
     for start, end, weight in found:
         text = hit.text[start:end]
         if not _NO_CONTENT.match(text):
@@ -140,66 +145,78 @@ def _lines(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _sentences(text: str, lines: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
-    """Give sentences, which may run over lines but not over blank ones, lists or headings."""
+def _sentences(text: str, lines: Sequence[tuple[int, int]], *, comments: bool) -> Iterator[tuple[int, int, float]]:
+    """Give sentences, which may run over lines, but not over blank ones, lists or headings."""
     start: int | None = None
     for begin, end in lines:
-        line = text[begin:end]
-        apart = not line.strip() or re.match(r"\s*(?:[-*+#>=~|]|\d+[.)]|\.\. )", line)
-        if start is not None and apart:
+        sign = (_COMMENT.match(text, begin, end) or _DOCSTRING.match(text, begin, end)) if comments else None
+        body = sign.end() if sign else begin
+        heading = not comments and _HEADING.match(text, begin, end)
+        if start is not None and (heading or _APART.match(text[body:end])):
             yield start, begin, 1.0
             start = None
-        if not line.strip():
+        if heading:
+            yield begin, end, 0.7  # a heading names, but does not tell
             continue
-        start = begin if start is None else start
-        for stop in _SENTENCE_END.finditer(line.rstrip()):
-            yield start, begin + stop.end(), 1.0
-            start = begin + stop.end()
-        if start == begin + len(line.rstrip()) or line.lstrip().startswith("#"):
-            if start < begin + len(line.rstrip()):
-                yield start, end, 0.7  # a heading names, but does not tell
+        for stop in _SENTENCE_END.finditer(text, body, end):
+            yield body if start is None else start, stop.end(), 1.0
+            start = body = stop.end()
+        if not text[body:end].strip():
             start = None
-    if start is not None and lines:
+        elif start is None:
+            start = body
+    if start is not None:
         yield start, lines[-1][1], 1.0
 
 
 def _code(hit: Hit, lines: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
-    """Give the definition with its summary, comments at more weight, and the other lines."""
+    """Give the definition with its summary, the sentences of comments and docstrings, and the other lines."""
     text = hit.text
-    name = hit.symbol.rpartition(".")[2].rpartition("::")[2].rpartition("#")[2]
-    at = next(
-        (
-            i
-            for i, (begin, end) in enumerate(lines)
-            if name and re.search(rf"\b{re.escape(name)}\b", text[begin:end]) and not _COMMENT.match(text[begin:end])
-        ),
-        None,
-    )
-    covered: set[int] = set()
-    if at is not None:
-        last = _summary_line(text, lines, at)
-        covered.update(range(at, last + 1))
-        yield lines[at][0], lines[last][1], 1.6
-    for i, (begin, end) in enumerate(lines):
-        if i not in covered:
-            yield begin, end, 1.2 if _COMMENT.match(text[begin:end]) else 1.0
+    told: list[tuple[int, int]] = []
+    quotes = ""
+    for begin, end in lines:
+        line = text[begin:end]
+        prose = bool(quotes) or _COMMENT.match(line) or _DOCSTRING.match(line)
+        for found in _QUOTES.findall(line):
+            quotes = "" if quotes == found else quotes or found
+        if prose:
+            told.append((begin, end))
+            continue
+        yield from _sentences(text, told, comments=True)
+        told = []
+        yield begin, end, 1.0
+    yield from _sentences(text, told, comments=True)
+    yield from _definition(hit, lines)
 
 
-def _summary_line(text: str, lines: Sequence[tuple[int, int]], at: int) -> int:
-    """Find the line that ends the first sentence of a docstring below a definition; the definition's if none."""
-    for i in range(at, min(at + 8, len(lines))):
+def _definition(hit: Hit, lines: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, float]]:
+    """Give the signature of what the hit defines, with a short comment above it or the docstring's first sentence."""
+    text = hit.text
+    name = re.split(r"\.|::|#", hit.symbol)[-1]
+    named = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    is_comment = [bool(_COMMENT.match(text, begin, end)) for begin, end in lines]
+    at = next((i for i, (b, e) in enumerate(lines) if name and not is_comment[i] and named.search(text, b, e)), None)
+    if at is None:
+        return
+    first = at
+    while first > 0 and is_comment[first - 1]:
+        first -= 1
+    last = _signature_end(text, lines, at)
+    end = lines[last][1]
+    if docstring := _DOCSTRING.match(text, end):
+        paragraph = re.compile(r"\n\s*\n|\Z").search(text, docstring.end())
+        closed = _SENTENCE_END.search(text, docstring.end(), docstring.end() + _SUMMARY_CHARS)
+        stops = [stop for stop in (paragraph and paragraph.start(), closed and closed.end()) if stop is not None]
+        end = min(*stops, docstring.end() + _SUMMARY_CHARS)
+    yield lines[first if at - first <= 3 else at][0], end, 1.6
+
+
+def _signature_end(text: str, lines: Sequence[tuple[int, int]], at: int) -> int:
+    """Find the line that closes the brackets which a definition opens."""
+    depth = 0
+    for i in range(at, min(at + _SIGNATURE_LINES, len(lines))):
         line = text[lines[i][0] : lines[i][1]]
-        opened = _DOCSTRING.match(line)
-        if opened:
-            for j in range(i, min(i + 4, len(lines))):
-                body = text[lines[j][0] : lines[j][1]].rstrip()
-                if (
-                    _SENTENCE_END.search(body)
-                    or (body.endswith(opened[1]) and (j > i or len(body.strip()) > 3))
-                    or not body
-                ):
-                    return j if body else j - 1
+        depth += sum(line.count(c) for c in "([") - sum(line.count(c) for c in ")]")
+        if depth <= 0:
             return i
-        if i > at and not line.strip():
-            break
     return at

@@ -329,16 +329,16 @@ class LlamaGenerator:
         thread = threading.Thread(target=self._work, args=(tokens, max_tokens, stop, steps.put), name="generate")
         self._running = thread, stop
         thread.start()
+        step: Step | Exception = ""
         try:
-            while True:
+            while not isinstance(step, Finished):
                 step = steps.get()
                 if isinstance(step, Exception):
                     raise step
                 yield step
-                if isinstance(step, Finished):
-                    return
         finally:
-            stop.set()  # a finished thread does not care, a running one must not outlive its consumer
+            if not isinstance(step, Finished | Exception):  # the consumer left: the thread must not outlive it
+                stop.set()
             thread.join()
 
     def _work(self, tokens: list[int], max_tokens: int, stop: StopFlag, emit: Any) -> None:

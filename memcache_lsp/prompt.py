@@ -101,7 +101,7 @@ def _joined(parts: Sequence[Hit], best: int, hits: Sequence[Hit]) -> Evidence:
         text += part.text[max(0, end - part.span.start) :]
         end, end_line = part.span.end, max(end_line, part.span.end_line)
     first = hits[best]
-    symbol = ".".join((*first.breadcrumb, first.symbol)) if first.symbol not in first.breadcrumb else first.symbol
+    symbol = " > ".join((*first.breadcrumb, first.symbol)) if first.kind == "section" else first.symbol
     return Evidence(best + 1, first.path, parts[0].span.start_line, end_line, text, symbol, first.language)
 
 
@@ -112,7 +112,7 @@ def pack(
 
     Best first; an excerpt that does not fit is cut at a line's end, and one of which not even a line fits is left out.
     """
-    evidence = merge(hits)
+    evidence = [excerpt for excerpt in merge(hits) if excerpt.text.strip()]
     room = budget_tokens - overhead_tokens
     spare = room - _cost((), question, count)
     if spare < 0:

@@ -263,6 +263,7 @@ class LlamaGenerator:
         self._known: list[int] = []  # the tokens in the context's memory
         self._lock = threading.Lock()
         self._running: tuple[threading.Thread, StopFlag] | None = None
+        self._watched = StopFlag()
         self._template = _Template(self._api, model, self._vocab)
 
     def _open(self, context_tokens: int | None, threads: int) -> None:
@@ -360,6 +361,7 @@ class LlamaGenerator:
             strlen = ctypes.cast(ctypes.CDLL(None).strlen, self._api.ggml_abort_callback)
         except (AttributeError, OSError, TypeError):
             return
+        self._watched = stop  # llama.cpp keeps a bare pointer to its bytes
         self._api.llama_set_abort_callback(self._context, strlen, stop.address)
 
     def _run(self, tokens: list[int], max_tokens: int, stop: StopFlag, emit: Any) -> Finished:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
-from memcache_lsp.citations import CitationParser, Located
+from memcache_lsp.citations import CitationParser, Located, attribute
 from memcache_lsp.errors import Stopped
 from memcache_lsp.extract import extract
 from memcache_lsp.generation import Finished, Generator, Reading, Step, StopFlag
@@ -141,6 +141,14 @@ class _Run:
         self._citations: list[Citation] = []
         self._numbers = count()
 
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    @property
+    def cited(self) -> bool:
+        return bool(self._citations)
+
     def delta(self, text: str) -> Delta:
         if self._first is None:
             self._first = self._clock() - self._started
@@ -155,7 +163,7 @@ class _Run:
     def result(self, reason: FinishReason, *, evidence_read: int, usage: Usage = Usage()) -> Result:
         total = self._clock() - self._started
         timings = Timings(total if self._first is None else self._first, total)
-        text = "".join(self._texts) or (NO_EVIDENCE if reason == "no_answer" else "")
+        text = self.text or (NO_EVIDENCE if reason == "no_answer" else "")
         return Result(text, tuple(self._citations), reason, evidence_read, self._found, usage, timings)
 
 
@@ -182,6 +190,7 @@ def _generated(question: str, hits: Sequence[Hit], run: _Run, generator: Generat
                 yield Stage("reading", percent)
         elif isinstance(step, Finished):
             yield from (run.citation(place) for place in parser.finish())
+            yield from _attributed(run, parser, packed)
             usage = Usage(step.prompt_tokens, step.reused_tokens, step.answer_tokens)
             yield run.result(step.finish_reason, evidence_read=len(packed.used), usage=usage)
         else:
@@ -190,6 +199,15 @@ def _generated(question: str, hits: Sequence[Hit], run: _Run, generator: Generat
             if text:
                 yield run.delta(text)
                 yield from (run.citation(place) for place in parser.feed(text))
+
+
+def _attributed(run: _Run, parser: CitationParser, packed: Packed) -> Iterator[Event]:
+    """Add the source that an answer names none of, where it can be told by comparison."""
+    n = None if run.cited else attribute(run.text, packed.used)
+    if n is not None:
+        mark = f" [{n}]"
+        yield run.delta(mark)
+        yield from (run.citation(place) for place in (*parser.feed(mark), *parser.finish()))
 
 
 def _answer_room(generator: Generator) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memcache_lsp.prompt import lines_of
+from memcache_lsp.tokens import content_terms, terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ _CODE = re.compile(r"```|`|\n")
 _SENTENCE = re.compile(r"[.!?]\s+|\n")
 _WORD = re.compile(r"[^\W\d]\w*")
 _RARE_LINES = 2  # a word on no more lines than this points to them
+_ATTRIBUTED_WORDS = 3  # fewer are shared by chance
+_ATTRIBUTED_SHARE = 0.6
 _CLEAR_LINES = 12  # lines further apart than this do not make one place
 
 
@@ -120,6 +123,20 @@ class CitationParser:
             numbers.append(last)
             dash = False
         return [n for n in dict.fromkeys(numbers) if n in self._evidence]
+
+
+def attribute(answer: str, evidence: Sequence[Evidence]) -> int | None:
+    """Find the excerpt that says most of what an answer without a citation says; None where none clearly does.
+
+    By plain comparison of words, the rarer among the excerpts the weightier: a small model often forgets its sources.
+    """
+    said = set(content_terms(answer))
+    holds = {excerpt.n: set(terms(f"{excerpt.symbol} {excerpt.text}")) & said for excerpt in evidence}
+    spread = Counter(word for words in holds.values() for word in words)
+    best = max(holds, key=lambda n: (sum(1 / spread[word] for word in holds[n]), -n), default=None)
+    if best is None or len(holds[best]) < max(_ATTRIBUTED_WORDS, _ATTRIBUTED_SHARE * len(said)):
+        return None
+    return best
 
 
 def narrow(sentence: str, excerpt: Evidence) -> Located:

@@ -112,6 +112,18 @@ def test_the_number_of_a_citation_is_the_number_of_its_source():
     assert citation.path == second.path
 
 
+def test_an_answer_without_a_citation_gets_the_one_it_is_taken_from():
+    events = events_of(generator=FakeGenerator(["A session has a timeout of 30."]))
+    assert events[-1].answer == "A session has a timeout of 30. [2]"
+    assert [citation.n for citation in events[-1].citations] == [2]
+
+
+def test_an_invented_answer_gets_no_citation():
+    events = events_of(generator=FakeGenerator(["Configure the broker and its credentials."]))
+    assert events[-1].answer == "Configure the broker and its credentials."
+    assert events[-1].citations == ()
+
+
 def test_leading_space_and_empty_pieces_are_no_text():
     events = events_of(generator=FakeGenerator([" ", "", "\n", " Yes", " it is"]))
     assert [delta.text for delta in only(events, Delta)] == ["Yes", " it is"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memcache_lsp.citations import CitationParser, Located, narrow
+from memcache_lsp.citations import CitationParser, Located, attribute, narrow
 from memcache_lsp.prompt import Evidence
 
 
@@ -114,3 +114,25 @@ def test_the_sentence_before_the_mark_narrows_it():
 def test_words_far_apart_are_no_place():
     source = excerpt(1, "first_word\n" + "x\n" * 30 + "last_word\n")
     assert narrow("From first_word to last_word", source) == Located(1, "file1.py", 10, source.end_line)
+
+
+SERVER = excerpt(1, "The server closes idle sessions after thirty seconds.\n")
+CLIENT = excerpt(4, "The client opens a session and sends messages.\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Idle sessions are closed after thirty seconds.", 1),
+        ("A client sends its messages in a session that it opens.", 4),
+        ("Set up a broker with credentials and configure the topic of the session.", None),  # invented
+        ("Yes.", None),
+        ("", None),
+    ],
+)
+def test_an_answer_without_a_citation_is_compared(answer, expected):
+    assert attribute(answer, [SERVER, CLIENT]) == expected
+
+
+def test_without_evidence_there_is_nothing_to_compare():
+    assert attribute("Idle sessions are closed.", []) is None

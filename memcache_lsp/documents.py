@@ -32,6 +32,7 @@ GENERATED = "generated: it says so at its beginning"
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW
+_OPENS_BENEATH = os.open in os.supports_dir_fd
 _BOMS = (  # utf-32 goes first, for its mark begins like that of utf-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -39,7 +40,7 @@ _BOMS = (  # utf-32 goes first, for its mark begins like that of utf-16
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
-_CONTROLS = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROLS = bytes([*range(8), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F])
 _MAX_CONTROLS = 0.01  # of all characters; random bytes have a tenth
 _LONG_LINE = 1000
 _LONG_LINE_IN_PROSE = 20_000  # a paragraph in one line is no sign of a program's work
@@ -85,20 +86,17 @@ def make_document(path: str, text: str) -> Document | Skipped:
 
 def decode(data: bytes) -> str | None:
     """Decode a file's bytes with its line ends as they are, or return None where they are no text."""
-    text = None
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             text = _decoded(data, encoding)
-            break
-    if text is None:
-        if b"\0" in data:
-            return None
-        text = _decoded(data, "utf-8")
-    if text is None:
-        text = _decoded(data, "cp1252")
-    if text is None:
-        text = data.decode("latin-1")
-    return None if _is_binary(text) else text
+            return None if text is None or _is_binary(text.encode("utf-8")) else text
+    if _is_binary(data):
+        return None
+    for encoding in ("utf-8", "cp1252"):
+        text = _decoded(data, encoding)
+        if text is not None:
+            return text
+    return data.decode("latin-1")
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:
@@ -108,8 +106,8 @@ def _decoded(data: bytes, encoding: str) -> str | None:
         return None
 
 
-def _is_binary(text: str) -> bool:
-    return "\0" in text or len(_CONTROLS.findall(text)) > _MAX_CONTROLS * len(text)
+def _is_binary(data: bytes) -> bool:
+    return b"\0" in data or len(data) - len(data.translate(None, _CONTROLS)) > _MAX_CONTROLS * len(data)
 
 
 def _checked(path: str, text: str) -> tuple[Document | Skipped, int]:
@@ -129,7 +127,8 @@ def _is_minified(text: str, long_line: int) -> bool:
     """Tell whether more than half of the text lies in long lines."""
     if len(text) < _MINIFIED_FROM:
         return False
-    long = sum(len(line) for line in re.split(r"\r\n?|\n", text) if len(line) > long_line)
+    lines = text.replace("\r", "\n").split("\n")
+    long = sum(length for length in map(len, lines) if length > long_line)
     return 2 * long > len(text)
 
 
@@ -154,9 +153,9 @@ def _read_beneath(root: Path, path: str, max_bytes: int) -> bytes:
 def _open_beneath(root: Path, path: str) -> int:
     """Open a file folder by folder, so that no link swapped in since the scan leads out of the root."""
     *above, name = path.split("/")
-    if any(part in {"", ".", ".."} for part in (*above, name)):
+    if "\0" in path or any(part in {"", ".", ".."} for part in (*above, name)):
         raise ValueError("outside: not a path below the root")
-    if os.open not in os.supports_dir_fd:
+    if not _OPENS_BENEATH:
         return os.open(root.joinpath(*above, name), _READ)
     folder = os.open(root, _FOLDER & ~_NO_FOLLOW)
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 from pathlib import Path
 
 from memcache_lsp.errors import UserError
@@ -94,24 +95,28 @@ def _own_folder(kind: str) -> Path:
     override = os.environ.get(HOME_VARIABLE)
     if override:
         return _private(Path(os.path.abspath(override)) / kind)  # noqa: PTH100 - resolve() would follow links
+    if kind == "runtime" and sys.platform == "linux":
+        base = os.environ.get("XDG_RUNTIME_DIR", "")
+        if os.access(base, os.W_OK):
+            return _private(Path(base) / APP)
+        return _private(_own_folder("state") / "run")  # not in /tmp, where others could be there first
     import platformdirs  # noqa: PLC0415 - most of its cost is paid by who needs a folder
 
     folders = platformdirs.PlatformDirs(APP, appauthor=False)
-    return _private(
-        {
-            "cache": folders.user_cache_path,
-            "data": folders.user_data_path,
-            "state": folders.user_state_path,
-            "runtime": folders.user_runtime_path,
-            "config": folders.user_config_path,
-        }[kind],
-    )
+    return _private(Path(getattr(folders, f"user_{kind}_dir")))
 
 
 def _private(folder: Path) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(exist_ok=True, mode=0o700)
+        status = folder.stat()
+        if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+            raise UserError(
+                f"The folder {folder} belongs to another user; set {HOME_VARIABLE} to a folder of your own."
+            )
+        if status.st_mode & 0o077:
+            folder.chmod(0o700)
     except OSError as error:
         why = error.strerror or str(error)
         raise UserError(

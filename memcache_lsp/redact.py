@@ -120,33 +120,38 @@ _SLACK_HOOK = re.compile(r"hooks\.slack\.com/services/([A-Za-z0-9/]{20,80})")
 _ACCOUNT_KEY = re.compile(r"AccountKey=([A-Za-z0-9+/]{60,120}={0,2})")
 _BEARER = re.compile(r"(?:[Bb]earer|BEARER|[Bb]asic|[Tt]oken) {1,4}([A-Za-z0-9._~+/=-]{16,2048})")
 
+# Parts of names whose literal values are secrets, lower-case; the identifier may go on behind them.
 _NAMES = (
     "passw",
+    "passphrase",
     "pwd",
     "secret",
     "token",
+    "credential",
     "apikey",
     "api_key",
     "api-key",
-    "access_key",
     "accesskey",
-    "credential",
-    "private_key",
+    "access_key",
+    "access-key",
+    "authkey",
     "auth_key",
-    "passphrase",
+    "privatekey",
+    "private_key",
     "signing_key",
     "encryption_key",
 )
-_NAME = re.compile(
-    r"(?:passw(?:or)?d|passwd|pwd|secret|(?<!publickey)token|api[_-]?key|access[_-]?key|credentials?|private[_-]?key|auth[_-]?key"
-    r"|passphrase|(?:signing|encryption)[_-]?key)",
-    re.IGNORECASE,
-)
-# from the end of such a word: the rest of the identifier, an assignment, the value
+# from the end of such a part: the rest of the identifier, perhaps a type, an assignment, the value
 _ASSIGNED = re.compile(
-    r"""[A-Za-z0-9_-]{0,40}['"]?\]?[ \t]{0,20}(?::[ \t]{0,4}[A-Za-z][A-Za-z0-9_.|\[\] ]{0,40}?)?(?:=>|:=|=|:)[ \t]{0,20}
-    (?:[bru]?"([^"\r\n]{8,512})"|[bru]?'([^'\r\n]{8,512})'|`([^`\r\n]{8,512})`|([A-Za-z0-9+/=_~!@\#%^&.-]{16,512})(?=[\s,;]|\Z))""",
+    r"""(?P<rest>[A-Za-z0-9_-]{0,40})['"]?\]?[ \t]{0,20}
+    (?::[ \t]{0,4}[A-Za-z][A-Za-z0-9_.|\[\] ]{0,40}?)?(?:=>|:=|=|:)[ \t]{0,20}
+    (?:[bru]?"(?P<double>[^"\r\n]{8,512})"|[bru]?'(?P<single>[^'\r\n]{8,512})'|`(?P<back>[^`\r\n]{8,512})`
+    |(?P<bare>[A-Za-z0-9+/=_~!@\#%^&.-]{16,256}+)(?=[\s,;]|\Z))""",
     re.VERBOSE,
+)
+# a tokenizer, the place or the kind of a secret, and what was computed from one are no secrets
+_HARMLESS_REST = re.compile(
+    r"iz|ur[il]|path|file|name|type|kind|sha|digest|expir|header|prefix|regex|endpoint", re.IGNORECASE
 )
 _PLACEHOLDER = re.compile(
     r"\$[({A-Za-z]|\{\{|#\{|%[(s]|<|>|\*{3}|\.{3}|x{4}|X{4}|0{6}|123456|abcdef|"
@@ -182,11 +187,12 @@ def _values(
 
 def _private_keys(text: str) -> Iterator[tuple[int, int]]:
     """Find the key between the marks; code that only speaks of the marks has no such long run of base64."""
-    for begin in _PEM.finditer(text):
+    marks = list(_PEM.finditer(text))
+    for begin, following in zip(marks, [*marks[1:], None], strict=True):
         start = begin.end()
-        end = text.find("-----END", start, start + _PEM_REACH)
-        if end < 0:
-            end = min(len(text), start + _PEM_REACH)
+        reach = min(following.start() if following else len(text), start + _PEM_REACH)
+        end = text.find("-----END", start, reach)
+        end = reach if end < 0 else end
         if _LONG_RUN.search(text, start, end):
             for part in _KEY_TEXT.finditer(text, start, end):
                 if part[1]:
@@ -197,32 +203,39 @@ def _private_keys(text: str) -> Iterator[tuple[int, int]]:
 
 def _assigned(text: str) -> Iterator[tuple[int, int]]:
     """Find literal values that are given to names such as password, api_key or token."""
-    lowered = text.lower()
-    if not any(name in lowered for name in _NAMES):
-        return
-    end = 0
-    for name in _NAME.finditer(text):
-        if name.end() < end:
-            continue
-        match = _ASSIGNED.match(text, name.end())
-        if match is None:
-            continue
-        group = match.lastindex or 0
-        end = match.end()
-        bare = group == 4
-        if _is_bare_secret(match[group]) if bare else _is_secret(match[group]):
-            yield match.span(group)
+    lowered = text.replace("\u0130", "I").lower()  # no other character becomes two when lowered
+    for name in _NAMES:
+        at = lowered.find(name)
+        while at >= 0:
+            end = at + len(name)
+            match = _ASSIGNED.match(text, end)
+            if match and not _HARMLESS_REST.search(match["rest"]) and not lowered.endswith("publickey", 0, at):
+                group = match.lastgroup or ""
+                if _is_bare_secret(match[group]) if group == "bare" else _is_secret(match[group]):
+                    yield match.span(group)
+            at = lowered.find(name, end)
 
 
 def _is_password(value: str) -> bool:
     if value.lower() in {"password", "passwd", "pass", "pwd", "secret", "pw", "token", "user", "port"}:
         return False
-    return set(value) != {FILLER} and not _PLACEHOLDER.search(value) and not value.startswith(("$", "%", "{", "["))
+    return (
+        len(value) > 2
+        and set(value) != {FILLER}
+        and not _PLACEHOLDER.search(value)
+        and not value.startswith(("$", "%", "{", "["))
+    )
 
 
 def _is_secret(value: str) -> bool:
     """Tell whether a quoted value looks like a secret rather than like words, a name or a template."""
-    if " " in value or _PLACEHOLDER.search(value) or _WORDS.fullmatch(value):
+    if (
+        " " in value
+        or "://" in value
+        or value.startswith(("/", "./"))
+        or _PLACEHOLDER.search(value)
+        or _WORDS.fullmatch(value)
+    ):
         return False
     has_letter = any(char.isalpha() for char in value)
     has_other = any(char.isdigit() or char in "!@#$%^&+~?" for char in value)

@@ -23,10 +23,13 @@ LEAST_TOKENS = 512  # less evidence than this is not worth an answer, however sl
 _FIRST_SHARE = 0.5  # of the budget, for the best excerpt
 _LATER_SHARE = 0.3  # for each of the others
 
-SYSTEM = (
-    "You answer questions about a project. Answer only from the numbered excerpts, in one to three short sentences. "
-    "After each sentence write the number of the excerpt it comes from, like [1]. "
-    "If the excerpts do not tell, say so."
+# Judged by hand with a model of 0.5B: asked before the excerpts it copies their form, with a sample sentence it says the
+# sample; tags around the excerpts and the request after them give short answers in words.
+SYSTEM = "You answer questions about a software project from numbered excerpts of its files."
+_REQUEST = (
+    "Answer from the excerpts only, in one to three short sentences, in your own words. "
+    "Every sentence must end with the number of its excerpt in square brackets. "
+    "If no excerpt answers the question, say that the excerpts do not tell."
 )
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -132,7 +135,7 @@ def pack(
 def _messages(used: Sequence[Evidence], question: str) -> tuple[Message, ...]:
     """Put what stays the same first, so that a second question about the same evidence reads only itself."""
     shown = "".join(map(_shown, used))
-    return Message("system", SYSTEM), Message("user", f"{shown}Question: {question}")
+    return Message("system", SYSTEM), Message("user", f"{shown}\nQuestion: {question}\n{_REQUEST}")
 
 
 def _cost(used: Sequence[Evidence], question: str, count: Callable[[str], int]) -> int:
@@ -140,8 +143,10 @@ def _cost(used: Sequence[Evidence], question: str, count: Callable[[str], int]) 
 
 
 def _shown(excerpt: Evidence) -> str:
-    name = f" {excerpt.symbol}" if excerpt.symbol else ""
-    return f"[{excerpt.n}] {excerpt.path}:{excerpt.start_line}-{excerpt.end_line}{name}\n{excerpt.text.strip()}\n\n"
+    name = f' name="{excerpt.symbol}"' if excerpt.symbol else ""
+    source = f"{excerpt.path}:{excerpt.start_line}-{excerpt.end_line}"
+    text = excerpt.text.strip().replace("</excerpt", "< /excerpt")  # no excerpt ends itself and speaks as the user
+    return f'<excerpt number="{excerpt.n}" source="{source}"{name}>\n{text}\n</excerpt>\n'
 
 
 def _cut(excerpt: Evidence, room: int, count: Callable[[str], int]) -> Evidence | None:

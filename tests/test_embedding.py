@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -42,12 +42,10 @@ def static() -> StaticEmbedder:
 def tiny_transformer(folder, seed=7):
     """Save a real sentence-transformers model of random weights over a vocabulary of the test's own."""
     import torch
-    from sentence_transformers import SentenceTransformer, models
-    from transformers import BertConfig, BertModel, BertTokenizer
+    from transformers import BertConfig, BertModel
 
-    torch.manual_seed(seed)
-    folder.mkdir(parents=True)
-    words = [
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    tokens = [
         "[PAD]",
         "[UNK]",
         "[CLS]",
@@ -57,23 +55,35 @@ def tiny_transformer(folder, seed=7):
         "file",
         "read",
         "line",
-        *"abcdefghijklmnopqrstuvwxyz",
+        *letters,
+        *(f"##{c}" for c in letters),
     ]
-    vocabulary = [*words, *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz")]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    torch.manual_seed(seed)
     config = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+        vocab_size=len(tokens), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
     )
-    BertModel(config).save_pretrained(folder / "bert")
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder / "bert")
-    parts = [models.Transformer(str(folder / "bert"), max_seq_length=64), models.Pooling(16)]
-    SentenceTransformer(modules=parts, device="cpu").save(str(folder / "model"))
-    return folder / "model"
+    BertModel(config).save_pretrained(folder)
+    files = {
+        "vocab.txt": "\n".join(tokens) + "\n",
+        "tokenizer_config.json": '{"tokenizer_class": "BertTokenizer", "do_lower_case": true}',
+        "sentence_bert_config.json": '{"max_seq_length": 64}',
+        "1_Pooling/config.json": '{"word_embedding_dimension": 16, "pooling_mode_mean_tokens": true}',
+        "modules.json": json.dumps(
+            [
+                {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{name}"}
+                for i, (path, name) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling")])
+            ]
+        ),
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def transformer_folder(tmp_path_factory):
-    return tiny_transformer(tmp_path_factory.mktemp("transformer") / "t")
+    return tiny_transformer(tmp_path_factory.mktemp("transformer"))
 
 
 @pytest.fixture(params=["static", "transformer"] if HAS_EXTRA else ["static"])
@@ -157,6 +167,7 @@ SNIPPETS = st.text(
 )
 
 
+@settings(deadline=None)  # the first call loads the table
 @given(SNIPPETS)
 def test_cached_words_give_what_the_whole_tokenizer_gives(text):
     tokenizer, embedder = _tokenizer_and_embedder()
@@ -224,3 +235,96 @@ def test_opening_the_default_loads_no_heavy_library():
         "bad = {'torch', 'transformers', 'sentence_transformers', 'huggingface_hub'} & set(sys.modules); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_missing_extra_is_one_sentence(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "sentence_transformers" else find(name)
+    )
+    with pytest.raises(ModelError, match=r"pip install 'memcache-lsp\[transformers\]'"):
+        open_embedder("some/model")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_fingerprint_sees_changed_weights_and_names(tmp_path, seed):
+    from memcache_lsp.embedding.transformer import fingerprint
+
+    random = np.random.default_rng(seed)
+    weights = random.bytes(3_000_000)
+    (tmp_path / "model.safetensors").write_bytes(weights)
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "README.md").write_text("words")
+    seen = [fingerprint(tmp_path)]
+    assert fingerprint(tmp_path) == seen[0]
+    (tmp_path / "README.md").write_text("other words")
+    assert fingerprint(tmp_path) == seen[0]
+    (tmp_path / "model.safetensors").write_bytes(random.bytes(3_000_000))
+    seen.append(fingerprint(tmp_path))
+    (tmp_path / "config.json").write_text("{ }")
+    seen.append(fingerprint(tmp_path))
+    (tmp_path / "config.json").rename(tmp_path / "config2.json")
+    seen.append(fingerprint(tmp_path))
+    assert len(set(seen)) == 4
+
+
+@pytest.fixture
+def extra(monkeypatch):
+    """Pretend that the extra is there, for what is decided before it is imported."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: find("json") if name == "sentence_transformers" else find(name)
+    )
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(extra, tmp_path):
+    with pytest.raises(ModelError, match="check the path"):
+        open_embedder(str(tmp_path / "none"))
+
+
+def test_a_curated_embedder_that_was_not_pulled_says_how_to(extra):
+    with pytest.raises(ModelError, match="models pull all-minilm-l6-v2"):
+        open_embedder("all-MiniLM-L6-v2")
+
+
+def test_a_local_model_is_not_loaded_for_its_id(extra, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    before = set(sys.modules)
+    assert open_embedder(str(tmp_path)).id.startswith("sentence-transformers:")
+    assert not {"torch", "sentence_transformers"} & (set(sys.modules) - before)
+
+
+if HAS_EXTRA:
+
+    def test_two_models_have_two_ids(transformer_folder, tmp_path):
+        other = tiny_transformer(tmp_path / "other", seed=8)
+        assert open_embedder(str(other)).id != open_embedder(str(transformer_folder)).id
+
+    def test_a_copy_of_a_model_has_the_same_id(transformer_folder, tmp_path):
+        copy = shutil.copytree(transformer_folder, tmp_path / "copy")
+        assert open_embedder(str(copy)).id == open_embedder(str(transformer_folder)).id
+
+    @pytest.mark.parametrize("damage", ["model.safetensors", "config.json", "modules.json"])
+    def test_a_damaged_model_is_one_sentence(transformer_folder, tmp_path, damage):
+        copy = shutil.copytree(transformer_folder, tmp_path / "copy")
+        (copy / damage).write_bytes(b"rubbish")
+        embedder = open_embedder(str(copy))
+        with pytest.raises(ModelError, match="cannot be loaded") as caught:
+            embedder.embed(["a"])
+        assert "\n" not in str(caught.value)
+
+    def test_an_unknown_model_of_the_hub_is_one_sentence_when_offline(monkeypatch):
+        import huggingface_hub.constants
+
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+        with pytest.raises(ModelError, match="cannot be loaded") as caught:
+            open_embedder("nobody/no-such-model")
+        assert "\n" not in str(caught.value)
+
+    def test_minilm_reads_what_a_phrase_means(minilm):
+        embedder = open_embedder(str(minilm))
+        assert embedder.dimension == 384
+        near, far = embedder.embed(["dispatch urls to handlers", "matrix multiplication"]) @ embedder.embed_query(
+            "http routing"
+        )
+        assert near > far + 0.2

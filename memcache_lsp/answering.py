@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from memcache_lsp.citations import CitationParser, Located, attribute
 from memcache_lsp.errors import Stopped
 from memcache_lsp.extract import extract
-from memcache_lsp.generation import Finished, Generator, Reading, Step, StopFlag
+from memcache_lsp.generator import Finished, Generator, Reading, Step, StopFlag
 from memcache_lsp.prompt import FIRST_TEXT_S, LEAST_TOKENS, SYSTEM, Message, Packed, affordable_tokens, pack
 
 if TYPE_CHECKING:

@@ -17,16 +17,18 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from memcache_lsp.errors import ModelError, Stopped
+from memcache_lsp.generator import Finished, Generator, Reading, Step, StopFlag, choose_threads, looping
 from memcache_lsp.prompt import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+__all__ = ["Finished", "Generator", "LlamaGenerator", "Reading", "Step", "StopFlag", "load", "stdout_elsewhere"]
 
 CONTEXT_TOKENS = 4096  # memory grows with it (48 MB for a 0.5B model), and no more can be read in bearable time
 BATCH_TOKENS = 64  # small enough for progress in percent and for a stop between batches; larger ones read no faster
@@ -35,102 +37,6 @@ MEASURED_TOKENS = 32  # fewer than these say nothing about the reading speed
 
 _PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")  # stands for a message's text while the template is rendered
 _ABORTED = 2  # what llama_decode returns after the abort callback said so
-
-
-class StopFlag:
-    """A request to stop, set from any thread or signal handler, seen by llama.cpp in the middle of a batch.
-
-    The two bytes are the C string that the abort callback measures: empty means go on (see `_watch`).
-    """
-
-    def __init__(self) -> None:
-        self._buffer = ctypes.create_string_buffer(2)
-
-    def set(self) -> None:
-        """Ask the work to stop; there is no way back, a new piece of work takes a new flag."""
-        self._buffer[0] = b"\x01"
-
-    def is_set(self) -> bool:
-        """Tell whether the work should stop."""
-        return self._buffer[0] != b"\x00"
-
-    @property
-    def address(self) -> ctypes.c_void_p:
-        """Point at the flag's bytes, valid as long as the flag lives."""
-        return ctypes.cast(self._buffer, ctypes.c_void_p)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """So much of the prompt is read."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a run ended and what it took; "length" also tells that an answer which went in circles was cut."""
-
-    finish_reason: Literal["stop", "length"]
-    prompt_tokens: int
-    reused_tokens: int  # of the prompt, known from the run before
-    answer_tokens: int
-    read_s: float
-    write_s: float
-
-
-Step = Reading | str | Finished
-
-
-class Generator(Protocol):
-    """What the answering needs of a language model."""
-
-    @property
-    def name(self) -> str:
-        """Name the model for people."""
-
-    @property
-    def context_tokens(self) -> int:
-        """Tell how many tokens prompt and answer may have together."""
-
-    @property
-    def prompt_speed(self) -> float | None:
-        """Tell how many tokens a second were read last, None before any measure."""
-
-    def count_tokens(self, text: str) -> int:
-        """Count the tokens of a plain text."""
-
-    def prompt_tokens(self, messages: Sequence[Message]) -> int:
-        """Count the tokens of the whole prompt, with what the chat template adds."""
-
-    def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: StopFlag) -> Iterator[Step]:
-        """Read the prompt and stream the answer: `Reading`s, then pieces of text, `Finished` as the last.
-
-        Raises `Stopped`, after the model has come to rest, when `stop` was set. Closing the iterator early sets it.
-        """
-
-    def close(self) -> None:
-        """Free the memory."""
-
-
-def choose_threads(cores: int, load: float) -> int:
-    """Choose how many threads compute: those that are free, but two wherever there are two cores.
-
-    The load average lags and holds this program's own indexing. Two threads that do not spin (see `_library`) read
-    as fast as one or faster, measured beside no, one and two busy processes on two cores.
-    """
-    return max(1, min(cores, 2), min(cores, round(cores - load)))
-
-
-def looping(tokens: Sequence[int]) -> bool:
-    """Tell whether the answer goes in circles: its last 24 tokens or more are one n-gram, three times over or more."""
-    count = len(tokens)
-    for period in range(1, count // 3 + 1):
-        start = count - max(period * 3, 24)
-        if start >= 0 and all(tokens[i] == tokens[i + period] for i in range(start, count - period)):
-            return True
-    return False
 
 
 def load(path: Path, *, context_tokens: int | None = None, threads: int | None = None) -> LlamaGenerator:

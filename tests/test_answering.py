@@ -8,7 +8,8 @@ import pytest
 from memcache_lsp import answering
 from memcache_lsp.answering import Citation, Delta, Result, Sources, Stage, answer, to_json
 from memcache_lsp.errors import Stopped
-from memcache_lsp.generation import Finished, Reading, StopFlag, load
+from memcache_lsp.generation import load
+from memcache_lsp.generator import Finished, Reading, StopFlag
 from memcache_lsp.prompt import SYSTEM
 from memcache_lsp.values import Hit, Span
 

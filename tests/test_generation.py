@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from memcache_lsp import generation
 from memcache_lsp.errors import ModelError, Stopped
-from memcache_lsp.generation import Finished, Reading, StopFlag, choose_threads, load, looping
+from memcache_lsp.generation import load
+from memcache_lsp.generator import Finished, Reading, StopFlag, choose_threads, looping
 from memcache_lsp.prompt import Message
 
 SHORT = (Message("system", "Answer briefly."), Message("user", "Name three colours."))

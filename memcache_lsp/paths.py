@@ -88,7 +88,7 @@ def check_root(path: Path, *, explicit: bool) -> Path:
 
 
 def _home() -> Path:
-    return Path(os.path.realpath(Path.home()))
+    return Path(os.path.realpath(os.path.expanduser("~")))  # noqa: PTH111 - Path.home() raises where a user has none
 
 
 def _own_folder(kind: str) -> Path:

@@ -287,6 +287,8 @@ def test_settings_of_the_project_confine_and_exclude(tmp_path):
                 "credentials.py",
                 "tokens.md",
                 "map.js",
+                "env",
+                "key",
                 "bin",
                 "Makefile",
             )

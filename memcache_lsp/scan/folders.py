@@ -209,7 +209,7 @@ class Folders:
 
     def _make_root(self) -> Folder:
         root = os.fsencode(self._root)
-        self._global_rules, sources = gitfiles.global_ignore(os.environ, Path.home())
+        self._global_rules, sources = gitfiles.global_ignore(os.environ, Path(os.path.expanduser("~")))  # noqa: PTH111 - never raises
         above = [os.fsencode(folder) for folder in self._root.parents]
         top = next((folder for folder in (root, *above) if gitfiles.git_folders(folder)), root)
         self._top = top

@@ -21,7 +21,7 @@ _BINARY_SUFFIXES = frozenset(
     sqlite sqlite3 db db3 mdb accdb rdb parquet feather arrow orc avro npy npz pkl pickle joblib h5 hdf5 mat rds rdata
     pt pth ckpt onnx tflite safetensors gguf ggml caffemodel
     glb fbx blend 3ds max swf fla unitypackage uasset
-    jks keystore kdbx pcap pcapng snk
+    pcap pcapng snk
     """.split(),
 )
 _LOCK_FILES = frozenset(
@@ -48,11 +48,12 @@ _GENERATED = re.compile(
     )\Z""",
     re.VERBOSE,
 )
+_SECRET_SUFFIXES = frozenset(
+    "env pem key p8 p12 pfx ppk kdb kdbx jks keystore tfstate tfvars ovpn mobileprovision".split(),
+)
 _SECRET = re.compile(
     r"""(?:
       \.env(?:rc|[.-].*)?
-    | .*\.env
-    | .*\.(?:pem|key|p8|p12|pfx|ppk|kdb|kdbx|jks|keystore|tfstate|tfvars|ovpn|mobileprovision)
     | .*\.tfstate\.backup
     | id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?:[._-](?!pub$).*)?
     | [._]netrc | \.pgpass | \.my\.cnf | \.htpasswd | \.pypirc | \.dockercfg | \.git-credentials | \.vault[_-]pass(?:word)?(?:\.txt)?
@@ -62,7 +63,10 @@ _SECRET = re.compile(
     )\Z""",
     re.VERBOSE,
 )
-_NO_SECRET = re.compile(r"(?:example|sample|template|tmpl|dist|defaults?|schema|stub|pub)\Z")
+_NO_SECRET_SUFFIXES = frozenset(
+    "env pem key p8 p12 pfx ppk kdb kdbx jks keystore tfstate tfvars ovpn mobileprovision".split(),
+)
+_SECRET = re.compile(r"(?:example|sample|template|tmpl|dist|defaults?|schema|stub|pub)\Z")
 
 
 def reason_by_name(path: str) -> str:
@@ -71,7 +75,7 @@ def reason_by_name(path: str) -> str:
     stem, dot, suffix = name.rpartition(".")
     if dot and stem and suffix in _BINARY_SUFFIXES:
         return f"binary: files that end in .{suffix} hold no text"
-    if _SECRET.match(name) and not _NO_SECRET.search(name):
+    if ((dot and suffix in _SECRET_SUFFIXES) or _SECRET.match(name)) and not _NO_SECRET.search(name):
         return "secret: by its name it holds passwords or keys"
     if name in _LOCK_FILES or (name.startswith("pylock.") and name.endswith(".toml")):
         return "lock file: written by a package manager"

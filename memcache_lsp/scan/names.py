@@ -63,10 +63,7 @@ _SECRET = re.compile(
     )\Z""",
     re.VERBOSE,
 )
-_NO_SECRET_SUFFIXES = frozenset(
-    "env pem key p8 p12 pfx ppk kdb kdbx jks keystore tfstate tfvars ovpn mobileprovision".split(),
-)
-_SECRET = re.compile(r"(?:example|sample|template|tmpl|dist|defaults?|schema|stub|pub)\Z")
+_NO_SECRET = re.compile(r"(?:example|sample|template|tmpl|dist|defaults?|schema|stub|pub)\Z")
 
 
 def reason_by_name(path: str) -> str:

@@ -71,14 +71,15 @@ class Status:
 class Project:
     """An index that this process owns until `close`. Searches may come from any thread, also during `update`."""
 
-    def __init__(self, setup: Setup, *, folder: Path, lock: filelock.BaseFileLock, vectors: VectorCache) -> None:
+    def __init__(self, setup: Setup, *, folder: Path, lock: filelock.BaseFileLock, vectors: Callable[[], VectorCache]) -> None:
         """Use `open_project`."""
         self.root = setup.root
         self.notices: list[str] = []  # one sentence each on what opening had to do
         self._setup = setup
         self._folder = folder
         self._file_lock = lock
-        self._vectors = vectors
+        self._open_vectors = vectors
+        self._vectors: VectorCache | None = None  # opened when something has to be embedded
         self._lock = threading.RLock()
         self._manifest, self._store = self._open()
         self._searcher = Searcher(self._store, setup.embedder, paths=self._indexed_paths)
@@ -90,7 +91,7 @@ class Project:
             return self._open_parts()
         except (ManifestBroken, StoreBroken) as error:
             _log.warning("index of %s is broken: %s", self.root, error)
-            self.notices.append(f"The index could not be read ({error}); it is being made again from the project.")
+            self.notices.append(f"The index could not be read ({error.what}); it is being made again from the project.")
             self._wipe()
             return self._open_parts()
 
@@ -173,12 +174,15 @@ class Project:
                 self._mark_clean()
                 self._store.close()
                 self._manifest.close()
-                self._vectors.close()
+                if self._vectors is not None:
+                    self._vectors.close()
         finally:
             (self._folder / "holder.json").unlink(missing_ok=True)
             self._file_lock.release()
 
     def _embed(self, texts: Sequence[str]) -> Any:
+        if self._vectors is None:
+            self._vectors = self._open_vectors()
         return embed_cached(self._setup.embedder, self._vectors, texts)
 
     def _indexed_paths(self) -> list[str]:
@@ -240,8 +244,13 @@ def open_project(setup: Setup, *, purpose: str, wait_s: float = LOCK_WAIT_S) -> 
         entry = {"pid": os.getpid(), "purpose": purpose, "since": started}
         (folder / "holder.json").write_text(json.dumps(entry))
         (folder / "root").write_text(str(setup.root))
-        vectors = VectorCache(paths.cache_dir() / "vectors.sqlite")
-        return Project(setup, folder=folder, lock=lock, vectors=vectors)
+        limit_bytes = setup.user.cache_limit_bytes
+        return Project(
+            setup,
+            folder=folder,
+            lock=lock,
+            vectors=lambda: VectorCache(paths.cache_dir() / "vectors.sqlite", limit_bytes=limit_bytes),
+        )
     except BaseException:
         lock.release()
         raise
@@ -266,11 +275,10 @@ def _locked(folder: Path, root: Path, wait_s: float) -> filelock.BaseFileLock:
 def drop_index(root: Path) -> bool:
     """Forget everything that is kept of a project; tell whether there was anything."""
     folder = paths.index_dir(root)
-    if not folder.exists():
-        return False
+    there = (folder / "manifest.sqlite").exists()
     with _locked(folder, root, LOCK_WAIT_S):
         shutil.rmtree(folder)
-    return True
+    return there
 
 
 def holder(folder: Path) -> str | None:

@@ -35,7 +35,11 @@ create table if not exists unscanned (path text primary key, reason text not nul
 
 
 class ManifestBroken(MemcacheError):
-    """The manifest cannot be read; the index is made again from the project."""
+    """The manifest cannot be read; the index has to be made again from the project."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The index cannot be read ({what}); make it again with `memcache-lsp index --rebuild`.")
+        self.what = what
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,6 @@ def _translated() -> Iterator[None]:
             raise UserError(
                 "The disk that holds the index is full: free some space, then run the command again."
             ) from error
-        raise ManifestBroken(f"the manifest cannot be used: {error}") from error
+        raise ManifestBroken(f"manifest: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise ManifestBroken(f"the manifest cannot be read: {error}") from error
+        raise ManifestBroken(f"manifest: {error}") from error

@@ -26,7 +26,7 @@ _TERM_MAX_CHARS = 64  # longer words are data (hashes, base64), which nobody ask
 STOP_WORDS = frozenset(
     "a about an and are as at be been but by can could did do does for from get had has have how i if in into is it "
     "its me my not of on or our should so that the their them then there these they this to use used using was we "
-    "were what when where which who why will with would you your".split()
+    "were what when where which who whom whose why will with would you your s t re ve ll d m".split()
 )
 
 
@@ -40,9 +40,9 @@ class Sparse:
 
 @cache
 def _stemmer() -> Any:
-    import snowballstemmer  # noqa: PLC0415 - loads 0.1 s of tables, which --help does not need
+    import Stemmer  # noqa: PLC0415 - the command line's help does not need it
 
-    return snowballstemmer.stemmer("english")
+    return Stemmer.Stemmer("english")
 
 
 @lru_cache(maxsize=200_000)

@@ -13,6 +13,9 @@ from memcache_lsp.manifest import Manifest
 from memcache_lsp.store.edge import EdgeStore
 
 
+HERE = Path(__file__).parent
+
+
 @cache
 def embedder():
     """Return the default embedder, loaded once."""

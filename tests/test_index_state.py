@@ -1,6 +1,7 @@
 """The index against a model: create, edit, rename, delete and kill in any order; then it equals a fresh one."""
 
 import multiprocessing
+import os
 import shutil
 import signal
 import tempfile
@@ -10,6 +11,8 @@ import indexes
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+IN_MEMORY = Path("/dev/shm")  # every commit is flushed to disk, which would be most of the time
 
 NAMES = st.sampled_from(["a.py", "b.py", "pkg/c.py", "pkg/deep/d.md", "e.txt", "f.go"])
 LINES = st.lists(
@@ -30,7 +33,7 @@ LINES = st.lists(
 class IndexMachine(RuleBasedStateMachine):
     @initialize()
     def start(self):
-        self.folder = Path(tempfile.mkdtemp())
+        self.folder = Path(tempfile.mkdtemp(dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
         self.root = self.folder / "project"
         self.root.mkdir()
         self.home = self.folder / "home"
@@ -80,7 +83,9 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(step=st.integers(0, 9))
     def kill_while_updating(self, step):
-        process = multiprocessing.get_context("forkserver").Process(
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["indexes"])
+        process = context.Process(
             target=indexes.update_and_die, args=(self.root, self.home, step)
         )
         process.start()
@@ -93,14 +98,10 @@ class home:
         self.folder = folder
 
     def __enter__(self):
-        import os
-
         self.before = os.environ.get("MEMCACHE_HOME")
         os.environ["MEMCACHE_HOME"] = str(self.folder)
 
     def __exit__(self, *_):
-        import os
-
         os.environ["MEMCACHE_HOME"] = self.before
 
 

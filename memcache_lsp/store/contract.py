@@ -18,7 +18,11 @@ BATCH_POINTS = 64  # a call holds the GIL: 64 points keep an event loop's p99 la
 
 
 class StoreBroken(MemcacheError):
-    """The store's files cannot be read; the index is made again from the project."""
+    """The store's files cannot be read; the index has to be made again from the project."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The index cannot be read ({what}); make it again with `memcache-lsp index --rebuild`.")
+        self.what = what
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,4 +157,4 @@ def _translated() -> Iterator[None]:
             raise UserError(
                 "The disk that holds the index is full: free some space, then run the command again."
             ) from error
-        raise StoreBroken(f"the embedded store failed: {message.splitlines()[0] if message else 'panic'}") from error
+        raise StoreBroken(f"store: {message.splitlines()[0] if message else 'panic'}") from error

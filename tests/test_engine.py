@@ -1,0 +1,340 @@
+"""The engine on real files and the real store: what moves, what is remembered, what is told."""
+
+import errno
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import indexes
+import numpy as np
+import pytest
+
+from memcache_lsp import engine, indexing, paths
+from memcache_lsp.errors import LockedError, Stopped, UserError
+from memcache_lsp.manifest import FAILED, Manifest
+from memcache_lsp.store.edge import EdgeStore
+from memcache_lsp.values import Scope
+
+EVERYWHERE = Scope()
+
+
+@pytest.fixture
+def project_folder(tmp_path):
+    root = tmp_path / "project"
+    (root / "pkg").mkdir(parents=True)
+    (root / "pkg" / "retry.py").write_text('"""Try again."""\n\n\ndef backoff(attempt):\n    return 2**attempt\n')
+    (root / "pkg" / "queue.py").write_text("class ParcelQueue:\n    def push(self, parcel):\n        self.items.append(parcel)\n")
+    (root / "README.md").write_text("# Courier\n\nA parcel that fails too often goes to the dead letters.\n")
+    return root
+
+
+def update(root, **options):
+    with indexes.opened(root, **options) as project:
+        return project.update()
+
+
+def search(root, question, scope=EVERYWHERE, **options):
+    with indexes.opened(root, **options) as project:
+        return [hit.path for hit in project.search(question, scope=scope, limit=10)]
+
+
+class Counting:
+    """An embedder that counts what it embeds."""
+
+    id = "counting"
+    dimension = 4
+
+    def __init__(self):
+        self.texts = []
+
+    def embed(self, texts):
+        self.texts += texts
+        rows = np.zeros((len(texts), 4), dtype=np.float32)
+        rows[:, 0] = 1
+        return rows
+
+    def embed_query(self, text):
+        return np.array([1, 0, 0, 0], dtype=np.float32)
+
+
+def test_counts_what_was_added_changed_removed_and_left(project_folder):
+    first = update(project_folder)
+    assert (first.added, first.changed, first.removed, first.unchanged) == (3, 0, 0, 0)
+    (project_folder / "README.md").write_text("# Courier\n\nNew words.\n")
+    (project_folder / "pkg" / "queue.py").unlink()
+    (project_folder / "new.py").write_text("x = 1\n")
+    second = update(project_folder)
+    assert (second.added, second.changed, second.removed, second.unchanged) == (1, 1, 1, 1)
+    third = update(project_folder)
+    assert (third.added, third.changed, third.removed, third.unchanged, third.chunks) == (0, 0, 0, 3, 0)
+
+
+def test_a_change_within_the_clocks_grain_is_seen(project_folder):
+    import os
+
+    path = project_folder / "README.md"
+    update(project_folder)
+    before = path.stat()
+    path.write_text(path.read_text().replace("dead", "DEAD"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert update(project_folder).changed == 1
+
+
+def test_a_file_that_is_only_touched_is_not_embedded_again(project_folder):
+    import os
+
+    embedder = Counting()
+    update(project_folder, with_embedder=embedder)
+    embedder.texts.clear()
+    os.utime(project_folder / "README.md", (1, 1))
+    assert update(project_folder, with_embedder=embedder).unchanged == 3
+    assert embedder.texts == []
+
+
+def test_a_rename_embeds_nothing_again(project_folder):
+    embedder = Counting()
+    update(project_folder, with_embedder=embedder)
+    embedder.texts.clear()
+    (project_folder / "pkg" / "retry.py").rename(project_folder / "pkg" / "again.py")
+    report = update(project_folder, with_embedder=embedder)
+    assert (report.added, report.removed) == (1, 1)
+    assert embedder.texts == []
+    paths_found = search(project_folder, "backoff", with_embedder=embedder)
+    assert "pkg/again.py" in paths_found
+    assert "pkg/retry.py" not in paths_found
+
+
+def test_another_embedder_makes_the_index_again_and_says_so(project_folder):
+    update(project_folder)
+    with indexes.opened(project_folder, with_embedder=Counting()) as project:
+        assert len(project.notices) == 1
+        assert "embedder changed" in project.notices[0]
+        assert project.update().added == 3
+    with indexes.opened(project_folder, with_embedder=Counting()) as project:
+        assert project.notices == []
+
+
+def test_another_chunker_makes_the_index_again(project_folder, monkeypatch):
+    update(project_folder)
+    monkeypatch.setattr(engine, "CHUNKER_VERSION", "another")
+    with indexes.opened(project_folder) as project:
+        assert "chunker changed" in project.notices[0]
+        assert project.update().added == 3
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda folder: (folder / "manifest.sqlite").write_bytes(b"this is no database" * 100),
+        lambda folder: (folder / "manifest.sqlite").unlink(),
+        lambda folder: (folder / "shard" / "edge_config.json").write_text("{"),
+        lambda folder: [p.write_bytes(b"\0" * 7) for p in (folder / "shard").rglob("*") if p.is_file()],
+        lambda folder: (folder / "manifest.sqlite").write_bytes((folder / "manifest.sqlite").read_bytes()[:5000]),
+    ],
+)
+def test_a_corrupt_index_is_made_again(project_folder, harm, tmp_path):
+    update(project_folder)
+    harm(paths.index_dir(project_folder))
+    with indexes.opened(project_folder) as project:
+        project.update()
+        found = indexes.dump(project)
+    assert found == indexes.fresh_dump(project_folder, tmp_path / "fresh")
+
+
+def test_a_second_process_is_told_who_holds_the_index(project_folder):
+    with indexes.opened(project_folder):
+        code = (
+            "import sys; sys.path.insert(0, sys.argv[2])\n"
+            "import indexes; from memcache_lsp import engine; from memcache_lsp.errors import LockedError\n"
+            "try:\n    engine.open_project(indexes.setup(sys.argv[1]), purpose='second', wait_s=0.1)\n"
+            "except LockedError as error:\n    print(error)\n"
+        )
+        out = subprocess.run(
+            [sys.executable, "-c", code, project_folder, str(indexes.HERE)], capture_output=True, text=True, check=True
+        ).stdout
+    assert "in use by process" in out
+    assert "(a test, since" in out
+
+
+def test_the_lock_goes_with_the_project(project_folder):
+    update(project_folder)
+    with indexes.opened(project_folder):
+        with pytest.raises(LockedError):
+            engine.open_project(indexes.setup(project_folder), purpose="second", wait_s=0.01)
+    assert search(project_folder, "backoff")[0] == "pkg/retry.py"
+
+
+def test_searches_while_it_indexes(project_folder, monkeypatch):
+    """The first batch can be found while the second is being read."""
+    for number in range(30):
+        (project_folder / f"filler{number}.py").write_text(f"def filler{number}():\n    return {number}\n")
+    monkeypatch.setattr(indexing, "_BATCH_CHUNKS", 1)
+    found = []
+    with indexes.opened(project_folder) as project:
+        asked = threading.Event()
+
+        def on_progress(progress):
+            if progress.done == 3 and not asked.is_set():
+                found.extend(hit.path for hit in project.search("backoff", scope=EVERYWHERE, limit=10))
+                asked.set()
+
+        project.update(on_progress=on_progress, question="how does retry work")
+    assert found[0] == "pkg/retry.py"  # read first, for its path shares a word with the question
+
+
+def test_stopping_keeps_what_was_done(project_folder, monkeypatch):
+    monkeypatch.setattr(indexing, "_BATCH_CHUNKS", 1)
+    with indexes.opened(project_folder) as project:
+        done = 0
+
+        def on_progress(progress):
+            nonlocal done
+            done = progress.done
+
+        with pytest.raises(Stopped):
+            project.update(on_progress=on_progress, cancelled=lambda: done >= 1)
+    report = update(project_folder)
+    assert report.added == 2
+    assert report.unchanged == 1
+
+
+def test_a_file_that_breaks_the_chunker_costs_only_itself(project_folder, monkeypatch, tmp_path):
+    real = engine.chunk
+
+    def chunk(document):
+        if document.path == "pkg/queue.py":
+            raise RuntimeError("boom")
+        return real(document)
+
+    monkeypatch.setattr(engine, "chunk", chunk)
+    report = update(project_folder)
+    assert [f.path for f in report.failed] == ["pkg/queue.py"]
+    assert "boom" in report.failed[0].reason
+    assert report.added == 2
+    assert [f.path for f in engine.read_status(project_folder).failed] == ["pkg/queue.py"]
+    assert [f.path for f in update(project_folder).failed] == ["pkg/queue.py"]  # named until it is mended
+
+
+def test_scope_filters_before_the_search(project_folder):
+    update(project_folder)
+    assert search(project_folder, "parcel", Scope(globs=("*.md",))) == ["README.md"]
+    assert search(project_folder, "parcel", Scope(globs=("pkg/",))) == ["pkg/queue.py", "pkg/retry.py"]
+    assert set(search(project_folder, "parcel", Scope(globs=("*.py", "!queue.py")))) == {"pkg/retry.py"}
+    assert search(project_folder, "parcel", Scope(languages=("markdown",))) == ["README.md"]
+    assert search(project_folder, "parcel", Scope(kinds=("section",))) == ["README.md"]
+    assert search(project_folder, "parcel", Scope(globs=("nothing/**",))) == []
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(project_folder, monkeypatch, tmp_path):
+    update(project_folder)
+    (project_folder / "README.md").write_text("# Other\n")
+
+    def full(self, records, removed=()):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as context:
+        real = Manifest.commit
+
+        def commit(self, records, removed=()):
+            self._db = FullDisk(self._db)
+            return real(self, records, removed)
+
+        context.setattr(Manifest, "commit", commit)
+        with pytest.raises(UserError, match="disk .* is full"):
+            update(project_folder)
+    assert update(project_folder).changed == 1
+    with indexes.opened(project_folder) as project:
+        found = indexes.dump(project)
+    assert found == indexes.fresh_dump(project_folder, tmp_path / "fresh")
+
+
+class FullDisk:
+    """A connection on a full disk."""
+
+    def __init__(self, db):
+        self.db = db
+
+    def __enter__(self):
+        return self.db.__enter__()
+
+    def __exit__(self, *args):
+        return self.db.__exit__(*args)
+
+    def executemany(self, *_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def __getattr__(self, name):
+        return getattr(self.db, name)
+
+
+def test_the_store_tells_a_full_disk(tmp_path, monkeypatch):
+    from memcache_lsp.store import edge
+
+    store = EdgeStore(tmp_path / "shard", dimension=4)
+
+    class Full:
+        def update(self, _):
+            raise Exception(f"Service runtime error: No space left on device (os error {errno.ENOSPC})")  # noqa: TRY002
+
+        def close(self):
+            pass
+
+    real, store._shard = store._shard, Full()
+    with pytest.raises(UserError, match="is full"):
+        store.delete([1])
+    real.close()
+    assert edge.EdgeStore(tmp_path / "shard", dimension=4).count() == 0
+
+
+def test_status_tells_files_chunks_failures_and_size(project_folder):
+    assert engine.read_status(project_folder) is None
+    (project_folder / "blob.py").write_bytes(bytes(range(256)) * 10)
+    (project_folder / "package-lock.json").write_text("{}")
+    update(project_folder)
+    status = engine.read_status(project_folder)
+    assert status.indexed == 3
+    assert status.chunks >= 3
+    assert status.size_bytes > 0
+    assert not status.unfinished
+    assert status.holder is None
+    reasons = {s.path: s.reason for s in status.skipped}
+    assert "binary" in reasons["blob.py"]
+    assert "lock" in reasons["package-lock.json"]
+    with indexes.opened(project_folder):
+        assert "(a test, since" in engine.read_status(project_folder).holder
+
+
+def test_dropping_forgets_everything(project_folder):
+    update(project_folder)
+    folder = paths.index_dir(project_folder)
+    assert engine.drop_index(project_folder)
+    assert not folder.exists()
+    assert not engine.drop_index(project_folder)
+
+
+def test_nothing_is_written_into_the_project(project_folder):
+    before = sorted(p.relative_to(project_folder) for p in project_folder.rglob("*"))
+    update(project_folder)
+    search(project_folder, "parcel")
+    assert sorted(p.relative_to(project_folder) for p in project_folder.rglob("*")) == before
+
+
+def test_knows_the_words_of_the_index(project_folder):
+    with indexes.opened(project_folder) as project:
+        project.update()
+        assert project.knows_any("where is the parcel")
+        assert not project.knows_any("xylophone concerto")
+        assert not project.knows_any("Whose xylophone's cadenza?")
+
+
+def test_failed_is_a_status_that_the_manifest_keeps(tmp_path):
+    manifest = Manifest(tmp_path / "m.sqlite")
+    record = indexing._record(indexing.Found("a", 1, 2), 3)
+    manifest.commit([record])
+    assert manifest.get("a").status == FAILED
+    manifest.set_meta("x", json.dumps({"y": 1}))
+    assert json.loads(manifest.get_meta("x")) == {"y": 1}
+    manifest.close()

@@ -18,7 +18,8 @@ class Language:
     """A language: how its files are named, and which grammar reads them.
 
     `names` are whole file names, `extensions` come with their dot, both lower-case; `interpreters` are what a `#!`
-    line calls. `grammar` is the name in tree-sitter-language-pack, or None where the text is split by lines.
+    line calls. `grammar` is the name in tree-sitter-language-pack, or None where the text is split by lines; it reads
+    the content of `<script>` only where `in_script_tags` says so.
     """
 
     key: str
@@ -27,10 +28,11 @@ class Language:
     names: tuple[str, ...] = ()
     interpreters: tuple[str, ...] = ()
     is_document: bool = False
+    in_script_tags: bool = False
     line_comments: tuple[str, ...] = ()
 
 
-def _code(  # noqa: PLR0913 - a row of a table
+def _code(
     key: str,
     extensions: str,
     *,
@@ -39,6 +41,7 @@ def _code(  # noqa: PLR0913 - a row of a table
     interpreters: str = "",
     comments: str = "",
     is_document: bool = False,
+    in_script_tags: bool = False,
 ) -> Language:
     """Make a row of the table from space-separated words; the grammar is named like the language unless told."""
     return Language(
@@ -48,6 +51,7 @@ def _code(  # noqa: PLR0913 - a row of a table
         names=tuple(names.split()),
         interpreters=tuple(interpreters.split()),
         is_document=is_document,
+        in_script_tags=in_script_tags,
         line_comments=tuple(comments.split()),
     )
 
@@ -113,8 +117,8 @@ _TABLE: Final = (
     _code("julia", ".jl", interpreters="julia", comments="#"),
     _code("perl", ".pl .pm .t .psgi", names="cpanfile", interpreters="perl", comments="#"),
     _code("clojure", ".clj .cljs .cljc .edn .bb", interpreters="bb clojure", comments=";"),
-    _code("vue", ".vue"),
-    _code("svelte", ".svelte"),
+    _code("vue", ".vue", grammar="typescript", in_script_tags=True),
+    _code("svelte", ".svelte", grammar="typescript", in_script_tags=True),
     _code("nix", ".nix", comments="#"),
     _code("dockerfile", ".dockerfile", names="dockerfile containerfile", comments="#"),
     _code("cmake", ".cmake", names="cmakelists.txt", comments="#"),

@@ -47,9 +47,10 @@ def rendered(language: str) -> str:
     rows = [row(chunk) for chunk in chunk(read(language)).chunks]
     lines = []
     for one in rows:
-        definitions = ",\n".join(f"      {json.dumps(text, ensure_ascii=False)}" for text in one["definitions"])
-        head = json.dumps({key: value for key, value in one.items() if key != "definitions"}, ensure_ascii=False)
-        lines.append(f'  {{{head[1:-1]}, "definitions": [{f"\n{definitions}\n    " if definitions else ""}]}}')
+        definitions = one.pop("definitions")
+        inner = "".join(f"\n      {json.dumps(text, ensure_ascii=False)}," for text in definitions)[:-1]
+        head = json.dumps(one, ensure_ascii=False)[1:-1]
+        lines.append(f'  {{{head},\n    "definitions": [{inner}]}}')
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 

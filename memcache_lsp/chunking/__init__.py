@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import sub
 from typing import Final
 
 from memcache_lsp.chunking import headings, syntax
+from memcache_lsp.chunking.headings import script_tags_only
 from memcache_lsp.chunking.lines import Lines, split_lines
 from memcache_lsp.chunking.outline import KINDS, Outline
 from memcache_lsp.chunking.split import HARD_LIMIT, split
@@ -45,15 +47,25 @@ def _outline(document: Document, lines: Lines, *, deadline_s: float) -> tuple[Ou
     if language is None:
         return Outline(), ()
     by_headings = headings.outline(lines, document.language)
-    if by_headings is not None:
-        return by_headings, ()
     if language.grammar is None:
-        return Outline(), ()
-    if len(document.text) > syntax.MAX_CHARACTERS:
-        return Outline(), (f"more than {syntax.MAX_CHARACTERS:,} characters, so it was split by lines",)
-    if max(end - start for start, end in zip(lines.starts, lines.ends, strict=True)) > syntax.MAX_LINE_CHARACTERS:
-        return Outline(), (f"a line of more than {syntax.MAX_LINE_CHARACTERS:,} characters, so it was split by lines",)
-    by_syntax = syntax.outline(document.text, language.grammar, deadline_s=deadline_s)
+        return by_headings or Outline(), ()
+    if reason := _unfit(lines, language.grammar):
+        return by_headings or Outline(), () if by_headings else (reason,)
+    text = script_tags_only(document.text) if language.in_script_tags else document.text
+    by_syntax = syntax.outline(text, language.grammar, deadline_s=deadline_s)
     if by_syntax is None:
-        return Outline(), (f"not parsed within {deadline_s:g} s, so it was split by lines",)
+        return by_headings or Outline(), (f"not parsed within {deadline_s:g} s, so it was split by lines",)
+    if by_headings is not None:
+        return Outline(by_headings.items, by_syntax.breaks), ()
     return by_syntax, ()
+
+
+def _unfit(lines: Lines, grammar: str) -> str:
+    """Tell why a text must not be parsed: data, minified code, an attack; empty if it may be."""
+    if len(lines.text) > syntax.MAX_CHARACTERS:
+        return f"more than {syntax.MAX_CHARACTERS:,} characters, so it was split by lines"
+    if max(map(sub, lines.ends, lines.starts)) > syntax.MAX_LINE_CHARACTERS:
+        return f"a line of more than {syntax.MAX_LINE_CHARACTERS:,} characters, so it was split by lines"
+    if syntax.is_hazardous(lines.text, grammar):
+        return "nested deeper than its grammar can read, so it was split by lines"
+    return ""

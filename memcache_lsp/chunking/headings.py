@@ -87,7 +87,9 @@ _MARKDOWN_LINK: Final = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])
 _MARKDOWN_TAIL: Final = re.compile(r"\s*\{[#.:][^{}]*\}$|<[^<>]*>")
 
 
-def _markdown(lines: Lines, inside: bytearray) -> Iterator[Heading]:
+def _markdown(  # noqa: C901 - one scanner, one state each for fence and comment
+    lines: Lines, inside: bytearray
+) -> Iterator[Heading]:
     """Scan ATX and setext headings outside fences, HTML comments and front matter."""
     start = _front_matter(lines)
     fence = ""
@@ -175,7 +177,9 @@ def _rst_title(lines: Lines, number: int) -> tuple[str, bool, int] | None:
 
 _ORG_HEADING: Final = re.compile(r"(\*+)[ \t]+(.*)$")
 _ORG_TAGS: Final = re.compile(r"[ \t]+:[\w@#%:]+:[ \t]*$")
-_ORG_STATE: Final = re.compile(r"(?:(?:TODO|DONE|NEXT|WAITING|HOLD|CANCELLED|CANCELED|STARTED|SOMEDAY)\s+)?(?:\[#\w\]\s+)?")
+_ORG_STATE: Final = re.compile(
+    r"(?:(?:TODO|DONE|NEXT|WAITING|HOLD|CANCELLED|CANCELED|STARTED|SOMEDAY)\s+)?(?:\[#\w\]\s+)?"
+)
 _ORG_BLOCK: Final = re.compile(r"[ \t]*#\+(begin|end)_(\w+)", re.IGNORECASE)
 _ORG_LINK: Final = re.compile(r"\[\[[^\[\]]*\]\[([^\[\]]*)\]\]")
 
@@ -216,8 +220,8 @@ def _latex(lines: Lines, inside: bytearray) -> Iterator[Heading]:
         elif verbatim:
             inside[number] = 1
         elif heading := _LATEX_HEADING.match(line):
-            if title := _title(_LATEX_COMMAND.sub(" ", _braced(heading[2]))):
-                yield Heading(_LATEX_LEVELS.index(heading[1]) + 1, title, number, number)
+            text = _braced(heading[2]).replace("\\_", "_").replace("\\&", "&")
+            yield Heading(_LATEX_LEVELS.index(heading[1]) + 1, _title(_LATEX_COMMAND.sub("", text)), number, number)
 
 
 def _braced(text: str) -> str:
@@ -231,7 +235,8 @@ def _braced(text: str) -> str:
 
 
 _HTML_SKIPPED: Final = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|template|textarea|pre)\b[^>]{0,2000}>.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
+    r"<!--.*?(?:-->|\Z)|<(script|style|template|textarea|pre)\b[^>]{0,2000}>.*?(?:</\1\s*>|\Z)",
+    re.DOTALL | re.IGNORECASE,
 )
 _HTML_HEADING: Final = re.compile(r"<h([1-6])\b[^>]{0,2000}>(.{0,2000}?)</h\1\s*>", re.DOTALL | re.IGNORECASE)
 _HTML_TAG: Final = re.compile(r"<[^<>]*>")
@@ -262,3 +267,20 @@ def _html(lines: Lines, inside: bytearray) -> Iterator[Heading]:
 _SCANNERS: Final[Mapping[str, Callable[[Lines, bytearray], Iterator[Heading]]]] = MappingProxyType(
     {"markdown": _markdown, "rst": _rst, "org": _org, "latex": _latex, "html": _html}
 )
+
+
+_SCRIPT: Final = re.compile(r"<script\b[^>]{0,2000}>(.*?)(?:</script\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_NOT_LINE_END: Final = re.compile(r"[^\r\n]+")
+
+
+def script_tags_only(text: str) -> str:
+    """Blank out everything but the content of `<script>`, so that lines and offsets stay as they are."""
+
+    def blank(part: str) -> str:
+        return _NOT_LINE_END.sub(lambda match: " " * len(match[0]), part)
+
+    parts, at = [], 0
+    for match in _SCRIPT.finditer(text):
+        parts += [blank(text[at : match.start(1)]), match[1]]
+        at = match.end(1)
+    return "".join((*parts, blank(text[at:])))

@@ -1,6 +1,6 @@
-"""The lines of a text: where they begin and end, and how much they weigh.
+r"""The lines of a text: where they begin and end, and how much they weigh.
 
-Owns the rule that a line ends at `\\r\\n`, `\\n` or `\\r` and nowhere else, so that positions agree with editors.
+Owns the rule that a line ends at `\r\n`, `\n` or `\r` and nowhere else, so that positions agree with editors.
 Must never import tree-sitter or read a file.
 """
 

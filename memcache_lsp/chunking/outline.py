@@ -37,7 +37,9 @@ KINDS: Final = frozenset(
     )
 )
 
-CONTAINERS: Final = frozenset(("class", "struct", "enum", "interface", "trait", "type", "module", "impl", "section", "table", "rule", "key"))
+CONTAINERS: Final = frozenset(
+    ("class", "struct", "enum", "interface", "trait", "type", "module", "impl", "section", "table", "rule", "key")
+)
 MEMBERS_ARE_METHODS: Final = frozenset(("class", "struct", "enum", "interface", "trait", "impl"))
 
 

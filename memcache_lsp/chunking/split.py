@@ -83,10 +83,9 @@ class _Splitter:
 
     def _rest(self, first: int, last: int, owner: Node | None, *, is_head: bool) -> Iterator[Piece]:
         """Give the lines between definitions: a header, statements, a closing brace."""
-        if owner is None:
-            rank = 1
-        else:
-            rank = 3 if is_head or owner.kind not in CONTAINERS else 2
+        rank = 2 if owner else 1
+        if owner and (is_head or owner.kind not in CONTAINERS):
+            rank = 3
         trimmed = self._lines.trim(first, last)
         if trimmed is None:
             return

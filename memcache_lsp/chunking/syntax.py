@@ -1,11 +1,12 @@
-"""Read a text by its grammar: definitions by the language's query, and the lines where statements begin.
+r"""Read a text by its grammar: definitions by the language's query, and the lines where statements begin.
 
 The only module that imports tree_sitter and tree_sitter_language_pack, inside functions, for both take time to load.
 Owns the queries in `queries/NAME.scm`, one for each grammar. In them `@name` is a definition's name, `@scope` what
 qualifies it, `@lead` a comment, decorator or annotation that belongs to what follows on the next line, and any kind of
-`outline.KINDS` the definition itself. Where two patterns match one node under one name, the earlier pattern counts.
+`outline.KINDS` the definition itself, which reaches to `@end` where that is another node. Where several patterns match
+one `@name`, they are one definition, of the kind that the earliest of them gives.
 
-Offsets stay inside: tree-sitter counts UTF-8 bytes and knows `\\n` only, so a lone `\\r` is handed over as `\\n`, and what
+Offsets stay inside: tree-sitter counts UTF-8 bytes and knows `\n` only, so a lone `\r` is handed over as `\n`, and what
 leaves this module are rows, which then are lines as `lines` counts them.
 """
 
@@ -31,7 +32,17 @@ _MAX_BREAK_LEVEL: Final = 40
 _MAX_NAME: Final = 200
 _MATCH_LIMIT: Final = 10_000  # started and not finished matches; bounds what a hostile file can cost
 
-_MARKS: Final = {"ruby": ":", "bash": "="}  # around a name where it is a symbol, or the word of an alias
+_MARKS: Final = {
+    "ruby": ":",
+    "bash": "=",
+    "powershell": "$",
+}  # around a name where it is a symbol, or the word of an alias
+
+# Some scanners write past their buffer, and so end the process, when constructs nest this deep: yaml from 254 levels
+# of indentation, perl from 83 strings inside each other's interpolation, kotlin from 1,025. No real file does.
+_YAML_DEEP: Final = re.compile(r"^[ \t]{200}|(?:[-?:][ \t]+){50}", re.MULTILINE)
+_INTERPOLATION: Final = re.compile(r"[$@]\{|\}")
+_MAX_INTERPOLATIONS: Final = {"perl": 40, "kotlin": 500}
 
 _LONE_CR: Final = re.compile("\r(?!\n)")
 # what stands between the names of a qualified definition, where the grammar does not take it apart
@@ -74,6 +85,19 @@ def query_source(name: str) -> str:
     return f"{query_source(inherited[1])}\n{text}" if inherited else text
 
 
+def is_hazardous(text: str, name: str) -> bool:
+    """Tell whether a text nests so deep that the grammar's scanner could end the process."""
+    if name == "yaml":
+        return _YAML_DEEP.search(text) is not None
+    limit = _MAX_INTERPOLATIONS.get(name)
+    depth = 0
+    for match in _INTERPOLATION.finditer(text) if limit else ():
+        depth = max(0, depth - 1) if match[0] == "}" else depth + 1
+        if limit and depth > limit:
+            return True
+    return False
+
+
 def outline(text: str, name: str, *, deadline_s: float) -> Outline | None:
     """Outline a text by a grammar; None when the deadline passes first."""
     grammar = load(name)
@@ -100,6 +124,7 @@ def _parse(grammar: Grammar, data: bytes, stop_at: float) -> Tree | None:
     which takes about a tenth of the time.
     """
     view = memoryview(data)
+    started = time.monotonic()
     try:
         tree = grammar.parser.parse(
             lambda offset, _: view[offset:],
@@ -108,7 +133,11 @@ def _parse(grammar: Grammar, data: bytes, stop_at: float) -> Tree | None:
     except ValueError:  # how the binding says that the callback stopped it
         grammar.parser.reset()
         return None
-    return grammar.parser.parse(data, tree) if grammar.has_predicates else tree
+    if not grammar.has_predicates:
+        return tree
+    if 2 * time.monotonic() - started > stop_at:
+        return None  # the second parse cannot be stopped, and full of errors it takes as long as the first
+    return grammar.parser.parse(data, tree)
 
 
 _Match = tuple[int, "dict[str, list[Node]]"]
@@ -150,12 +179,13 @@ def _items(grammar: Grammar, found: list[_Match], leads: set[int], data: bytes) 
         if name_node.start_byte in items:
             items[name_node.start_byte] = _widen(items[name_node.start_byte], node)
             continue
+        end = captures["end"][0] if "end" in captures else node
         scopes = [_text(data, scope) for scope in captures.get("scope", ())]
         name, scope = _name(grammar.name, kind, _text(data, name_node), scopes)
         if name:
             row = name_node.start_point.row
             items[name_node.start_byte] = Item(
-                node.start_byte, node.end_byte, node.start_point.row, _last_row(node), name, kind, row, scope
+                node.start_byte, end.end_byte, node.start_point.row, _last_row(end), name, kind, row, scope
             )
     return sorted((_lead(item, leads) for item in items.values()), key=lambda item: (item.start, -item.end))
 

@@ -34,3 +34,5 @@
 (public_field_definition name: (_) @name value: [(arrow_function) (function_expression)]) @method
 (public_field_definition name: (_) @name) @field
 (ambient_declaration (lexical_declaration (variable_declarator name: (identifier) @name)) @variable)
+; describe("…", () => …), it(…), test(…)
+((call_expression function: (identifier) @_test arguments: (arguments . (string (string_fragment) @name) [(arrow_function) (function_expression)])) @test (#any-of? @_test "describe" "it" "test" "suite" "context"))

@@ -149,6 +149,12 @@ def test_chunks_of_text_follow_its_paragraphs():
     assert [one.text for one in chunked.chunks] == [paragraph] * 4
 
 
+def test_a_header_of_cpp_is_read_as_cpp():
+    found = check("#pragma once\nnamespace a {\nclass B {\n public:\n  void c();\n};\n}\n", "c")
+    assert {one.name: one.kind for one in found.chunks[0].definitions} == {"a": "module", "B": "class", "c": "method"}
+    assert check("int f(void) { int class = 1; return class; }\n", "c").chunks[0].symbol == "f"
+
+
 def test_an_unknown_language_is_split_by_lines():
     assert check("a\n\nb\n", "no such language").chunks[0].kind == "block"
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from operator import sub
 from typing import Final
@@ -21,6 +22,12 @@ __all__ = ["CHUNKER_VERSION", "HARD_LIMIT", "KINDS", "Chunked", "chunk"]
 
 # A part of index keys: raise it with every change of what `chunk` returns for any text.
 CHUNKER_VERSION: Final = "1"
+
+# A `.h` may be C or C++, which its name does not tell.
+_CPP: Final = re.compile(
+    r"^[ \t]*(?:template[ \t]*<|namespace\b[^;={}]{0,200}\{|class[ \t]+\w+[^;{}()]{0,200}\{|(?:public|private):)",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +56,11 @@ def _outline(document: Document, lines: Lines, *, deadline_s: float) -> tuple[Ou
     by_headings = headings.outline(lines, document.language)
     if language.grammar is None:
         return by_headings or Outline(), ()
-    if reason := _unfit(lines, language.grammar):
+    grammar = "cpp" if language.key == "c" and _CPP.search(document.text) else language.grammar
+    if reason := _unfit(lines, grammar):
         return by_headings or Outline(), () if by_headings else (reason,)
     text = script_tags_only(document.text) if language.in_script_tags else document.text
-    by_syntax = syntax.outline(text, language.grammar, deadline_s=deadline_s)
+    by_syntax = syntax.outline(text, grammar, deadline_s=deadline_s)
     if by_syntax is None:
         return by_headings or Outline(), (f"not parsed within {deadline_s:g} s, so it was split by lines",)
     if by_headings is not None:

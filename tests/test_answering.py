@@ -6,11 +6,12 @@ import json
 import pytest
 
 from memcache_lsp import answering
-from memcache_lsp.answering import Citation, Delta, Result, Sources, Stage, answer, to_json
+from memcache_lsp.answering import Citation, Delta, Result, Sources, Stage, answer
 from memcache_lsp.errors import Stopped
 from memcache_lsp.generation import load
 from memcache_lsp.generator import Finished, Reading, StopFlag
 from memcache_lsp.prompt import SYSTEM
+from memcache_lsp.protocol import event_to_json
 from memcache_lsp.values import Hit, Span
 
 TEXTS = [
@@ -205,7 +206,7 @@ def test_a_slow_machine_reads_less_and_a_fast_one_no_more_than_the_context_holds
 
 
 def test_json_has_the_documented_shape():
-    events = [to_json(event) for event in events_of(generator=FakeGenerator(["It makes max_attempts [1]."]))]
+    events = [event_to_json(event) for event in events_of(generator=FakeGenerator(["It makes max_attempts [1]."]))]
     json.dumps(events)
     assert events[0]["items"][0] == {
         "path": "src/file1.py",

@@ -25,7 +25,9 @@ def project_folder(tmp_path):
     root = tmp_path / "project"
     (root / "pkg").mkdir(parents=True)
     (root / "pkg" / "retry.py").write_text('"""Try again."""\n\n\ndef backoff(attempt):\n    return 2**attempt\n')
-    (root / "pkg" / "queue.py").write_text("class ParcelQueue:\n    def push(self, parcel):\n        self.items.append(parcel)\n")
+    (root / "pkg" / "queue.py").write_text(
+        "class ParcelQueue:\n    def push(self, parcel):\n        self.items.append(parcel)\n"
+    )
     (root / "README.md").write_text("# Courier\n\nA parcel that fails too often goes to the dead letters.\n")
     return root
 

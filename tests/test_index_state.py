@@ -69,12 +69,12 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule()
     def check(self):
-        with home(self.home):
+        with Home(self.home):
             with indexes.opened(self.root) as project:
                 project.update()
                 points, files = indexes.dump(project)
         fresh_home = Path(tempfile.mkdtemp(dir=self.folder))
-        with home(fresh_home):
+        with Home(fresh_home):
             fresh = indexes.fresh_dump(self.root, fresh_home)
         assert (points, files) == fresh
         assert set(files) == set(self.model)
@@ -85,15 +85,13 @@ class IndexMachine(RuleBasedStateMachine):
     def kill_while_updating(self, step):
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["indexes"])
-        process = context.Process(
-            target=indexes.update_and_die, args=(self.root, self.home, step)
-        )
+        process = context.Process(target=indexes.update_and_die, args=(self.root, self.home, step))
         process.start()
         process.join(60)
         assert process.exitcode in {0, -signal.SIGKILL}
 
 
-class home:
+class Home:
     def __init__(self, folder):
         self.folder = folder
 

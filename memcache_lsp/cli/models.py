@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 
-from memcache_lsp import models
+from memcache_lsp import fetching, models
 from memcache_lsp.cli import render, work
 from memcache_lsp.errors import UsageError
 from memcache_lsp.indexing import Progress
@@ -62,7 +62,7 @@ def _pull(options: argparse.Namespace) -> int:
     stop = threading.Event()
     with render.progress_bar(f"Fetching {model.name}", "MB") as show:
         try:
-            path = models.fetch(
+            path = fetching.fetch(
                 model,
                 on_progress=lambda done, total: show(Progress(done // _MB, total // _MB)),
                 cancelled=stop.is_set,

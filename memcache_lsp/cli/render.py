@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from memcache_lsp.indexing import Progress
+from memcache_lsp.protocol import snippet
 from memcache_lsp.values import Hit
 
-SNIPPET_LINES = 12
 _PLAIN_EVERY_S = 2.0
 _BAR_AFTER_S = 0.3  # a bar that is gone at once only flickers
 
@@ -21,25 +21,6 @@ def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object as a line on stdout, at once."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
-
-
-def snippet(hit: Hit) -> str:
-    """Return the first lines of a hit's text."""
-    return "\n".join(hit.text.splitlines()[:SNIPPET_LINES])
-
-
-def hit_to_json(hit: Hit) -> dict[str, Any]:
-    """Return a hit as `search --json` prints it."""
-    return {
-        "path": hit.path,
-        "startLine": hit.span.start_line,
-        "endLine": hit.span.end_line,
-        "score": hit.score,
-        "symbol": hit.symbol,
-        "kind": hit.kind,
-        "language": hit.language,
-        "snippet": snippet(hit),
-    }
 
 
 def print_hits(hits: Sequence[Hit]) -> None:

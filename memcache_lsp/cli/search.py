@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from memcache_lsp import protocol
 from memcache_lsp.cli import render, work
 from memcache_lsp.engine import Project
 from memcache_lsp.errors import UsageError, UserError
@@ -49,7 +50,7 @@ def _search(project: Project, question: str, options: argparse.Namespace) -> lis
 def _show(hits: list[Hit], options: argparse.Namespace, *, partial: bool) -> None:
     if options.json:
         for hit in hits:
-            render.print_json(render.hit_to_json(hit) | ({"partial": True} if partial else {}))
+            render.print_json(protocol.hit_to_json(hit) | ({"partial": True} if partial else {}))
         return
     render.print_hits(hits)
     if partial and hits:
@@ -61,7 +62,7 @@ def _batch(options: argparse.Namespace) -> int:
         updating.wait(FIRST_HITS_S)
         for identifier, question in _queries():
             hits = project.search(question, scope=work.scope_of(options), limit=options.limit) if question else []
-            line: dict[str, Any] = {"id": identifier, "hits": [render.hit_to_json(hit) for hit in hits]}
+            line: dict[str, Any] = {"id": identifier, "hits": [protocol.hit_to_json(hit) for hit in hits]}
             render.print_json(line if updating.report else line | {"partial": True})
         with render.progress_bar("Indexing", "files") as show:
             updating.wait(None, show)

@@ -32,7 +32,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _to_json(status: engine.Status, vectors_bytes: int) -> dict[str, object]:
-    as_list = lambda files: [{"path": f.path, "reason": f.reason} for f in files]  # noqa: E731
     return {
         "root": status.root,
         "indexed": True,
@@ -44,9 +43,13 @@ def _to_json(status: engine.Status, vectors_bytes: int) -> dict[str, object]:
         "folder": status.folder,
         "sizeBytes": status.size_bytes,
         "vectorCacheBytes": vectors_bytes,
-        "failed": as_list(status.failed),
-        "skipped": as_list(status.skipped),
+        "failed": _files_to_json(status.failed),
+        "skipped": _files_to_json(status.skipped),
     }
+
+
+def _files_to_json(files: tuple[Skipped, ...]) -> list[dict[str, str]]:
+    return [{"path": file.path, "reason": file.reason} for file in files]
 
 
 def _print(status: engine.Status, vectors_bytes: int, *, every: bool) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 from memcache_lsp import config, paths
 from memcache_lsp.embedding import open_embedder
@@ -76,7 +77,7 @@ class Updating:
         self.progress = Progress(0, 0)
         self.report: Report | None = None
 
-    def __enter__(self) -> Updating:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -7,6 +7,7 @@ since a hostile project's git configuration runs commands.
 
 from __future__ import annotations
 
+from memcache_lsp.scan.rules import select
 from memcache_lsp.scan.walk import Scanner, ScanResult
 
-__all__ = ["ScanResult", "Scanner"]
+__all__ = ["ScanResult", "Scanner", "select"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MAX_RULES = 10_000  # of one file; whoever writes more wants to keep us busy
@@ -127,6 +128,22 @@ class RuleList:
         relative = path[self._base :]
         best = _newest(self._paths.get(relative), best, is_folder=is_folder)
         return self._path_patterns.best(relative, best, is_folder=is_folder)
+
+
+def select(paths: Iterable[str], globs: Sequence[str]) -> list[str]:
+    """Return the paths that the globs select, in gitignore's language; what decides nearest to the file counts."""
+    rules = RuleList("\n".join(globs).encode("utf-8", "surrogateescape"), source="scope")
+    return [path for path in paths if _is_selected(rules, path.encode("utf-8", "surrogateescape"))]
+
+
+def _is_selected(rules: RuleList, path: bytes) -> bool:
+    is_folder = False
+    while path:
+        rule = rules.match(path, path.rpartition(b"/")[2], is_folder=is_folder)
+        if rule is not None:
+            return not rule.negated
+        path, is_folder = path.rpartition(b"/")[0], True
+    return False
 
 
 def _newest(rules: list[Rule] | None, best: Rule | None, *, is_folder: bool) -> Rule | None:

@@ -42,7 +42,7 @@ def connect(*, url: str | None = None, api_key: str | None = None, folder: Path 
             "A Qdrant server needs the qdrant extra: pip install 'memcache-lsp[qdrant]', or unset qdrant_url."
         ) from error
     if url is not None:
-        return qdrant_client.QdrantClient(url=url, api_key=api_key, timeout=30)
+        return qdrant_client.QdrantClient(url=url, api_key=api_key, timeout=30, check_compatibility=False)
     return qdrant_client.QdrantClient(path=str(folder)) if folder else qdrant_client.QdrantClient(":memory:")
 
 

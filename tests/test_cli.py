@@ -1,0 +1,399 @@
+"""The command line as its users meet it: the real process, its streams, its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import memcache_lsp
+
+QUESTIONS = json.loads((Path(__file__).parent.parent / "examples" / "courier-questions.json").read_text())
+
+
+def run(*arguments, code=0, stdin=None, cwd=None, **environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "memcache_lsp", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=cwd,
+        env=os.environ | environment,
+    )
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def lines(done):
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def start(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "memcache_lsp", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def test_help_and_version_load_nothing_heavy():
+    heavy = ["numpy", "qdrant_edge", "tree_sitter", "tokenizers", "llama_cpp", "torch", "pygls", "rich", "sqlite3"]
+    code = (
+        "import sys, memcache_lsp, memcache_lsp.__main__ as m\n"
+        "try:\n    m.sys.argv = ['memcache-lsp', '--help']; m.main()\nexcept SystemExit: pass\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
+    assert run("--version").stdout.strip() == f"memcache-lsp {memcache_lsp.__version__}"
+
+
+@pytest.mark.parametrize("command", ["index", "search", "ask", "status", "doctor", "models"])
+def test_every_command_has_help(command):
+    assert "--json" in run(command, "--help").stdout
+
+
+def test_index_counts(example):
+    done = run("index", "--root", example)
+    assert "files added" in done.stdout
+    assert "0 files added" in run("index", "--root", example).stdout
+    *progress, result = lines(run("index", "--root", example, "--json", "--rebuild"))
+    assert result["type"] == "result"
+    assert result["added"] > 10
+    assert result["failed"] == []
+    assert [p["done"] for p in progress] == sorted(p["done"] for p in progress)
+    assert progress[-1]["done"] == progress[-1]["total"] == result["added"]
+
+
+def test_search_indexes_by_itself_and_prints_places(example):
+    done = run("search", "--root", example, "dead letters")
+    first = done.stdout.splitlines()[0]
+    place = first.split("  ")[0]
+    path, span = place.rsplit(":", 1)
+    begin, end = map(int, span.split("-"))
+    shown = (example / path).read_text().splitlines()[begin - 1 : end]
+    assert "dead" in "\n".join(shown).lower()
+
+
+def test_search_json_prints_hits_and_nothing_else(example):
+    hits = lines(run("search", "--root", example, "--json", "--limit", "4", "how is a webhook signature checked"))
+    assert len(hits) == 4
+    for hit in hits:
+        assert list(hit) == ["path", "startLine", "endLine", "score", "symbol", "kind", "language", "snippet"]
+        text = (example / hit["path"]).read_text().splitlines()
+        assert hit["snippet"].splitlines()[0].strip() in text[hit["startLine"] - 1]
+        assert 1 <= hit["startLine"] <= hit["endLine"] <= len(text)
+    assert "webhooks" in hits[0]["path"]
+
+
+def test_search_takes_its_scope(example):
+    hits = lines(run("search", "--root", example, "--json", "retry", "--glob", "docs/", "--language", "markdown"))
+    assert {hit["path"] for hit in hits} == {"docs/retries.md"}
+    assert run("search", "--root", example, "--json", "retry", "--kind", "no such kind", code=3).stdout == ""
+
+
+def test_batch_answers_each_query_with_a_line(example):
+    queries = [{"id": 1, "query": "retry"}, {"id": "x", "query": "zzz qqq"}, {"id": None, "query": ""}]
+    answers = lines(
+        run("search", "--root", example, "--json", "--batch", stdin="\n".join(map(json.dumps, queries)) + "\n\n")
+    )
+    assert [answer["id"] for answer in answers] == [1, "x", None]
+    assert answers[0]["hits"]
+    assert answers[2]["hits"] == []
+    done = run("search", "--root", example, "--json", "--batch", stdin='{"id": 1}\n', code=1)
+    assert "Line 1 of the batch" in done.stderr
+
+
+@pytest.mark.parametrize("entry", [q for q in QUESTIONS if q["path"] is None], ids=lambda q: q["question"])
+def test_what_is_not_in_the_project_is_said_so(example, entry):
+    done = run("ask", "--root", example, "--no-model", entry["question"], code=3)
+    assert "Nothing in the index" in done.stdout
+
+
+def test_the_right_place_is_among_the_sources(example):
+    """Most of the example's questions have their one right place in the first five hits."""
+    queries = [q for q in QUESTIONS if q["path"]]
+    stdin = "".join(json.dumps({"id": i, "query": q["question"]}) + "\n" for i, q in enumerate(queries))
+    answers = lines(run("search", "--root", example, "--json", "--batch", "--limit", "5", stdin=stdin))
+    found = 0
+    for query, answer in zip(queries, answers, strict=True):
+        text = (example / query["path"]).read_text().splitlines()
+        found += any(
+            hit["path"] == query["path"] and query["contains"] in "\n".join(text[hit["startLine"] - 1 : hit["endLine"]])
+            for hit in answer["hits"]
+        )
+    assert found >= 0.75 * len(queries)
+
+
+def test_ask_without_a_model_quotes_the_evidence(example):
+    done = run("ask", "--root", example, "--no-model", "what happens to a parcel that fails too often?")
+    assert done.stdout.startswith("Sources\n  [1] ")
+    assert "[1]" in done.stdout.split("\n\n", 1)[1]
+    assert "Cited" in done.stdout
+
+
+def test_ask_says_once_that_there_is_no_model(example):
+    done = run("ask", "--root", example, "what happens to a parcel that fails too often?")
+    assert done.stderr.count("models pull") == 1
+
+
+def test_ask_json_is_the_protocols_events(example):
+    events = lines(
+        run("ask", "--root", example, "--json", "--no-model", "what happens to a parcel that fails too often?")
+    )
+    kinds = [event["type"] for event in events]
+    assert kinds[0] == "sources"
+    assert kinds[-1] == "result"
+    assert {"delta", "citation"} <= set(kinds)
+    result = events[-1]
+    assert result["finishReason"] == "extract"
+    assert result["answer"] == "".join(event["text"] for event in events if event["type"] == "delta")
+    for citation in result["citations"]:
+        text = (example / citation["path"]).read_text().splitlines()
+        quoted = "\n".join(text[citation["startLine"] - 1 : citation["endLine"]])
+        assert quoted.strip()
+
+
+def test_ask_streams_an_answer_from_a_model(example, smollm2):
+    events = lines(
+        run("ask", "--root", example, "--json", "--model", smollm2, "--max-tokens", "24", "how are retries delayed")
+    )
+    assert events[0]["type"] == "sources"
+    assert sum(event["type"] == "delta" for event in events) > 3
+    result = events[-1]
+    assert result["finishReason"] in {"stop", "length"}
+    assert 0 < result["usage"]["answerTokens"] <= 24
+    assert result["evidence"]["read"] >= 1
+
+
+def test_ask_stops_while_the_prompt_is_read(example, smollm2):
+    run("index", "--root", example)
+    process = start("ask", "--root", example, "--json", "--model", smollm2, "how are retries delayed")
+    for line in process.stdout:
+        if json.loads(line)["type"] == "stage":
+            break
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 10
+    assert "Traceback" not in err
+    assert '"result"' not in out
+    assert run("search", "--root", example, "retry").stdout  # the lock is free, the index whole
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_indexing_stops_when_told(tmp_path, sent):
+    root = tmp_path / "big"
+    root.mkdir()
+    for number in range(1500):
+        (root / f"m{number}.py").write_text(
+            "\n".join(f"def f{i}_{number}(a):\n    return a + {i}\n" for i in range(40))
+        )
+    process = start("index", "--root", root, "--json")
+    process.stdout.readline()
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert (
+        err.strip() == "memcache-lsp: Stopped; what is indexed so far is kept."
+        or err.strip() == "memcache-lsp: Stopped."
+    )
+
+
+def test_a_killed_index_is_repaired_by_the_next_command(tmp_path):
+    root = tmp_path / "big"
+    root.mkdir()
+    for number in range(400):
+        (root / f"m{number}.py").write_text(
+            "\n".join(f"def f{i}_{number}(a):\n    return a + {i}\n" for i in range(30))
+        )
+    process = start("index", "--root", root, "--json")
+    for line in process.stdout:
+        if json.loads(line)["done"] > 0:
+            break
+    process.kill()
+    process.communicate()
+    assert "unfinished" in run("status", "--root", root).stdout
+    result = lines(run("index", "--root", root, "--json"))[-1]
+    assert result["added"] + result["unchanged"] + result["changed"] == 400
+    assert result["unchanged"] > 0
+    assert lines(run("status", "--root", root, "--json"))[0]["files"] == 400
+
+
+def test_a_closed_pipe_ends_the_command_quietly(example):
+    process = start("search", "--root", example, "--limit", "50", "--json", "parcel")
+    process.stdout.close()
+    assert process.wait(60) == 1
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+BAD_INPUT = {
+    "no such root": (["search", "--root", "{tmp}/none", "x"], 1, "There is no folder"),
+    "a root that is a file": (["search", "--root", "{tmp}/file", "x"], 1, "is a file"),
+    "an empty question": (["ask", "--root", "{tmp}", "  "], 2, "question is empty"),
+    "no question": (["ask", "--root", "{tmp}"], 2, "question is empty"),
+    "an empty query": (["search", "--root", "{tmp}", ""], 2, "query is empty"),
+    "an unknown command": (["serch"], 2, "--help"),
+    "a bad number": (["search", "--limit", "0", "x"], 2, "whole number above 0"),
+    "a batch without json": (["search", "--batch", "x"], 2, "--json"),
+    "two ways of no model": (["ask", "--root", "{tmp}", "--model", "x", "--no-model", "q"], 2, "exclude each other"),
+    "a model that is not there": (["ask", "--root", "{tmp}", "--model", "nothing", "q"], 1, "There is no model"),
+    "a model that is no model": (["ask", "--root", "{tmp}", "--model", "{tmp}/file", "def"], 1, "GGUF"),
+    "an unknown model to pull": (["models", "pull", "gpt"], 2, "takes one of"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_gets_one_sentence(tmp_path, name):
+    arguments, code, expected = BAD_INPUT[name]
+    (tmp_path / "file").write_text("def x():\n    pass\n")
+    done = run(*(a.format(tmp=tmp_path) for a in arguments), code=code)
+    assert expected in done.stderr
+    assert done.stderr.startswith("memcache-lsp: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_the_home_folder_is_indexed_only_when_named(tmp_path):
+    done = run("search", "x", code=1, cwd=tmp_path, HOME=str(tmp_path))
+    assert f"--root {tmp_path}" in done.stderr
+
+
+def test_an_empty_project_has_no_hits(tmp_path):
+    run("search", "--root", tmp_path, "anything", code=3)
+    assert "Nothing in the index" in run("ask", "--root", tmp_path, "anything", code=3).stdout
+
+
+def test_status_names_what_is_not_indexed(example):
+    assert "not indexed yet" in run("status", "--root", example).stdout
+    (example / ".env").write_text("KEY=1\n")
+    (example / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    run("index", "--root", example)
+    out = run("status", "--root", example, "--all").stdout
+    assert ".env" in out
+    assert "picture.png" in out
+    status = lines(run("status", "--root", example, "--json"))[0]
+    assert status["files"] > 10
+    assert status["failed"] == []
+
+
+def test_drop_forgets_the_project(example):
+    run("index", "--root", example)
+    assert "Forgot" in run("index", "--root", example, "--drop").stdout
+    assert "not indexed yet" in run("status", "--root", example).stdout
+
+
+def test_doctor_checks_and_advises(example):
+    out = run("doctor", "--root", example).stdout
+    assert f"memcache-lsp {memcache_lsp.__version__}" in out
+    assert "models pull" in out
+    assert "is not indexed" in out
+    config = Path(os.environ["MEMCACHE_HOME"]) / "config" / "config.toml"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text("nonsense = 1\n")
+    assert "nonsense" in run("doctor", "--root", example, code=1).stdout
+
+
+def test_models_lists_what_is_here(example):
+    assert "qwen2.5-coder-0.5b-instruct" in run("models").stdout
+    names = [row["name"] for row in lines(run("models", "list", "--json"))]
+    assert "smollm2-135m-instruct" in names
+
+
+def test_a_secret_is_never_shown_or_stored(example):
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" + "k1L2m3N4o5P6q7R8"
+    (example / "courier" / "leak.py").write_text(f'TOKEN = "{secret}"\n\n\ndef leak_token():\n    return TOKEN\n')
+    done = run("search", "--root", example, "--json", "leak_token")
+    assert any(hit["path"] == "courier/leak.py" for hit in lines(done))
+    assert secret not in done.stdout
+    for path in Path(os.environ["MEMCACHE_HOME"]).rglob("*"):
+        if path.is_file():
+            assert secret.encode() not in path.read_bytes()
+
+
+NO_NETWORK = """
+import socket, sys
+class Blocked(socket.socket):
+    def __new__(cls, family=socket.AF_INET, *args, **kwargs):
+        if family in (socket.AF_INET, socket.AF_INET6, -1):
+            raise AssertionError("a network socket was opened")
+        return super().__new__(cls, family, *args, **kwargs)
+    def __init__(self, family=socket.AF_INET, *args, **kwargs):
+        if family in (socket.AF_INET, socket.AF_INET6, -1):
+            raise AssertionError("a network socket was opened")
+        super().__init__(family, *args, **kwargs)
+socket.socket = Blocked
+import _socket
+def blocked(*_args, **_kwargs):
+    raise AssertionError("a name was looked up")
+socket.getaddrinfo = _socket.getaddrinfo = blocked
+from memcache_lsp.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def test_nothing_opens_a_network_socket(example, smollm2, tmp_path):
+    """Index, search and ask with every internet socket of this process and its children blocked."""
+    script = tmp_path / "blocked.py"
+    script.write_text(NO_NETWORK)
+    for arguments in (
+        ["index", "--root", example],
+        ["search", "--root", example, "retry"],
+        ["ask", "--root", example, "--no-model", "how are retries delayed"],
+        ["ask", "--root", example, "--model", smollm2, "--max-tokens", "8", "how are retries delayed"],
+    ):
+        done = subprocess.run([sys.executable, script, *map(str, arguments)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_bad_file_costs_only_itself(tmp_path):
+    """Everything that breaks tools of this kind, in one project that is then searched."""
+    root = tmp_path / "hostile"
+    root.mkdir()
+    (root / "good.py").write_text("def find_the_needle():\n    return 1\n")
+    (root / "random.py").write_bytes(os.urandom(5000))
+    (root / "long.js").write_text("x = [" + "1," * 5_000_000 + "]")
+    (root / "huge_line.txt").write_text("word " * 150_000)
+    (root / "latin.py").write_bytes("# caf\xe9 needle_latin\nx = 1\n".encode("latin-1"))
+    (root / "deep.py").write_text("(" * 20_000 + ")" * 20_000)
+    (root / "deep.json").write_text("[" * 50_000 + "]" * 50_000)
+    (root / "broken.py").write_text("def (:\n  class class\n" * 50)
+    (root / "nul.py").write_bytes(b"x = 1\0\n")
+    (root / "surrogate.py").write_bytes(b"x = '\xed\xa0\x80'\n")
+    (root / "empty.py").write_bytes(b"")
+    (root / "blank.py").write_text("\n \n\t\n")
+    (root / "separators.py").write_text("a = 1\x0c\x0bb = 2\u2028c = 3\u2029\x85d = 4\r\ne = 5\rf = 6\n")
+    os.mkfifo(root / "pipe.py")
+    (root / "loop").symlink_to(root)
+    (root / "dangling.py").symlink_to(root / "nowhere.py")
+    (root / "self.py").symlink_to(root / "self.py")
+    with open(os.fsencode(root) + b"/bad\xff\xfename.py", "w") as file:
+        file.write("x = 1\n")
+    deep = root
+    for _ in range(300):
+        deep /= "d"
+        deep.mkdir()
+    (deep / "bottom.py").write_text("def at_the_bottom():\n    pass\n")
+    (root / "unreadable.py").write_text("x = 1\n")
+    (root / "unreadable.py").chmod(0)
+    result = lines(run("index", "--root", root, "--json"))[-1]
+    assert result["failed"] == []
+    hit = lines(run("search", "--root", root, "--json", "--limit", "1", "find_the_needle"))[0]
+    assert (hit["path"], hit["startLine"]) == ("good.py", 1)
+    assert "bottom.py" in lines(run("search", "--root", root, "--json", "--limit", "1", "at_the_bottom"))[0]["path"]
+    assert lines(run("search", "--root", root, "--json", "--limit", "1", "needle_latin"))[0]["path"] == "latin.py"
+    status = lines(run("status", "--root", root, "--json"))[0]
+    named = {skipped["path"] for skipped in status["skipped"]}
+    assert {"random.py", "long.js", "pipe.py", "loop", "dangling.py", "self.py", "nul.py"} <= named
+    assert any("bad" in path for path in named)
+    assert "unreadable.py" in named or os.geteuid() == 0

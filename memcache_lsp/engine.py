@@ -21,7 +21,7 @@ from typing import Any
 import filelock
 
 from memcache_lsp import indexing, paths
-from memcache_lsp.chunking import CHUNKER_VERSION, chunk
+from memcache_lsp.chunking import CHUNKER_VERSION
 from memcache_lsp.config import ProjectSettings, UserSettings, qdrant_api_key
 from memcache_lsp.documents import read_document
 from memcache_lsp.embedding import Embedder
@@ -33,7 +33,7 @@ from memcache_lsp.scan import Scanner
 from memcache_lsp.searching import Searcher
 from memcache_lsp.store import Store, StoreBroken
 from memcache_lsp.tokens import TOKENIZER_VERSION
-from memcache_lsp.values import Hit, Scope, Skipped
+from memcache_lsp.values import Chunk, Document, Hit, Scope, Skipped
 from memcache_lsp.vectors import VectorCache, embed_cached
 
 _log = logging.getLogger(__name__)
@@ -215,8 +215,10 @@ def _changed(old: dict[str, str], new: dict[str, str]) -> str:
     return " and the ".join(name for name in new if old.get(name) != new[name])
 
 
-def _chunk(document: Any) -> tuple[Any, tuple[str, ...]]:
-    chunked = chunk(document)
+def _chunk(document: Document) -> tuple[tuple[Chunk, ...], tuple[str, ...]]:
+    from memcache_lsp.chunking import chunker  # noqa: PLC0415 - a run that finds nothing changed does not need it
+
+    chunked = chunker.chunk(document)
     return chunked.chunks, chunked.problems
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memcache_lsp.chunking import HARD_LIMIT, chunk
+from memcache_lsp.chunking.chunker import HARD_LIMIT, chunk
 from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.values import Document
 

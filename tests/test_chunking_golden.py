@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from memcache_lsp.chunking import CHUNKER_VERSION, KINDS, chunk
+from memcache_lsp.chunking import CHUNKER_VERSION
+from memcache_lsp.chunking.chunker import KINDS, chunk
 from memcache_lsp.languages import LANGUAGES, language_of
 from memcache_lsp.values import Chunk, Document
 

@@ -224,7 +224,7 @@ def test_damaged_installation_is_one_sentence(tmp_path, damage, how):
     else:
         file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ModelError, match="reinstall"):
-        StaticEmbedder(tmp_path / "other")
+        StaticEmbedder(tmp_path / "other").embed(["x"])
 
 
 def test_opening_the_default_loads_no_heavy_library():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from memcache_lsp import engine, indexing, paths
+from memcache_lsp.chunking import chunker
 from memcache_lsp.errors import LockedError, Stopped, UserError
 from memcache_lsp.manifest import FAILED, Manifest
 from memcache_lsp.store.edge import EdgeStore
@@ -204,14 +205,14 @@ def test_stopping_keeps_what_was_done(project_folder, monkeypatch):
 
 
 def test_a_file_that_breaks_the_chunker_costs_only_itself(project_folder, monkeypatch, tmp_path):
-    real = engine.chunk
+    real = chunker.chunk
 
     def chunk(document):
         if document.path == "pkg/queue.py":
             raise RuntimeError("boom")
         return real(document)
 
-    monkeypatch.setattr(engine, "chunk", chunk)
+    monkeypatch.setattr(chunker, "chunk", chunk)
     report = update(project_folder)
     assert [f.path for f in report.failed] == ["pkg/queue.py"]
     assert "boom" in report.failed[0].reason

@@ -368,8 +368,8 @@ def test_a_thousand_folders_deep(deep_root):
     deep = ""
     for _ in range(1000):
         deep += "d/"
-        os.mkdir(f"{deep_root}/{deep}")  # noqa: PTH102 - a Path of this depth recurses
-    with open(f"{deep_root}/{deep}end.py", "w") as stream:  # noqa: PTH123 - the same
+        os.mkdir(f"{deep_root}/{deep}")
+    with open(f"{deep_root}/{deep}end.py", "w") as stream:
         stream.write("x = 1\n")
     assert found(deep_root) == [f"{deep}end.py"]
     loaded = read_document(deep_root, Scanner(deep_root).scan().found[0])

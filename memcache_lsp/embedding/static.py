@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.errors import ModelError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from tokenizers import Tokenizer
 
 DATA = Path(__file__).resolve().parents[1] / "data" / DEFAULT
 
@@ -45,15 +46,13 @@ class StaticEmbedder:
         try:
             facts = json.loads((folder / "model.json").read_text("utf-8"))
             table = np.load(folder / "table.npy", mmap_mode="r", allow_pickle=False)
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self._rows: NDArray[np.int8] = table["row"]
             self._scales: NDArray[np.float32] = np.array(table["scale"])  # copied: small, and read at random
             digest = facts["table_sha256"][:12] + facts["tokenizer_sha256"][:12]
             self.id = f"{facts['name']}:{_METHOD}:{digest}"
-        except Exception as error:  # tokenizers raises Exception itself
-            raise ModelError(
-                f"The embedding table in {folder} cannot be read ({error}); reinstall memcache-lsp."
-            ) from error
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            raise _unreadable(folder, error) from error
+        self._folder = folder
         self.dimension: int = self._rows.shape[1]
         self._words: dict[str, tuple[int, ...]] = {}
 
@@ -75,6 +74,15 @@ class StaticEmbedder:
         row: NDArray[np.float32] = self.embed([text])[0]
         return row
 
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        from tokenizers import Tokenizer  # noqa: PLC0415 - 40 ms that a run with nothing to embed does not need
+
+        try:
+            return Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        except Exception as error:  # tokenizers raises Exception itself
+            raise _unreadable(self._folder, error) from error
+
     def _tokens(self, text: str) -> list[int]:
         """Return the rows of a text's known tokens."""
         text = text[:_MAX_CHARS]
@@ -94,3 +102,7 @@ class StaticEmbedder:
                 self._words.clear()
             self._words[word] = ids
         return ids
+
+
+def _unreadable(folder: Path, error: Exception) -> ModelError:
+    return ModelError(f"The embedding table in {folder} cannot be read ({error}); reinstall memcache-lsp.")

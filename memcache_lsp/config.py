@@ -36,6 +36,10 @@ def _number(least: int, most: int = 2**62) -> Callable[[Any], str]:
     return check
 
 
+def _truth(value: Any) -> str:
+    return "" if isinstance(value, bool) else "must be true or false"
+
+
 def _text(value: Any) -> str:
     return "" if isinstance(value, str) else "must be a text in quotes"
 
@@ -76,6 +80,7 @@ class UserSettings:
     threads: int = _setting(0, _number(0))
     qdrant_url: str = _setting("", _url)
     qdrant_collection: str = _setting("", _text)
+    qdrant_read_only: bool = _setting(False, _truth)  # search what somebody else indexes
     max_file_size_bytes: int = _setting(DEFAULT_MAX_FILE_SIZE_BYTES, _number(1))
     cache_limit_bytes: int = _setting(5 * 1024**3, _number(0))
 

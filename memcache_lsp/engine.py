@@ -31,7 +31,7 @@ from memcache_lsp.manifest import FAILED, INDEXED, SKIPPED, Manifest, ManifestBr
 from memcache_lsp.redact import REDACTOR_VERSION
 from memcache_lsp.scan import Scanner
 from memcache_lsp.searching import Searcher
-from memcache_lsp.store import Store, StoreBroken
+from memcache_lsp.store import Place, Store, StoreBroken
 from memcache_lsp.tokens import TOKENIZER_VERSION
 from memcache_lsp.values import Chunk, Document, Hit, Scope, Skipped
 from memcache_lsp.vectors import VectorCache, embed_cached
@@ -79,6 +79,7 @@ class Project:
         self.notices: list[str] = []  # one sentence each on what opening had to do
         self._setup = setup
         self._folder = folder
+        self._place = place_of(setup.user, folder)
         self._file_lock = lock
         self._open_vectors = vectors
         self._vectors: VectorCache | None = None  # opened when something has to be embedded
@@ -102,9 +103,9 @@ class Project:
         with contextlib.ExitStack() as undo:
             undo.callback(manifest.close)
             self._check_identity(manifest)
-            store = open_store(self._setup, self._folder)
+            store = self._place.open(dimension=self._setup.embedder.dimension)
             undo.callback(store.close)
-            if manifest.get_meta(_DIRTY) == "1":
+            if manifest.get_meta(_DIRTY) != "0" and not self._place.read_only:
                 orphans, broken = repair(manifest, store)
                 _log.info("repaired after a crash: %d orphaned points, %d files to read again", orphans, broken)
             undo.pop_all()
@@ -112,20 +113,21 @@ class Project:
 
     def _check_identity(self, manifest: Manifest) -> None:
         """Forget an index that was made by another chunker, embedder or redactor, and say so."""
-        wanted = identity(self._setup.embedder)
+        wanted = identity(self._setup.embedder, self._place)
         recorded = manifest.get_meta(_IDENTITY)
         if recorded not in (None, json.dumps(wanted)):
             names = _changed(json.loads(recorded or "{}"), wanted)
             self.notices.append(f"The {names} changed since this project was indexed; the index is being made again.")
+            manifest.set_meta(_DIRTY, "1")
             manifest.clear()
-            shutil.rmtree(self._folder / "shard", ignore_errors=True)
-            manifest.set_meta(_DIRTY, "1")  # a store elsewhere still holds the old points
+            self._place.drop()
         manifest.set_meta(_IDENTITY, json.dumps(wanted))
 
     def _wipe(self) -> None:
         for name in ("manifest.sqlite", "manifest.sqlite-wal", "manifest.sqlite-shm"):
             (self._folder / name).unlink(missing_ok=True)
-        shutil.rmtree(self._folder / "shard", ignore_errors=True)
+        if not self._place.url:
+            self._place.drop()
 
     # Work
 
@@ -137,6 +139,8 @@ class Project:
         question: str | None = None,
     ) -> Report:
         """Bring the index in step with the project; with a question, files whose path speaks of it come first."""
+        if self._place.read_only:
+            return Report()
         scanner = Scanner(self.root, self._setup.user, self._setup.project)
         scanned = scanner.scan(cancelled=cancelled)
         indexer = Indexer(
@@ -188,6 +192,8 @@ class Project:
         return embed_cached(self._setup.embedder, self._vectors, texts)
 
     def _indexed_paths(self) -> list[str]:
+        if self._place.read_only:
+            return self._store.paths()
         return [r.path for r in self._manifest.records().values() if r.status == INDEXED]
 
     def _mark_dirty(self) -> None:
@@ -200,7 +206,7 @@ class Project:
             self._manifest.set_meta(_DIRTY, "0")
 
 
-def identity(embedder: Embedder) -> dict[str, str]:
+def identity(embedder: Embedder, place: Place) -> dict[str, str]:
     """Return what the contents of an index depend on, besides the project."""
     return {
         "chunker": CHUNKER_VERSION,
@@ -208,6 +214,7 @@ def identity(embedder: Embedder) -> dict[str, str]:
         "points": indexing.POINT_VERSION,
         "redactor": str(REDACTOR_VERSION),
         "embedder": f"{embedder.id}/{embedder.dimension}",
+        "store": place.label,
     }
 
 
@@ -222,18 +229,17 @@ def _chunk(document: Document) -> tuple[tuple[Chunk, ...], tuple[str, ...]]:
     return chunked.chunks, chunked.problems
 
 
-def open_store(setup: Setup, folder: Path) -> Store:
-    """Open the store that the user's settings name: embedded, or a Qdrant server."""
-    dimension = setup.embedder.dimension
-    if not setup.user.qdrant_url:
-        from memcache_lsp.store.edge import EdgeStore  # noqa: PLC0415 - only the store in use is loaded
-
-        return EdgeStore(folder / "shard", dimension=dimension)
-    from memcache_lsp.store.client import ClientStore, connect  # noqa: PLC0415
-
-    client = connect(url=setup.user.qdrant_url, api_key=qdrant_api_key() or None)
-    collection = setup.user.qdrant_collection or f"memcache-{folder.name}"
-    return ClientStore(client, collection=collection, dimension=dimension, local=False)
+def place_of(user: UserSettings, folder: Path) -> Place:
+    """Return where the points of the index in `folder` lie."""
+    if not user.qdrant_url:
+        return Place(folder=folder)
+    return Place(
+        folder=folder,
+        url=user.qdrant_url,
+        api_key=qdrant_api_key(),
+        collection=user.qdrant_collection or f"memcache-{folder.name}",
+        read_only=user.qdrant_read_only,
+    )
 
 
 def open_project(setup: Setup, *, purpose: str, wait_s: float = LOCK_WAIT_S) -> Project:
@@ -276,11 +282,12 @@ def _locked(folder: Path, root: Path, wait_s: float) -> filelock.BaseFileLock:
     return lock
 
 
-def drop_index(root: Path) -> bool:
+def drop_index(root: Path, user: UserSettings) -> bool:
     """Forget everything that is kept of a project; tell whether there was anything."""
     folder = paths.index_dir(root)
     there = (folder / "manifest.sqlite").exists()
     with _locked(folder, root, LOCK_WAIT_S):
+        place_of(user, folder).drop()
         shutil.rmtree(folder)
     return there
 

@@ -13,6 +13,7 @@ import pytest
 
 from memcache_lsp import engine, indexing, paths
 from memcache_lsp.chunking import chunker
+from memcache_lsp.config import UserSettings
 from memcache_lsp.errors import LockedError, Stopped, UserError
 from memcache_lsp.manifest import FAILED, Manifest
 from memcache_lsp.store.edge import EdgeStore
@@ -313,9 +314,9 @@ def test_status_tells_files_chunks_failures_and_size(project_folder):
 def test_dropping_forgets_everything(project_folder):
     update(project_folder)
     folder = paths.index_dir(project_folder)
-    assert engine.drop_index(project_folder)
+    assert engine.drop_index(project_folder, UserSettings())
     assert not folder.exists()
-    assert not engine.drop_index(project_folder)
+    assert not engine.drop_index(project_folder, UserSettings())
 
 
 def test_nothing_is_written_into_the_project(project_folder):
@@ -341,3 +342,60 @@ def test_failed_is_a_status_that_the_manifest_keeps(tmp_path):
     manifest.set_meta("x", json.dumps({"y": 1}))
     assert json.loads(manifest.get_meta("x")) == {"y": 1}
     manifest.close()
+
+
+def test_without_the_embedded_engine_the_local_mode_serves(project_folder, monkeypatch):
+    update(project_folder)
+    monkeypatch.setattr("memcache_lsp.store.opening._embedded", lambda: "local")
+    with indexes.opened(project_folder) as project:
+        assert "store changed" in project.notices[0]
+        assert project.update().added == 3
+        assert type(project._store).__name__ == "ClientStore"
+    assert search(project_folder, "backoff")[0] == "pkg/retry.py"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Stand in for a Qdrant server by one client in memory that outlives its users."""
+    from memcache_lsp.store import client
+
+    shared = client.connect()
+    monkeypatch.setattr(client, "connect", lambda **_: shared)
+    monkeypatch.setattr(shared, "close", lambda: None)
+    monkeypatch.setattr(shared, "create_payload_index", lambda *_, **__: None)  # the local mode warns that it has none
+    return shared
+
+
+def test_a_server_holds_the_index_and_forgets_it(project_folder, server):
+    settings = {"qdrant_url": "http://stand-in", "qdrant_collection": "team"}
+    update(project_folder, **settings)
+    assert server.count("team").count >= 3
+    assert search(project_folder, "backoff", **settings)[0] == "pkg/retry.py"
+    (project_folder / "README.md").unlink()
+    assert update(project_folder, **settings).removed == 1
+    assert engine.drop_index(project_folder, UserSettings(**settings))
+    assert not server.collection_exists("team")
+
+
+def test_a_lost_manifest_leaves_no_orphans_on_a_server(project_folder, server):
+    settings = {"qdrant_url": "http://stand-in", "qdrant_collection": "team"}
+    update(project_folder, **settings)
+    before = server.count("team").count
+    for path in paths.index_dir(project_folder).glob("manifest*"):
+        path.unlink()
+    (project_folder / "README.md").unlink()
+    update(project_folder, **settings)
+    assert server.count("team").count < before
+
+
+def test_readers_of_a_team_search_what_another_indexed(project_folder, server, tmp_path):
+    settings = {"qdrant_url": "http://stand-in", "qdrant_collection": "team"}
+    update(project_folder, **settings)
+    before = server.count("team").count
+    elsewhere = tmp_path / "another" / "checkout"
+    elsewhere.mkdir(parents=True)
+    reader = settings | {"qdrant_read_only": True}
+    assert update(elsewhere, **reader).added == 0
+    assert search(elsewhere, "backoff", **reader)[0] == "pkg/retry.py"
+    assert search(elsewhere, "parcel", Scope(globs=("*.md",)), **reader) == ["README.md"]
+    assert server.count("team").count == before

@@ -191,3 +191,20 @@ def test_a_changed_dimension_makes_the_collection_again():
     client = connect()
     ClientStore(client, collection="c", dimension=DIMENSION, local=True).upsert([point(1)])
     assert ClientStore(client, collection="c", dimension=4, local=True).count() == 0
+
+
+def test_lists_the_paths_of_its_points(store):
+    assert store.paths() == []
+    store.upsert([point(1, path="b.py"), point(2, path="a.py"), point(3, path="b.py")])
+    assert store.paths() == ["a.py", "b.py"]
+
+
+def test_a_reader_never_makes_a_collection():
+    client = connect()
+    with pytest.raises(UserError, match="qdrant_read_only"):
+        ClientStore(client, collection="c", dimension=DIMENSION, local=True, read_only=True)
+    assert not client.collection_exists("c")
+    ClientStore(client, collection="c", dimension=DIMENSION, local=True).upsert([point(1)])
+    with pytest.raises(UserError, match="another embedder"):
+        ClientStore(client, collection="c", dimension=4, local=True, read_only=True)
+    assert ClientStore(client, collection="c", dimension=DIMENSION, local=True, read_only=True).count() == 1

@@ -15,7 +15,7 @@ def run(options: argparse.Namespace) -> int:
     if options.drop:
         return _drop(options)
     if options.rebuild:
-        engine.drop_index(work.resolve_root(options))
+        engine.drop_index(work.resolve_root(options), work.user_settings())
     began = time.monotonic()
     with work.opened(options) as project, work.Updating(project) as updating:
         report = _wait_json(updating) if options.json else _wait(updating)
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _drop(options: argparse.Namespace) -> int:
     root = work.resolve_root(options)
-    there = engine.drop_index(root)
+    there = engine.drop_index(root, work.user_settings())
     if options.json:
         render.print_json({"type": "result", "dropped": there})
     else:

@@ -28,6 +28,11 @@ def resolve_root(options: argparse.Namespace) -> Path:
     return paths.check_root(paths.project_root(Path.cwd()), explicit=False)
 
 
+def user_settings() -> config.UserSettings:
+    """Read the user's settings; what is wrong with them is told where a project is opened."""
+    return config.load_user_settings()[0]
+
+
 def load_setup(root: Path) -> Setup:
     """Read the settings, report what is wrong with them on stderr, and open the embedder."""
     user, user_problems = config.load_user_settings()

@@ -46,18 +46,34 @@ def connect(*, url: str | None = None, api_key: str | None = None, folder: Path 
     return qdrant_client.QdrantClient(path=str(folder)) if folder else qdrant_client.QdrantClient(":memory:")
 
 
+def delete_collection(client: QdrantClient, collection: str) -> None:
+    """Delete a collection, if it is there."""
+    with _translated(), contextlib.closing(client):
+        client.delete_collection(collection)
+
+
 class ClientStore:
     """A collection of a Qdrant that somebody else runs."""
 
-    def __init__(self, client: QdrantClient, *, collection: str, dimension: int, local: bool) -> None:
-        """Open the collection, or make it; a local client has no payload indexes."""
+    def __init__(
+        self, client: QdrantClient, *, collection: str, dimension: int, local: bool, read_only: bool = False
+    ) -> None:
+        """Open the collection, or make it unless it is `read_only`; a local client has no payload indexes."""
         from qdrant_client import models  # noqa: PLC0415
 
         self._models = models
         self._client = client
         self._collection = collection
         with _translated():
-            if not client.collection_exists(collection):
+            exists = client.collection_exists(collection)
+            if read_only:
+                if not exists or self._dimension() != dimension:
+                    raise UserError(
+                        f"The collection {collection} is not there or was made by another embedder: "
+                        "correct qdrant_collection and embedder, or unset qdrant_read_only to make it."
+                    )
+                return
+            if not exists:
                 self._create(dimension)
             elif self._dimension() != dimension:
                 client.delete_collection(collection)
@@ -118,6 +134,18 @@ class ClientStore:
         with _translated():
             records = self._client.retrieve(self._collection, list(ids), with_payload=True)
         return {int(record.id): record.payload or {} for record in records}
+
+    def paths(self) -> list[str]:
+        found: set[str] = set()
+        offset = None
+        while True:
+            with _translated():
+                records, offset = self._client.scroll(
+                    self._collection, limit=_SCROLL_POINTS, offset=offset, with_payload=["path"], with_vectors=False
+                )
+            found.update((record.payload or {}).get("path", "") for record in records)
+            if offset is None:
+                return sorted(found)
 
     def ids(self) -> Iterator[int]:
         offset = None

@@ -101,6 +101,10 @@ class Store(Protocol):
         """Return the whole payloads of those of the ids that are there."""
         ...
 
+    def paths(self) -> list[str]:
+        """Return the distinct paths of all points, sorted."""
+        ...
+
     def ids(self) -> Iterator[int]:
         """Iterate over the ids of all points."""
         ...

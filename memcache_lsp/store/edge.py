@@ -92,6 +92,11 @@ class EdgeStore:
             records = self._shard.retrieve(list(ids), with_payload=True, with_vector=False)
         return {int(record.id): record.payload or {} for record in records}
 
+    def paths(self) -> list[str]:
+        with _translated():
+            request = qe.FacetRequest("path", limit=self._shard.info().points_count + 1, exact=True)
+            return sorted(str(hit.value) for hit in self._shard.facet(request).hits)
+
     def ids(self) -> Iterator[int]:
         offset = None
         while True:

@@ -7,9 +7,12 @@ import sys
 
 def main() -> int:
     """Run the command line and return its exit code."""
-    from memcache_lsp.cli import run  # noqa: PLC0415 - keeps importing this module free
+    try:
+        from memcache_lsp.cli import run  # noqa: PLC0415 - keeps importing this module free
 
-    return run(sys.argv[1:])
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:  # before or after the command line could say so
+        return 130
 
 
 if __name__ == "__main__":

@@ -304,6 +304,19 @@ def test_doctor_checks_and_advises(example):
     assert "nonsense" in run("doctor", "--root", example, code=1).stdout
 
 
+def test_another_embedder_is_named_in_the_settings(example, minilm):
+    run("index", "--root", example)
+    config = Path(os.environ["MEMCACHE_HOME"]) / "config" / "config.toml"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text(f"embedder = {json.dumps(str(minilm))}\n")
+    done = run("search", "--root", example, "--json", "what happens to a parcel that fails too often")
+    assert "embedder changed" in done.stderr
+    assert any("retries" in hit["path"] for hit in lines(done))
+    config.write_text('embedder = "no/such-model"\n')
+    failed = run("search", "--root", example, "parcel", code=1, HF_HUB_OFFLINE="1")
+    assert len(failed.stderr.strip().splitlines()) == 1
+
+
 def test_models_lists_what_is_here(example):
     assert "qwen2.5-coder-0.5b-instruct" in run("models").stdout
     names = [row["name"] for row in lines(run("models", "list", "--json"))]

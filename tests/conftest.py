@@ -2,11 +2,15 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
 from memcache_lsp import models
+
+# Started in the background, a shell has us ignore SIGINT, and every process that a test interrupts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEST_HOME = Path(os.environ.get("MEMCACHE_TEST_HOME", Path(__file__).parent.parent / ".venv" / "test-home"))
 

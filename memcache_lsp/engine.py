@@ -13,28 +13,26 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import filelock
 
 from memcache_lsp import indexing, paths
 from memcache_lsp.chunking import CHUNKER_VERSION
-from memcache_lsp.config import ProjectSettings, UserSettings, qdrant_api_key
-from memcache_lsp.documents import read_document
+from memcache_lsp.config import ProjectSettings, UserSettings, file_size_limit, qdrant_api_key
 from memcache_lsp.embedding import Embedder
 from memcache_lsp.errors import LockedError, UserError
 from memcache_lsp.indexing import Indexer, Progress, Report, repair
-from memcache_lsp.manifest import FAILED, INDEXED, SKIPPED, Manifest, ManifestBroken
+from memcache_lsp.manifest import Manifest, ManifestBroken
+from memcache_lsp.preparing import FAILED, INDEXED, POINT_VERSION, SKIPPED, Preparer, Recipe
 from memcache_lsp.redact import REDACTOR_VERSION
 from memcache_lsp.scan import Scanner
 from memcache_lsp.searching import Searcher
 from memcache_lsp.store import Place, Store, StoreBroken
 from memcache_lsp.tokens import TOKENIZER_VERSION
-from memcache_lsp.values import Chunk, Document, Hit, Scope, Skipped
-from memcache_lsp.vectors import VectorCache, embed_cached
+from memcache_lsp.values import Hit, Scope, Skipped
 
 _log = logging.getLogger(__name__)
 
@@ -71,9 +69,7 @@ class Status:
 class Project:
     """An index that this process owns until `close`. Searches may come from any thread, also during `update`."""
 
-    def __init__(
-        self, setup: Setup, *, folder: Path, lock: filelock.BaseFileLock, vectors: Callable[[], VectorCache]
-    ) -> None:
+    def __init__(self, setup: Setup, *, folder: Path, lock: filelock.BaseFileLock) -> None:
         """Use `open_project`."""
         self.root = setup.root
         self.notices: list[str] = []  # one sentence each on what opening had to do
@@ -81,8 +77,7 @@ class Project:
         self._folder = folder
         self._place = place_of(setup.user, folder)
         self._file_lock = lock
-        self._open_vectors = vectors
-        self._vectors: VectorCache | None = None  # opened when something has to be embedded
+        self._preparer = Preparer(recipe_of(setup), embedder=setup.embedder)
         self._lock = threading.RLock()
         self._manifest, self._store = self._open()
         self._searcher = Searcher(self._store, setup.embedder, paths=self._indexed_paths)
@@ -147,9 +142,7 @@ class Project:
             manifest=self._manifest,
             store=self._store,
             lock=self._lock,
-            read=lambda found: read_document(self.root, found, max_bytes=scanner.max_file_size_bytes),
-            chunk=_chunk,
-            embed=self._embed,
+            prepare=self._preparer.prepare,
             before_write=self._mark_dirty,
         )
         report = indexer.update(
@@ -180,16 +173,10 @@ class Project:
                 self._mark_clean()
                 self._store.close()
                 self._manifest.close()
-                if self._vectors is not None:
-                    self._vectors.close()
+                self._preparer.close()
         finally:
             (self._folder / "holder.json").unlink(missing_ok=True)
             self._file_lock.release()
-
-    def _embed(self, texts: Sequence[str]) -> Any:
-        if self._vectors is None:
-            self._vectors = self._open_vectors()
-        return embed_cached(self._setup.embedder, self._vectors, texts)
 
     def _indexed_paths(self) -> list[str]:
         if self._place.read_only:
@@ -211,7 +198,7 @@ def identity(embedder: Embedder, place: Place) -> dict[str, str]:
     return {
         "chunker": CHUNKER_VERSION,
         "tokenizer": TOKENIZER_VERSION,
-        "points": indexing.POINT_VERSION,
+        "points": POINT_VERSION,
         "redactor": str(REDACTOR_VERSION),
         "embedder": f"{embedder.id}/{embedder.dimension}",
         "store": place.label,
@@ -222,11 +209,15 @@ def _changed(old: dict[str, str], new: dict[str, str]) -> str:
     return " and the ".join(name for name in new if old.get(name) != new[name])
 
 
-def _chunk(document: Document) -> tuple[tuple[Chunk, ...], tuple[str, ...]]:
-    from memcache_lsp.chunking import chunker  # noqa: PLC0415 - a run that finds nothing changed does not need it
-
-    chunked = chunker.chunk(document)
-    return chunked.chunks, chunked.problems
+def recipe_of(setup: Setup) -> Recipe:
+    """Return what prepares the files of a project."""
+    return Recipe(
+        root=setup.root,
+        max_file_size_bytes=file_size_limit(setup.project, setup.user),
+        embedder=setup.user.embedder,
+        vectors=paths.cache_dir() / "vectors.sqlite",
+        vectors_limit_bytes=setup.user.cache_limit_bytes,
+    )
 
 
 def place_of(user: UserSettings, folder: Path) -> Place:
@@ -254,13 +245,7 @@ def open_project(setup: Setup, *, purpose: str, wait_s: float = LOCK_WAIT_S) -> 
         entry = {"pid": os.getpid(), "purpose": purpose, "since": started}
         (folder / "holder.json").write_text(json.dumps(entry))
         (folder / "root").write_text(str(setup.root))
-        limit_bytes = setup.user.cache_limit_bytes
-        return Project(
-            setup,
-            folder=folder,
-            lock=lock,
-            vectors=lambda: VectorCache(paths.cache_dir() / "vectors.sqlite", limit_bytes=limit_bytes),
-        )
+        return Project(setup, folder=folder, lock=lock)
     except BaseException:
         lock.release()
         raise

@@ -1,41 +1,26 @@
 """Bring the index in step with the project: what changed is read, chunked, embedded and stored; the rest is left alone.
 
-Owns the order of writes that makes a crash harmless: new points, then the manifest's rows, then the deletion of old
+What is heavy about a file is done by `preparing`, here or in another process. Owns the order of writes that makes a crash harmless: new points, then the manifest's rows, then the deletion of old
 points. Whatever a crash leaves is either in the manifest or an orphan that `repair` deletes.
-Must not import a store's implementation, the scan's or the embedder's libraries: they are passed in.
+Must not import a store's implementation or the scan.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 
-import numpy as np
-from numpy.typing import NDArray
-
-from memcache_lsp.documents import Loaded
-from memcache_lsp.errors import MemcacheError, Stopped
-from memcache_lsp.manifest import FAILED, INDEXED, SKIPPED, FileRecord, Manifest
+from memcache_lsp.errors import Stopped
+from memcache_lsp.manifest import FileRecord, Manifest
+from memcache_lsp.preparing import FAILED, INDEXED, Job, Prepared
 from memcache_lsp.store import Point, Store
-from memcache_lsp.tokens import count_terms, document_vector, words
-from memcache_lsp.values import Chunk, Document, Found, Skipped
+from memcache_lsp.tokens import words
+from memcache_lsp.values import Found, Skipped
 
-_log = logging.getLogger(__name__)
-
-POINT_VERSION = "1"  # changes with what a point is made of
-_BATCH_CHUNKS = 256
-_BATCH_S = 0.25  # a slow project still shows its first hits early
+_BATCH_BYTES = 200_000
+_BATCH_FILES = 64
 _CLOCK_GRAIN_NS = 2_000_000_000  # the coarsest file time in use (FAT)
-
-# BM25's parameters; the average lengths are those of the benchmark's repositories, and constants so that one
-# file's points do not depend on another's.
-_TEXT_BM25 = {"k1": 1.2, "b": 0.75, "average_length": 180.0}
-_NAME_BM25 = {"k1": 1.2, "b": 0.5, "average_length": 24.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +53,31 @@ class Progress:
 
 
 @dataclass(slots=True)
-class _Prepared:
-    record: FileRecord
-    document: Document | None = None  # None where the index keeps or loses what it has of the file
-    chunks: tuple[Chunk, ...] = ()
-    old_ids: tuple[int, ...] = ()
-
-
-@dataclass(slots=True)
 class _Tally:
     added: int = 0
     changed: int = 0
     unchanged: int = 0
     chunks: int = 0
+
+    def add(self, prepared: Prepared, *, was_indexed: bool) -> None:
+        is_indexed = prepared.status == INDEXED
+        self.unchanged += prepared.unchanged
+        self.added += is_indexed and not was_indexed and not prepared.unchanged
+        self.changed += was_indexed and not prepared.unchanged
+
+
+def batches(files: Sequence[Found]) -> Iterator[list[Found]]:
+    """Cut files into batches of a few hundred chunks: small enough to show progress, large enough to write at once."""
+    batch: list[Found] = []
+    size_bytes = 0
+    for file in files:
+        batch.append(file)
+        size_bytes += file.size_bytes
+        if size_bytes >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield batch
+            batch, size_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def plan(recorded: Mapping[str, FileRecord], found: Sequence[Found]) -> Plan:
@@ -97,49 +94,6 @@ def _surely_unchanged(record: FileRecord | None, found: Found) -> bool:
         and record.size_bytes == found.size_bytes
         and record.mtime_ns == found.mtime_ns
         and record.checked_ns - record.mtime_ns > _CLOCK_GRAIN_NS
-    )
-
-
-def point_id(path: str, chunk: Chunk) -> int:
-    """Return the id of a chunk's point: 63 bits of everything that its point is made of."""
-    key = f"{path}\0{chunk.span}\0{chunk.kind}\0{chunk.symbol}\0{chunk.breadcrumb}\0{chunk.text}"
-    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest) >> 1
-
-
-def embedded_text(chunk: Chunk) -> str:
-    """Return what is embedded of a chunk: no path, so that a renamed file finds its vectors in the cache."""
-    return "\n".join((" ".join(chunk.breadcrumb), chunk.text)) if chunk.breadcrumb else chunk.text
-
-
-def make_point(document: Document, chunk: Chunk, dense: NDArray[np.float32]) -> Point:
-    """Return the point of a chunk."""
-    text = count_terms(chunk.text)
-    for name in chunk.breadcrumb:
-        text.update(count_terms(name))
-    names = list(dict.fromkeys(d.name for d in chunk.definitions))
-    name_counts: Counter[str] = Counter()
-    for source in (document.path, chunk.symbol, *chunk.breadcrumb, *names[:40]):
-        name_counts.update(count_terms(source))
-    payload = {
-        "path": document.path,
-        "language": document.language,
-        "kind": chunk.kind,
-        "symbol": chunk.symbol,
-        "names": [name.lower() for name in names],
-        "breadcrumb": list(chunk.breadcrumb),
-        "start": chunk.span.start,
-        "end": chunk.span.end,
-        "start_line": chunk.span.start_line,
-        "end_line": chunk.span.end_line,
-        "text": chunk.text,
-    }
-    return Point(
-        id=point_id(document.path, chunk),
-        dense=dense,
-        text=document_vector(text, **_TEXT_BM25),
-        name=document_vector(name_counts, **_NAME_BM25),
-        payload=payload,
     )
 
 
@@ -163,20 +117,14 @@ class Indexer:
         manifest: Manifest,
         store: Store,
         lock: threading.RLock,
-        read: Callable[[Found], Loaded],
-        chunk: Callable[[Document], tuple[tuple[Chunk, ...], tuple[str, ...]]],
-        embed: Callable[[Sequence[str]], NDArray[np.float32]],
+        prepare: Callable[[Sequence[Job]], Sequence[Prepared]],
         before_write: Callable[[], None] = lambda: None,
-        clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._manifest = manifest
         self._store = store
         self._lock = lock
-        self._read = read
-        self._chunk = chunk
-        self._embed = embed
+        self._prepare = prepare
         self._before_write = before_write
-        self._clock_ns = clock_ns
 
     def update(
         self,
@@ -200,21 +148,15 @@ class Indexer:
         if todo.removed:
             self._remove([recorded[path] for path in todo.removed])
         queue = sorted(todo.check, key=first) if first else todo.check
-        batch: list[_Prepared] = []
-        written = time.monotonic()
+        done = 0
         on_progress(Progress(0, len(queue)))
-        for done, file in enumerate(queue, start=1):
+        for batch in batches(queue):
             if cancelled():
-                self._write(batch, tally)
                 raise Stopped("Stopped; what is indexed so far is kept.")
-            batch.append(self._prepare(file, recorded.get(file.path), tally))
-            full = sum(len(prepared.chunks) for prepared in batch) >= _BATCH_CHUNKS
-            if full or time.monotonic() - written > _BATCH_S:
-                self._write(batch, tally)
-                batch, written = [], time.monotonic()
-                on_progress(Progress(done, len(queue)))
-        self._write(batch, tally)
-        on_progress(Progress(len(queue), len(queue)))
+            jobs = [Job(file, recorded[file.path].hash if file.path in recorded else "") for file in batch]
+            self._write(self._prepare(jobs), recorded, tally)
+            done += len(batch)
+            on_progress(Progress(done, len(queue)))
         with self._lock:
             failed = [Skipped(r.path, r.reason) for r in self._manifest.records().values() if r.status == FAILED]
         return Report(
@@ -226,52 +168,19 @@ class Indexer:
             failed=tuple(failed),
         )
 
-    def _prepare(self, file: Found, old: FileRecord | None, tally: _Tally) -> _Prepared:
-        """Read and chunk a file; one that fails costs only itself and is named."""
-        row = _record(file, self._clock_ns())
-        old_ids = old.point_ids if old else ()
-        was_indexed = old is not None and old.status == INDEXED
-        try:
-            loaded = self._read(file)
-            if old and loaded.hash and loaded.hash == old.hash:
-                tally.unchanged += 1
-                touched = replace(old, size_bytes=row.size_bytes, mtime_ns=row.mtime_ns, checked_ns=row.checked_ns)
-                return _Prepared(touched, old_ids=old_ids)
-            if isinstance(loaded.document, Skipped):
-                tally.changed += was_indexed
-                row = replace(row, hash=loaded.hash, status=SKIPPED, reason=loaded.document.reason)
-                return _Prepared(row, old_ids=old_ids)
-            chunks, problems = self._chunk(loaded.document)
-        except MemcacheError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the file boundary: any failure is this file's alone
-            _log.warning("indexing %r failed", file.path, exc_info=True)
-            reason = f"it could not be indexed ({type(error).__name__}: {error})"
-            return _Prepared(replace(row, reason=reason), old_ids=old_ids)
-        tally.added += not was_indexed
-        tally.changed += was_indexed
-        row = replace(
-            row, hash=loaded.hash, language=loaded.document.language, status=INDEXED, reason="; ".join(problems)
-        )
-        return _Prepared(row, document=loaded.document, chunks=chunks, old_ids=old_ids)
-
-    def _write(self, batch: Sequence[_Prepared], tally: _Tally) -> None:
+    def _write(self, batch: Sequence[Prepared], recorded: Mapping[str, FileRecord], tally: _Tally) -> None:
         """Write a batch so that a crash between any two steps leaves only what `repair` mends."""
-        texts = [embedded_text(chunk) for prepared in batch for chunk in prepared.chunks]
-        vectors = iter(self._embed(texts) if texts else ())
         records: list[FileRecord] = []
         new: list[Point] = []
         stale: list[int] = []
         for prepared in batch:
-            record, old_ids = prepared.record, set(prepared.old_ids)
-            if prepared.document is not None:
-                points = [make_point(prepared.document, chunk, next(vectors)) for chunk in prepared.chunks]
-                record = replace(record, point_ids=tuple(point.id for point in points))
-                new += [point for point in points if point.id not in old_ids]
+            old = recorded.get(prepared.found.path)
+            record = _record(prepared, old)
             records.append(record)
+            old_ids = set(old.point_ids) if old else set()
+            new += [point for point in prepared.points if point.id not in old_ids]
             stale += old_ids.difference(record.point_ids)
-        if not records:
-            return
+            tally.add(prepared, was_indexed=old is not None and old.status == INDEXED)
         with self._lock:
             self._before_write()
             self._store.upsert(new)
@@ -286,18 +195,21 @@ class Indexer:
             self._store.delete([i for record in records for i in record.point_ids])
 
 
-def _record(file: Found, checked_ns: int) -> FileRecord:
-    """Return the row of a file of which nothing is known but its stat."""
+def _record(prepared: Prepared, old: FileRecord | None) -> FileRecord:
+    """Return the row of a file: its old one with new times where its content is the old one."""
+    found = prepared.found
+    if prepared.unchanged and old is not None:
+        return replace(old, size_bytes=found.size_bytes, mtime_ns=found.mtime_ns, checked_ns=prepared.checked_ns)
     return FileRecord(
-        path=file.path,
-        size_bytes=file.size_bytes,
-        mtime_ns=file.mtime_ns,
-        checked_ns=checked_ns,
-        hash="",
-        language="",
-        status=FAILED,
-        reason="",
-        point_ids=(),
+        path=found.path,
+        size_bytes=found.size_bytes,
+        mtime_ns=found.mtime_ns,
+        checked_ns=prepared.checked_ns,
+        hash=prepared.hash,
+        language=prepared.language,
+        status=prepared.status,
+        reason=prepared.reason,
+        point_ids=tuple(point.id for point in prepared.points),
     )
 
 

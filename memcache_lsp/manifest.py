@@ -15,8 +15,6 @@ from pathlib import Path
 from memcache_lsp.errors import MemcacheError, UserError
 from memcache_lsp.values import Skipped
 
-INDEXED, SKIPPED, FAILED = "indexed", "skipped", "failed"
-
 _SCHEMA = """
 create table if not exists meta (key text primary key, value text not null) without rowid;
 create table if not exists files (
@@ -52,7 +50,7 @@ class FileRecord:
     checked_ns: int  # wall clock when it was read: a change within the clock's grain is not trusted to show
     hash: str  # of the file's bytes; empty where they could not be read
     language: str
-    status: str  # INDEXED, SKIPPED or FAILED
+    status: str  # of preparing: INDEXED, SKIPPED or FAILED
     reason: str  # why it is not indexed, or what was wrong with it; a sentence or ""
     point_ids: tuple[int, ...]
 

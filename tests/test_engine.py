@@ -11,13 +11,14 @@ import indexes
 import numpy as np
 import pytest
 
-from memcache_lsp import engine, indexing, paths
+from memcache_lsp import engine, indexing, paths, preparing
 from memcache_lsp.chunking import chunker
 from memcache_lsp.config import UserSettings
 from memcache_lsp.errors import LockedError, Stopped, UserError
-from memcache_lsp.manifest import FAILED, Manifest
+from memcache_lsp.manifest import Manifest
+from memcache_lsp.preparing import FAILED
 from memcache_lsp.store.edge import EdgeStore
-from memcache_lsp.values import Scope
+from memcache_lsp.values import Found, Scope
 
 EVERYWHERE = Scope()
 
@@ -175,7 +176,7 @@ def test_searches_while_it_indexes(project_folder, monkeypatch):
     """The first batch can be found while the second is being read."""
     for number in range(30):
         (project_folder / f"filler{number}.py").write_text(f"def filler{number}():\n    return {number}\n")
-    monkeypatch.setattr(indexing, "_BATCH_CHUNKS", 1)
+    monkeypatch.setattr(indexing, "_BATCH_FILES", 1)
     found = []
     with indexes.opened(project_folder) as project:
         asked = threading.Event()
@@ -190,7 +191,7 @@ def test_searches_while_it_indexes(project_folder, monkeypatch):
 
 
 def test_stopping_keeps_what_was_done(project_folder, monkeypatch):
-    monkeypatch.setattr(indexing, "_BATCH_CHUNKS", 1)
+    monkeypatch.setattr(indexing, "_BATCH_FILES", 1)
     with indexes.opened(project_folder) as project:
         done = 0
 
@@ -336,7 +337,7 @@ def test_knows_the_words_of_the_index(project_folder):
 
 def test_failed_is_a_status_that_the_manifest_keeps(tmp_path):
     manifest = Manifest(tmp_path / "m.sqlite")
-    record = indexing._record(indexing.Found("a", 1, 2), 3)
+    record = indexing._record(preparing.failed(preparing.Job(Found("a", 1, 2)), 3, "why"), None)
     manifest.commit([record])
     assert manifest.get("a").status == FAILED
     manifest.set_meta("x", json.dumps({"y": 1}))

@@ -1,0 +1,193 @@
+"""All that is heavy about a file: read, hash, chunk, embed, and make the points that the store takes.
+
+Owns what a point is made of. Needs no store and no manifest, so that it can run in a process of its own; jobs and what
+comes of them can be pickled. Must not import the engine or a store's implementation.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcache_lsp.documents import read_document
+from memcache_lsp.embedding import Embedder, open_embedder
+from memcache_lsp.errors import MemcacheError
+from memcache_lsp.store import Point
+from memcache_lsp.tokens import count_terms, document_vector
+from memcache_lsp.values import Chunk, Document, Found, Skipped
+from memcache_lsp.vectors import VectorCache, embed_cached
+
+_log = logging.getLogger(__name__)
+
+POINT_VERSION = "1"  # changes with what a point is made of
+INDEXED, SKIPPED, FAILED = "indexed", "skipped", "failed"
+
+# BM25's parameters; the average lengths are those of the benchmark's repositories, and constants so that one
+# file's points do not depend on another's.
+_TEXT_BM25 = {"k1": 1.2, "b": 0.75, "average_length": 180.0}
+_NAME_BM25 = {"k1": 1.2, "b": 0.5, "average_length": 24.0}
+_NAMES = 40  # of a chunk's definitions; a table of constants has more than anybody asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file to be read; nothing is made of it if its content still has the known hash."""
+
+    found: Found
+    known_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What came of a job. With `unchanged`, only the file's times are news."""
+
+    found: Found
+    checked_ns: int  # wall clock when it was read
+    hash: str = ""  # empty where the file could not be read
+    language: str = ""
+    status: str = FAILED
+    reason: str = ""
+    points: tuple[Point, ...] = ()
+    unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a preparer is made from; can be sent to another process."""
+
+    root: Path
+    max_file_size_bytes: int
+    embedder: str  # a name for `open_embedder`, empty for the default
+    vectors: Path  # the file of the vector cache
+    vectors_limit_bytes: int
+
+
+class Preparer:
+    """Prepare the files of one project. For one thread at a time."""
+
+    def __init__(
+        self, recipe: Recipe, *, embedder: Embedder | None = None, clock_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._recipe = recipe
+        self._embedder = embedder or open_embedder(recipe.embedder or None)
+        self._clock_ns = clock_ns
+        self._vectors: VectorCache | None = None  # opened when something has to be embedded
+
+    def prepare(self, batch: Sequence[Job]) -> list[Prepared]:
+        """Prepare files, in order; one that fails costs only itself and says why."""
+        drafts = [self._draft(job) for job in batch]
+        texts = [embedded_text(chunk) for draft in drafts for chunk in draft.chunks]
+        vectors = iter(self._embed(texts) if texts else ())
+        return [draft.finish(vectors) for draft in drafts]
+
+    def close(self) -> None:
+        """Let go of the vector cache."""
+        if self._vectors is not None:
+            self._vectors.close()
+            self._vectors = None
+
+    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if self._vectors is None:
+            self._vectors = VectorCache(self._recipe.vectors, limit_bytes=self._recipe.vectors_limit_bytes)
+        return embed_cached(self._embedder, self._vectors, texts)
+
+    def _draft(self, job: Job) -> _Draft:
+        checked_ns = self._clock_ns()
+        try:
+            return self._read(job, checked_ns)
+        except MemcacheError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the file boundary: any failure is this file's alone
+            _log.warning("preparing a file failed", exc_info=True)
+            return _Draft(failed(job, checked_ns, f"{type(error).__name__}: {error}"))
+
+    def _read(self, job: Job, checked_ns: int) -> _Draft:
+        loaded = read_document(self._recipe.root, job.found, max_bytes=self._recipe.max_file_size_bytes)
+        if job.known_hash and loaded.hash == job.known_hash:
+            return _Draft(Prepared(job.found, checked_ns, hash=loaded.hash, unchanged=True))
+        if isinstance(loaded.document, Skipped):
+            reason = loaded.document.reason
+            return _Draft(Prepared(job.found, checked_ns, hash=loaded.hash, status=SKIPPED, reason=reason))
+        from memcache_lsp.chunking import chunker  # noqa: PLC0415 - a run that finds nothing changed does not need it
+
+        chunked = chunker.chunk(loaded.document)
+        prepared = Prepared(
+            job.found,
+            checked_ns,
+            hash=loaded.hash,
+            language=loaded.document.language,
+            status=INDEXED,
+            reason="; ".join(chunked.problems),
+        )
+        return _Draft(prepared, loaded.document, chunked.chunks)
+
+
+def failed(job: Job, checked_ns: int, why: str) -> Prepared:
+    """Return what comes of a job that failed."""
+    return Prepared(job.found, checked_ns, reason=f"it could not be indexed ({why})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A file of which all is known but its vectors."""
+
+    prepared: Prepared
+    document: Document | None = None
+    chunks: tuple[Chunk, ...] = ()
+
+    def finish(self, vectors: Iterator[NDArray[np.float32]]) -> Prepared:
+        if self.document is None:
+            return self.prepared
+        points = tuple(make_point(self.document, chunk, next(vectors)) for chunk in self.chunks)
+        return replace(self.prepared, points=points)
+
+
+def point_id(path: str, chunk: Chunk) -> int:
+    """Return the id of a chunk's point: 63 bits of everything that its point is made of."""
+    key = f"{path}\0{chunk.span}\0{chunk.kind}\0{chunk.symbol}\0{chunk.breadcrumb}\0{chunk.text}"
+    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
+
+
+def embedded_text(chunk: Chunk) -> str:
+    """Return what is embedded of a chunk: no path, so that a renamed file finds its vectors in the cache."""
+    return "\n".join((" ".join(chunk.breadcrumb), chunk.text)) if chunk.breadcrumb else chunk.text
+
+
+def make_point(document: Document, chunk: Chunk, dense: NDArray[np.float32]) -> Point:
+    """Return the point of a chunk."""
+    text = count_terms(chunk.text)
+    for name in chunk.breadcrumb:
+        text.update(count_terms(name))
+    names = list(dict.fromkeys(d.name for d in chunk.definitions))
+    name_counts: Counter[str] = Counter()
+    for source in (document.path, chunk.symbol, *chunk.breadcrumb, *names[:_NAMES]):
+        name_counts.update(count_terms(source))
+    payload = {
+        "path": document.path,
+        "language": document.language,
+        "kind": chunk.kind,
+        "symbol": chunk.symbol,
+        "names": [name.lower() for name in names],
+        "breadcrumb": list(chunk.breadcrumb),
+        "start": chunk.span.start,
+        "end": chunk.span.end,
+        "start_line": chunk.span.start_line,
+        "end_line": chunk.span.end_line,
+        "text": chunk.text,
+    }
+    return Point(
+        id=point_id(document.path, chunk),
+        dense=dense,
+        text=document_vector(text, **_TEXT_BM25),
+        name=document_vector(name_counts, **_NAME_BM25),
+        payload=payload,
+    )

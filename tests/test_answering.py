@@ -11,7 +11,7 @@ from memcache_lsp.errors import Stopped
 from memcache_lsp.generation import load
 from memcache_lsp.generator import Finished, Reading, StopFlag
 from memcache_lsp.prompt import SYSTEM
-from memcache_lsp.protocol import event_to_json
+from memcache_lsp.protocol.wire import event_to_json
 from memcache_lsp.values import Hit, Span
 
 TEXTS = [

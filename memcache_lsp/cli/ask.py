@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from memcache_lsp import answering, config, generation, models, protocol
+from memcache_lsp import answering, config, generation, models
 from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage
 from memcache_lsp.cli import render, work
 from memcache_lsp.errors import ModelError, UsageError
 from memcache_lsp.generation import Generator, StopFlag
 from memcache_lsp.indexing import Progress
+from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit
 
 EVIDENCE_HITS = 12
@@ -91,7 +92,7 @@ def _show(events: Iterator[Event], options: argparse.Namespace) -> str:
     reason = ""
     if options.json:
         for event in events:
-            render.print_json(protocol.event_to_json(event))
+            render.print_json(wire.event_to_json(event))
             reason = event.finish_reason if isinstance(event, Result) else reason
         return reason
     with render.progress_bar("Reading the evidence", "%") as show:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from memcache_lsp.indexing import Progress
-from memcache_lsp.protocol import snippet
+from memcache_lsp.protocol.wire import snippet
 from memcache_lsp.values import Hit
 
 _PLAIN_EVERY_S = 2.0

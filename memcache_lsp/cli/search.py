@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from memcache_lsp import protocol
 from memcache_lsp.cli import render, work
 from memcache_lsp.engine import Project
 from memcache_lsp.errors import UsageError, UserError
+from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit
 
 FIRST_HITS_S = 1.2  # how long a search waits for the index before it shows what there is
@@ -50,7 +50,7 @@ def _search(project: Project, question: str, options: argparse.Namespace) -> lis
 def _show(hits: list[Hit], options: argparse.Namespace, *, partial: bool) -> None:
     if options.json:
         for hit in hits:
-            render.print_json(protocol.hit_to_json(hit) | ({"partial": True} if partial else {}))
+            render.print_json(wire.hit_to_json(hit) | ({"partial": True} if partial else {}))
         return
     render.print_hits(hits)
     if partial and hits:
@@ -62,7 +62,7 @@ def _batch(options: argparse.Namespace) -> int:
         updating.wait(FIRST_HITS_S)
         for identifier, question in _queries():
             hits = project.search(question, scope=work.scope_of(options), limit=options.limit) if question else []
-            line: dict[str, Any] = {"id": identifier, "hits": [protocol.hit_to_json(hit) for hit in hits]}
+            line: dict[str, Any] = {"id": identifier, "hits": [wire.hit_to_json(hit) for hit in hits]}
             render.print_json(line if updating.report else line | {"partial": True})
         with render.progress_bar("Indexing", "files") as show:
             updating.wait(None, show)

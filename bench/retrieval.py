@@ -7,8 +7,9 @@ list of {"query", "relevant", "secondary", "category"} whose targets are paths, 
 The repositories lie in `--corpora` by name, at the revisions that the data names. Each is indexed into a cache of this
 run's own by `memcache-lsp index --json`, and asked by `memcache-lsp search --json --batch --limit 10`.
 
-A target's rank is that of the first hit that covers it, gain is binary; a repository's score is the mean over its
-questions, a language's and the whole's the mean over their repositories.
+A target's rank is that of the first hit that covers it, gain is binary; a question without an answer scores 0; a
+repository's score is the mean over its questions, a language's and the whole's the mean over their repositories. The
+exit code is 1 where a repository is missing, a file failed or a question had no answer; the table is printed anyway.
 """
 
 from __future__ import annotations
@@ -70,37 +71,74 @@ def run_repo(repo: dict[str, Any], corpora: Path, home: str) -> dict[str, Any]:
     environment = os.environ | {"MEMCACHE_HOME": home}
     began = time.perf_counter()
     indexed = subprocess.run(
-        [PROGRAM, "index", "--root", root, "--json"], check=True, capture_output=True, text=True, env=environment
-    )
+        [PROGRAM, "index", "--root", root, "--json"],
+        check=False, stdout=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
     index_s = time.perf_counter() - began
-    report = json.loads(indexed.stdout.splitlines()[-1])
+    report = json.loads(indexed.stdout.splitlines()[-1]) if indexed.returncode == 0 else {}
     lines = "".join(json.dumps({"id": i, "query": q["query"]}) + "\n" for i, q in enumerate(repo["queries"]))
     began = time.perf_counter()
     answered = subprocess.run(
         [PROGRAM, "search", "--root", root, "--json", "--batch", "--limit", str(K)],
-        check=True, input=lines, stdout=subprocess.PIPE, text=True, env=environment,
+        check=False, input=lines, stdout=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip
     search_s = time.perf_counter() - began
-    answers = {line["id"]: line["hits"] for line in map(json.loads, answered.stdout.splitlines())}
-    scores = []
-    for i, query in enumerate(repo["queries"]):
-        hits = [
-            hit | {"path": hit["path"] if repo["top"] == "." else f"{repo['top']}/{hit['path']}"} for hit in answers[i]
-        ]
-        scores.append(ndcg(hits, query.get("relevant", []) + query.get("secondary", [])))
     return {
         "repo": repo["name"],
         "language": repo["language"],
-        "files": report["added"],
-        "chunks": report["chunks"],
-        "failed": len(report["failed"]),
+        "files": report.get("added", 0),
+        "chunks": report.get("chunks", 0),
+        "failed": len(report.get("failed", [])),
+        "indexed": indexed.returncode == 0,
         "index_s": index_s,
         "query_ms": 1000 * search_s / len(repo["queries"]),
+        **score(repo, answers_of(answered.stdout)),
+    }
+
+
+def answers_of(output: str) -> dict[int, list[dict[str, Any]]]:
+    """Return the hits by question of a batch's output, of which a process that died may have left half a line."""
+    answers = {}
+    for line in output.splitlines():
+        try:
+            answer = json.loads(line)
+            answers[answer["id"]] = answer["hits"]
+        except (ValueError, KeyError):
+            print(f"This is no answer: {line[:80]}", file=sys.stderr)
+    return answers
+
+
+def score(repo: dict[str, Any], answers: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return what a repository's answers are worth; a question without one is worth nothing, and is counted."""
+    scores = []
+    for i, query in enumerate(repo["queries"]):
+        hits = [hit | {"path": from_top(repo, hit["path"])} for hit in answers.get(i, [])]
+        scores.append(ndcg(hits, query.get("relevant", []) + query.get("secondary", [])))
+    return {
         "scores": scores,
         "kinds": [kind_of(query) for query in repo["queries"]],
-        "unanswered": sum(1 for i in range(len(repo["queries"])) if i not in answers),
+        "unanswered": sum(i not in answers for i in range(len(repo["queries"]))),
         "ndcg10": statistics.mean(scores),
     }
+
+
+def from_top(repo: dict[str, Any], path: str) -> str:
+    """Return a path from the repository's top, which is what the annotations give."""
+    return path if repo["top"] == "." else f"{repo['top']}/{path}"
+
+
+def problems(wanted: list[str], rows: list[dict[str, Any]]) -> list[str]:
+    """Return in a few words each what keeps a run from being whole."""
+    there = {row["repo"] for row in rows}
+    found = [f"{name} is missing" for name in wanted if name not in there]
+    for row in rows:
+        if not row["indexed"]:
+            found.append(f"{row['repo']} was not indexed")
+        if row["failed"]:
+            found.append(f"{row['failed']} files of {row['repo']} failed")
+        if row["unanswered"]:
+            found.append(f"{row['unanswered']} queries of {row['repo']} had no answer")
+    return found
 
 
 def summarize(rows: list[dict[str, Any]]) -> str:
@@ -134,11 +172,11 @@ def main() -> int:
     parser.add_argument("--repo", action="append", help="only this repository; may be given several times")
     parser.add_argument("--out", type=Path, help="write everything as JSON here")
     args = parser.parse_args()
+    repos = load(args.data, args.repo)
     rows = []
     with tempfile.TemporaryDirectory() as home:
-        for repo in load(args.data, args.repo):
+        for repo in repos:
             if not (args.corpora / repo["name"]).is_dir():
-                print(f"{repo['name']} is not in {args.corpora}; it is left out.", file=sys.stderr)
                 continue
             row = run_repo(repo, args.corpora, home)
             rows.append(row)
@@ -153,7 +191,10 @@ def main() -> int:
     print("\n" + summarize(rows))
     if args.out:
         args.out.write_text(json.dumps(rows, indent=1))
-    return 0
+    found = problems(args.repo or [repo["name"] for repo in repos], rows)
+    if found:
+        print(f"This run is not whole: {'; '.join(found)}.", file=sys.stderr)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-# make demo     index a real project, ask it a question, stream an answer with its sources
+# make demo     index a real project, ask it a question, stream an answer with its sources; DEMO_MODEL=none: quote one
 # make test     every check and every test
 # make check    the checks alone: style, types, layers
 # make bench    the retrieval benchmark; needs DATA=… (its questions) and CORPORA=… (its repositories)
+# make speed    what a user waits for, held against its limits, on the demo's project and one of 1,000 files
 # The first call of each sets up .venv by itself; compiling llama.cpp takes some minutes, once.
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ LLAMA_CMAKE := -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAM
   -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_CURL=OFF
 TEST_HOME := $(CURDIR)/$(VENV)/test-home
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench speed clean
 
 demo: $(VENV)/.package
 	$(BIN)/python bench/demo.py
@@ -30,6 +31,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.package
 	$(BIN)/python bench/retrieval.py --data $(DATA) --corpora $(CORPORA)
+
+speed: $(VENV)/.package
+	$(BIN)/python bench/speed.py --check --synthetic 1000 $(wildcard .demo/*-*)
 
 # The package is installed as a wheel, not as links into this folder: what is tested is what is shipped.
 $(VENV)/.package: $(VENV)/.requirements $(SOURCES) README.md

@@ -1,6 +1,7 @@
 """Show the main job on a real project: fetch one, index it, ask it a question, stream the answer with its sources.
 
 The project is a source distribution, fetched with pip by its pinned version and hash, unpacked, never installed or run.
+DEMO_MODEL names another curated model to answer; with DEMO_MODEL=none the answer is quoted, and no model is fetched.
 """
 
 from __future__ import annotations
@@ -53,11 +54,14 @@ def run(*arguments: str) -> None:
 
 def main() -> None:
     root = str(fetch())
+    model = os.environ.get("DEMO_MODEL", MODEL)
     run("index", "--root", root)
     run("search", "--root", root, "--limit", "3", "session cookie saved")
-    if os.environ.get("DEMO_MODEL") != "none":
-        run("models", "pull", MODEL)
-    run("ask", "--root", root, QUESTION)
+    if model == "none":
+        run("ask", "--root", root, "--no-model", QUESTION)
+        return
+    run("models", "pull", model)
+    run("ask", "--root", root, *([] if model == MODEL else ["--model", model]), QUESTION)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""The JSON that leaves this program: hits and answers as the command line and the editors get them.
+"""Own the JSON that leaves this program: hits and answers as the command line prints them and as the editors get them.
 
-Owns names and shapes only. Must not import the engine, a store or a model.
+The two differ in places only: the command line has paths and lines, the editors have locations. Must not import the
+engine, a store or a model.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage
+from memcache_lsp.protocol import parts, spec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from memcache_lsp.values import Hit
 
 SNIPPET_LINES = 12
@@ -18,6 +22,9 @@ SNIPPET_LINES = 12
 def snippet(hit: Hit) -> str:
     """Return the first lines of a hit's text."""
     return "\n".join(hit.text.splitlines()[:SNIPPET_LINES])
+
+
+# For the command line
 
 
 def hit_to_json(hit: Hit) -> dict[str, Any]:
@@ -72,3 +79,77 @@ def _citation_to_json(citation: Citation) -> dict[str, Any]:
         "endLine": citation.end_line,
         "status": citation.status,
     }
+
+
+# For the editors
+
+
+def whole_lines(uri: str, start_line: int, end_line: int) -> parts.Location:
+    """Return the location of lines, counted from 1 and inclusive; it is the same in every position encoding."""
+    start = parts.Position(line=start_line - 1, character=0)
+    return parts.Location(uri=uri, range=parts.Range(start=start, end=parts.Position(line=end_line, character=0)))
+
+
+def hit_to_spec(
+    hit: Hit, *, uri: str, origin: parts.Origin = "index", signals: dict[str, float] | None = None
+) -> parts.Hit:
+    """Give a hit as the editors get it; `uri` is that of its file."""
+    return parts.Hit(
+        location=whole_lines(uri, hit.span.start_line, hit.span.end_line),
+        path=hit.path,
+        symbol=hit.symbol,
+        kind=hit.kind,
+        language=hit.language,
+        score=hit.score,
+        snippet=snippet(hit),
+        origin=origin,
+        signals=signals,
+    )
+
+
+def event_to_partial(
+    event: Sources | Stage | Delta | Citation,
+    *,
+    uri_of: Callable[[str], str],
+    origin_of: Callable[[Hit], parts.Origin] = lambda _: "index",
+) -> spec.AskPartial:
+    """Give an event of an answer as a partial result; `uri_of` turns a hit's path into its file's URI."""
+    match event:
+        case Sources():
+            hits = (hit_to_spec(hit, uri=uri_of(hit.path), origin=origin_of(hit)) for hit in event.items)
+            return spec.AskSources(items=tuple(hits))
+        case Stage():
+            return spec.AskStage(stage=event.stage, percent=event.percent)
+        case Delta():
+            return spec.AskDelta(seq=event.seq, text=event.text)
+        case Citation():
+            cited = citation_to_spec(event, uri_of=uri_of)
+            return spec.AskCitation(n=cited.n, location=cited.location, status=cited.status)
+
+
+def citation_to_spec(citation: Citation, *, uri_of: Callable[[str], str]) -> parts.Cited:
+    """Give a citation as the editors get it."""
+    location = whole_lines(uri_of(citation.path), citation.start_line, citation.end_line)
+    return parts.Cited(n=citation.n, location=location, status=citation.status)
+
+
+def result_to_spec(
+    result: Result, *, thread_id: str, turn_id: str, streamed: bool, uri_of: Callable[[str], str]
+) -> spec.AskResult:
+    """Give the end of an answer as the result of `ask`; a client that had the text streamed does not get it again."""
+    return spec.AskResult(
+        thread_id=thread_id,
+        turn_id=turn_id,
+        finish_reason=result.finish_reason,
+        evidence=parts.Evidence(read=result.evidence_read, found=result.evidence_found),
+        usage=parts.Usage(
+            prompt_tokens=result.usage.prompt_tokens,
+            reused_tokens=result.usage.reused_tokens,
+            answer_tokens=result.usage.answer_tokens,
+        ),
+        timings=parts.Timings(
+            first_text_seconds=round(result.timings.first_text_s, 3), total_seconds=round(result.timings.total_s, 3)
+        ),
+        answer=None if streamed else result.answer,
+        citations=None if streamed else tuple(citation_to_spec(c, uri_of=uri_of) for c in result.citations),
+    )

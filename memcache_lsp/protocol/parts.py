@@ -1,0 +1,193 @@
+"""The types that several methods of the specification share: places in files, scopes, hits, citations.
+
+Fields have snake_case names here and camelCase names in JSON. A field with a default may be left out; None is never
+sent. Must not import anything beyond the standard library and `codec`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from memcache_lsp.protocol.codec import Between, IsUri, NotBlank
+
+Uri = Annotated[str, IsUri]
+Intent = Literal["ask", "explain", "summarize", "callers"]
+FinishReason = Literal["stop", "length", "extract", "no_answer"]
+CitationStatus = Literal["fresh", "moved", "stale"]
+Health = Literal["ok", "warning", "error"]
+Origin = Literal["index", "buffer", "cache"]
+IndexState = Literal["ready", "indexing", "paused", "cancelled", "unindexed", "failed"]
+ProgressToken = int | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place in a document, as LSP has it."""
+
+    line: Annotated[int, "Counted from 0."]
+    character: Annotated[int, "Counted from 0 in the units of the negotiated position encoding."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """A stretch of a document, as LSP has it."""
+
+    start: Annotated[Position, "Where it begins."]
+    end: Annotated[Position, "Where it ends, exclusive."]
+
+    def problem(self) -> str:
+        """Tell what is wrong between the fields."""
+        start, end = self.start, self.end
+        backwards = (start.line, start.character) > (end.line, end.character)
+        return "must not end before it starts" if backwards else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A stretch of a file, as LSP has it."""
+
+    uri: Annotated[str, IsUri, "The file."]
+    range: Annotated[Range, "The stretch; whole lines end at character 0 of the line after them."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDocumentIdentifier:
+    """A document, as LSP has it."""
+
+    uri: Annotated[str, IsUri, "The document."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a search is confined to; a field that is left out or empty confines nothing."""
+
+    roots: Annotated[tuple[Uri, ...], "Workspace folders; by default all of the session's."] = ()
+    caches: Annotated[tuple[str, ...], "Names of added caches."] = ()
+    globs: Annotated[tuple[str, ...], "Patterns of paths relative to the root, written as in .gitignore."] = ()
+    kinds: Annotated[tuple[str, ...], "Kinds of hits, such as function, class, section."] = ()
+    languages: Annotated[tuple[str, ...], "Languages, such as python, typescript, markdown."] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A piece of code or text that a search found."""
+
+    location: Annotated[Location, "Where it is, in the text as it is now."]
+    path: Annotated[str, "The file relative to its root, with forward slashes."]
+    symbol: Annotated[str, "Qualified name of what is defined there, heading of a section, or empty."]
+    kind: Annotated[str, "Kind of that definition; section in documents, block where nothing is defined."]
+    language: Annotated[str, "Language of the file."]
+    score: Annotated[float, "Greater is better; comparable within one search only."]
+    snippet: Annotated[str, "The first lines of it, secrets made unreadable."]
+    origin: Annotated[Origin, "Found in the index, in an open buffer, or in an added cache."]
+    signals: Annotated[
+        dict[str, float] | None, "What each signal brought, by its name; only where it was asked for."
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cited:
+    """The lines that a `[n]` of an answer stands for."""
+
+    n: Annotated[int, Between(1, 9999), "The number in the answer, which is also the place among the sources."]
+    location: Annotated[Location, "The lines."]
+    status: Annotated[CitationStatus, "Whether the lines still say what was read: as they were, elsewhere, or no more."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How many hits went into an answer."""
+
+    read: Annotated[int, "Hits that were read for it."]
+    found: Annotated[int, "Hits that the search had."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of the model; 0 where none was asked."""
+
+    prompt_tokens: Annotated[int, "Tokens of the prompt."]
+    reused_tokens: Annotated[int, "Those of them that did not have to be read again."]
+    answer_tokens: Annotated[int, "Tokens of the answer."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Seconds since the hits were there."""
+
+    first_text_seconds: Annotated[float, "Until the first text."]
+    total_seconds: Annotated[float, "Until the end."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileProblem:
+    """A file that could not be indexed."""
+
+    path: Annotated[str, "The file relative to its root."]
+    reason: Annotated[str, "Why, in words."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileCounts:
+    """Files of a root."""
+
+    done: Annotated[int, "Files whose index is up to date."]
+    total: Annotated[int, "Files to be indexed in all."]
+    failed: Annotated[int, "Files that could not be indexed."]
+    skipped: Annotated[int, "Files that are left out on purpose."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootState:
+    """What a root's index is at."""
+
+    uri: Annotated[str, IsUri, "The root."]
+    state: Annotated[IndexState, "The state of its index."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootStatus(RootState):
+    """A root and its index."""
+
+    files: Annotated[FileCounts, "Its files."]
+    chunks: Annotated[int, "Pieces that can be found."]
+    failed: Annotated[tuple[FileProblem, ...], "Files that could not be indexed; the first 100."]
+    message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
+    size_bytes: Annotated[int | None, Between(0, 2**53), "Size of the index on disk."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatus:
+    """The language model."""
+
+    name: Annotated[str, NotBlank, "Its name."]
+    state: Annotated[Literal["missing", "unloaded", "loading", "ready", "answering"], "What it is at."]
+    context_tokens: Annotated[int | None, "Size of its context, where it is loaded."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStatus:
+    """One connected editor or command line."""
+
+    id: Annotated[int, "Its number in the log."]
+    client: Annotated[str, "The client's name, empty where it told none."]
+    roots: Annotated[tuple[Uri, ...], "Its workspace folders."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """A child process."""
+
+    name: Annotated[Literal["index", "model"], "What it does."]
+    state: Annotated[Literal["stopped", "idle", "busy", "paused"], "What it is at."]
+    pid: Annotated[int | None, "Its process id, where it runs."] = None
+    memory_bytes: Annotated[int | None, Between(0, 2**53), "Its resident memory, where it runs."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStatus:
+    """What waits."""
+
+    questions: Annotated[int, "Questions that wait for the model."]
+    files: Annotated[int, "Files that wait to be indexed."]

@@ -1,0 +1,354 @@
+"""The one specification of our methods: types of parameters, results and partial results.
+
+The protocol page and the clients' definitions under editors/ are generated from it (`generate`), requests are checked
+with it (`codec.parse`). Must not import anything beyond the standard library, errors, `codec` and `parts`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from memcache_lsp.protocol.codec import Between, IsUri, NotBlank
+from memcache_lsp.protocol.parts import (
+    Cited,
+    Evidence,
+    FinishReason,
+    Health,
+    Hit,
+    Intent,
+    ModelStatus,
+    ProgressToken,
+    QueueStatus,
+    Range,
+    RootState,
+    RootStatus,
+    Scope,
+    SessionStatus,
+    TextDocumentIdentifier,
+    Timings,
+    Usage,
+    WorkerStatus,
+)
+
+VERSION = 1  # of these methods; grows when a client has to change
+
+PartialToken = Annotated[
+    ProgressToken | None, "Where partial results are sent by `$/progress`; without it everything comes in the result."
+]
+WorkToken = Annotated[ProgressToken | None, "Where LSP's work-done progress is sent by `$/progress`."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskParams:
+    """A question, and what it is about."""
+
+    question: Annotated[str, NotBlank, "The question, in words."]
+    intent: Annotated[Intent, "What is wanted: an answer, an explanation, a summary, or who calls it."] = "ask"
+    thread_id: Annotated[str | None, "The thread to go on with; without it a new one is opened."] = None
+    text_document: Annotated[TextDocumentIdentifier | None, "The document the user is at."] = None
+    selection: Annotated[Range | None, "What is selected in it."] = None
+    scope: Annotated[Scope | None, "Where evidence is looked for."] = None
+    partial_result_token: PartialToken = None
+    work_done_token: WorkToken = None
+
+    def problem(self) -> str:
+        """Tell what is wrong between the fields."""
+        lost = self.selection is not None and self.text_document is None
+        return "must name the textDocument that the selection is in" if lost else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskResult:
+    """How an answer ended, and the answer itself where no partial results were asked for."""
+
+    thread_id: Annotated[str, "The thread it is in."]
+    turn_id: Annotated[str, "The turn of the thread."]
+    finish_reason: Annotated[
+        FinishReason, "The model was done, was cut at its limit; there was no model (quotations), or no evidence."
+    ]
+    evidence: Annotated[Evidence, "How many hits were read."]
+    usage: Annotated[Usage, "Tokens of the model."]
+    timings: Annotated[Timings, "How long it took."]
+    answer: Annotated[str | None, "The whole answer, in Markdown; only without partialResultToken."] = None
+    citations: Annotated[tuple[Cited, ...] | None, "Its citations; only without partialResultToken."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskSources:
+    """The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from 1."""
+
+    type: Annotated[Literal["sources"], "The kind of this partial result."] = "sources"
+    items: Annotated[tuple[Hit, ...], "The hits, best first."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskStage:
+    """What is going on."""
+
+    type: Annotated[Literal["stage"], "The kind of this partial result."] = "stage"
+    stage: Annotated[
+        Literal["waiting", "loading", "reading", "writing"],
+        "Waiting for the model, loading it, it reads the evidence, it writes.",
+    ]
+    percent: Annotated[int, Between(0, 100), "How much of the stage is done; 0 where that is not known."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskDelta:
+    """The next piece of the answer; all pieces in order are the answer."""
+
+    type: Annotated[Literal["delta"], "The kind of this partial result."] = "delta"
+    seq: Annotated[int, "Number of the piece, counted from 0 without gaps."]
+    text: Annotated[str, "The piece."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskCitation(Cited):
+    """The lines that a `[n]` in the text so far stands for, once for each place."""
+
+    type: Annotated[Literal["citation"], "The kind of this partial result."] = "citation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskUnsupported:
+    """A stretch of the answer that its citations do not bear out."""
+
+    type: Annotated[Literal["unsupported"], "The kind of this partial result."] = "unsupported"
+    start: Annotated[int, "Where it begins in the text so far, in the units of the negotiated position encoding."]
+    end: Annotated[int, "Where it ends, exclusive."]
+
+
+AskPartial = AskSources | AskStage | AskDelta | AskCitation | AskUnsupported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchParams:
+    """What to search for, and where."""
+
+    query: Annotated[str, NotBlank, "Words, names, or a question."]
+    limit: Annotated[int, Between(1, 1000), "How many hits at most."] = 20
+    scope: Annotated[Scope | None, "Where to search."] = None
+    text_document: Annotated[TextDocumentIdentifier | None, "The document the user is at."] = None
+    explain: Annotated[bool, "Whether hits carry their signals."] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What was found."""
+
+    hits: Annotated[tuple[Hit, ...], "The hits, best first."]
+    complete: Annotated[bool, "False while files that could matter are still being indexed."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarParams:
+    """The stretch of a document that others are compared with."""
+
+    text_document: Annotated[TextDocumentIdentifier, "The document."]
+    range: Annotated[Range, "The stretch."]
+    limit: Annotated[int, Between(1, 1000), "How many hits at most."] = 20
+    scope: Annotated[Scope | None, "Where to search."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainParams:
+    """A document, or a hit and the query that found it."""
+
+    text_document: Annotated[TextDocumentIdentifier | None, "The document whose place in the index is asked for."] = (
+        None
+    )
+    hit: Annotated[Hit | None, "The hit whose rank is asked for."] = None
+    query: Annotated[str | None, "The query that found the hit."] = None
+
+    def problem(self) -> str:
+        """Tell what is wrong between the fields."""
+        if (self.hit is None) is not (self.query is None):
+            return "must name a hit together with its query"
+        if (self.hit is None) is (self.text_document is None):
+            return "must name either a textDocument or a hit and its query"
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainResult:
+    """Why something is in the index or not, and what ranked it."""
+
+    indexed: Annotated[bool, "Whether it is in the index."]
+    reason: Annotated[str, "Why, in one sentence."]
+    signals: Annotated[dict[str, float] | None, "What each signal brought to the hit's score, by its name."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusParams:
+    """Nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusResult:
+    """What the server is at."""
+
+    version: Annotated[str, "Version of the server."]
+    quiescent: Annotated[bool, "Whether nothing is being indexed."]
+    health: Annotated[Health, "Whether something is wrong."]
+    mode: Annotated[Literal["daemon", "in_process"], "One daemon for all editors, or a server of this editor's own."]
+    pid: Annotated[int, "Process id of the server."]
+    roots: Annotated[tuple[RootStatus, ...], "The session's roots."]
+    embedder: Annotated[str, "What makes vectors of text."]
+    sessions: Annotated[tuple[SessionStatus, ...], "Who is connected."]
+    workers: Annotated[tuple[WorkerStatus, ...], "The child processes."]
+    queue: Annotated[QueueStatus, "What waits."]
+    memory_bytes: Annotated[int, Between(0, 2**53), "Resident memory of the server without its workers."]
+    outside: Annotated[
+        tuple[str, ...], "What the user allowed to leave the machine or to listen on it, a sentence each."
+    ] = ()
+    message: Annotated[str | None, "What is wrong, in one sentence."] = None
+    model: Annotated[ModelStatus | None, "The language model; without one answers are quotations."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexParams:
+    """What to do with the index of a root."""
+
+    action: Annotated[Literal["start", "pause", "resume", "cancel", "rebuild"], "What to do."]
+    root: Annotated[str | None, IsUri, "The workspace folder; by default each of the session's."] = None
+    work_done_token: WorkToken = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexResult:
+    """What was accepted; the work itself goes on after it."""
+
+    roots: Annotated[tuple[RootState, ...], "Each root that was meant, in its new state."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadsParams:
+    """What to do with which thread."""
+
+    action: Annotated[Literal["list", "get", "delete", "askAgain"], "What to do."]
+    thread_id: Annotated[str | None, "The thread; needed for all but list."] = None
+    turn_id: Annotated[str | None, "The turn that is asked again; by default the last one."] = None
+    partial_result_token: PartialToken = None
+    work_done_token: WorkToken = None
+
+    def problem(self) -> str:
+        """Tell what is wrong between the fields."""
+        lost = self.action != "list" and not self.thread_id
+        return f"must name the threadId for the action {self.action}" if lost else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A question and its answer."""
+
+    turn_id: Annotated[str, "Its name within the thread."]
+    question: Annotated[str, "The question."]
+    answer: Annotated[str, "The answer, in Markdown."]
+    citations: Annotated[tuple[Cited, ...], "Its citations, with their present status."]
+    finish_reason: Annotated[FinishReason | None, "How the answer ended; left out where it was cancelled."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """Questions that belong together."""
+
+    thread_id: Annotated[str, "Its name."]
+    title: Annotated[str, "Its first question, shortened."]
+    updated: Annotated[str, "When something was last asked, in UTC, such as 2025-01-31T18:05:00Z."]
+    turns: Annotated[tuple[Turn, ...] | None, "Its turns in order; left out by the action list."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadsResult:
+    """The threads that were listed, got or deleted, or the new answer."""
+
+    threads: Annotated[tuple[Thread, ...], "The threads, latest first."]
+    asked: Annotated[AskResult | None, "How the new answer ended; only for the action askAgain."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachesParams:
+    """What to do with which added cache."""
+
+    action: Annotated[Literal["list", "add", "remove"], "What to do."]
+    name: Annotated[str | None, "The cache; needed for all but list."] = None
+    uri: Annotated[str | None, IsUri, "The folder that is added as a cache."] = None
+
+    def problem(self) -> str:
+        """Tell what is wrong between the fields."""
+        if self.action != "list" and not self.name:
+            return f"must name the cache for the action {self.action}"
+        return "must have the uri of the folder to add" if self.action == "add" and not self.uri else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """A folder that can be searched beside the project."""
+
+    name: Annotated[str, "Its name, for scopes."]
+    uri: Annotated[str, IsUri, "The folder."]
+    files: Annotated[int, "Files that are indexed."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachesResult:
+    """The added caches after the action."""
+
+    caches: Annotated[tuple[Cache, ...], "The caches, by name."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsParams:
+    """What to do with which model."""
+
+    action: Annotated[Literal["list", "pull", "use", "unload", "remove"], "What to do."]
+    name: Annotated[str | None, "The model; needed for pull, use and remove."] = None
+    work_done_token: WorkToken = None
+
+    def problem(self) -> str:
+        """Tell what is wrong between the fields."""
+        lost = self.action in {"pull", "use", "remove"} and not self.name
+        return f"must name the model for the action {self.action}" if lost else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A language model that is known here."""
+
+    name: Annotated[str, "Its name."]
+    size_bytes: Annotated[int, Between(0, 2**53), "Size of its file."]
+    fetched: Annotated[bool, "Whether it is on this machine."]
+    used: Annotated[bool, "Whether it is the one that answers."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsResult:
+    """The known models after the action."""
+
+    models: Annotated[tuple[Model, ...], "The models, by name."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DidChangeStatusParams:
+    """What the server is at now."""
+
+    health: Annotated[Health, "Whether something is wrong."]
+    quiescent: Annotated[bool, "Whether nothing is being indexed."]
+    message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DidChangeThreadParams:
+    """The citations of an answer that no longer hold."""
+
+    thread_id: Annotated[str, "The thread."]
+    turn_id: Annotated[str, "The turn whose answer is meant."]
+    stale: Annotated[tuple[Cited, ...], "The citations whose lines moved or no longer say what was read."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkdownResult:
+    """What a command gives to a client that did not declare our capability, besides the fields of its result."""
+
+    markdown: Annotated[str, "The result as text to be shown."]

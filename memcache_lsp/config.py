@@ -74,8 +74,8 @@ class ProjectSettings:
 class UserSettings:
     """What the user chose; an empty text or 0 means the program's own choice."""
 
-    embedder: str = _setting("", _text)  # a name or a folder
-    model: str = _setting("", _text)  # the path of a GGUF file, or a name in the models folder
+    embedder: str = _setting("", _text)  # a name, or a folder in full or from ~
+    model: str = _setting("", _text)  # a GGUF file in full or from ~, or a name in the models folder
     context_tokens: int = _setting(0, _number(0))
     threads: int = _setting(0, _number(0))
     qdrant_url: str = _setting("", _url)

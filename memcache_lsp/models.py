@@ -149,21 +149,46 @@ def installed() -> list[Installed]:
     return found
 
 
-def locate(name_or_path: str | None) -> Path | None:
-    """Return the path of a model; of the curated default for None, and None where that is not there. Downloads nothing."""
-    if name_or_path is None:
+def locate(name: str | None, *, relative: bool = False) -> Path | None:
+    """Return the path of a model; of the curated default for None, and None where that is not there. Downloads nothing.
+
+    A name means a curated model or one in the models folder; for what counts as a path see `spelled_path`.
+    """
+    if name is None:
         return DEFAULT.path() if DEFAULT.path().exists() else None
-    model = curated(name_or_path)
+    model = curated(name)
     if model is not None:
         if not model.path().exists():
             raise ModelError(
                 f"The model {model.name} is not here yet; fetch it with memcache-lsp models pull {model.name}."
             )
         return model.path()
-    with suppress(OSError, RuntimeError, ValueError):  # too long, no such home, a NUL
-        own = models_dir()
-        for path in (own / f"{name_or_path}.gguf", own / name_or_path, Path(name_or_path).expanduser()):
-            if name_or_path and path.exists():
+    spelled = spelled_path(name, relative=relative)
+    own = models_dir()
+    with suppress(OSError, ValueError):  # too long, a NUL
+        for path in (own / f"{name}.gguf", own / name) if spelled is None else (spelled,):
+            if name and path.exists():
                 return path.absolute()
     names = ", ".join(m.name for m in CURATED if m.use == "answer")
-    raise ModelError(f"There is no model {name_or_path}; give the path of a GGUF file, or one of {names}.")
+    raise ModelError(
+        f"There is no model {name}; give the path of a GGUF file (from the current folder with ./), or one of {names}."
+    )
+
+
+def spelled_path(name: str, *, relative: bool = False) -> Path | None:
+    """Return the path that `name` spells out (absolute, with `~`, `./` or `../`), or None where it is a mere name.
+
+    A name is never looked for in the current folder, which may be a project that is not trusted; nor is a path from
+    there taken unless `relative` says that the user typed it there.
+    """
+    if name in {".", ".."} or name.startswith(("./", "../", ".\\", "..\\")):
+        if not relative:
+            raise ModelError(f"The path {name} depends on the current folder; write it in full, or from ~.")
+        return Path(name)
+    path = Path(name)
+    if not name.startswith("~"):
+        return path if path.is_absolute() else None
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ModelError(f"There is no model {name}: no such home folder.") from error

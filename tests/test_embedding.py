@@ -294,6 +294,45 @@ def test_a_local_model_is_not_loaded_for_its_id(extra, tmp_path):
     assert not {"torch", "sentence_transformers"} & (set(sys.modules) - before)
 
 
+@pytest.fixture
+def evil(tmp_path, monkeypatch):
+    """Be in a project that holds models of its own, whose code must not run."""
+    for name in ("all-minilm-l6-v2", "some/model", "sentence-transformers/other"):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        (folder / "modules.json").write_text('[{"idx": 0, "name": "0", "path": "", "type": "evil.Evil"}]')
+        (folder / "evil.py").write_text("raise SystemExit('it was run')\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_curated_name_never_means_a_folder_of_the_project(extra, evil, home):
+    with pytest.raises(ModelError, match="models pull"):
+        open_embedder("all-minilm-l6-v2")
+    pulled = home / "data/models/all-minilm-l6-v2"
+    pulled.mkdir(parents=True)
+    (pulled / "config.json").write_text("{}")
+    assert open_embedder("all-minilm-l6-v2")._folder.samefile(pulled)
+
+
+@pytest.mark.parametrize("name", ["some/model", "other"])
+def test_a_name_of_the_hub_never_means_a_folder_of_the_project(extra, evil, name):
+    with pytest.raises(ModelError, match="run this from another folder"):
+        open_embedder(name)
+
+
+@pytest.mark.parametrize("name", ["./some/model", "some/../some/model", "../x", "."])
+def test_a_relative_folder_is_refused(extra, evil, name):
+    with pytest.raises(ModelError, match="write it in full|run this from another folder"):
+        open_embedder(name)
+
+
+def test_a_folder_whose_parts_are_code_of_its_own_is_refused(extra, evil):
+    embedder = open_embedder(str(evil / "some/model"))
+    with pytest.raises(ModelError, match=r"would run code of its own \(evil\.Evil\)"):
+        embedder.embed(["a"])
+
+
 if HAS_EXTRA:
 
     def test_two_models_have_two_ids(transformer_folder, tmp_path):

@@ -370,6 +370,27 @@ class TestLocate:
         path.write_bytes(b"GGUF")
         assert models.locate("own.gguf") == path
 
+    def test_a_file_of_the_current_folder_is_meant_only_where_it_is_spelled_and_allowed(self, tmp_path, monkeypatch):
+        (tmp_path / "sub").mkdir()
+        for name in ("x.gguf", "sub/x.gguf", models.DEFAULT.name, "~nobody-here"):
+            (tmp_path / name).write_bytes(b"GGUF")
+        monkeypatch.chdir(tmp_path)
+        for name in ("x.gguf", "x", "sub/x.gguf", models.DEFAULT.name, "~nobody-here"):
+            for relative in (False, True):
+                with pytest.raises(ModelError):
+                    models.locate(name, relative=relative)
+        for name in ("./x.gguf", "sub/../x.gguf", "../x.gguf", ".", ".."):
+            with pytest.raises(ModelError, match="There is no model|write it in full"):
+                models.locate(name)
+        assert models.locate("./x.gguf", relative=True) == tmp_path / "x.gguf"
+        monkeypatch.chdir(tmp_path / "sub")
+        assert models.locate("../x.gguf", relative=True).samefile(tmp_path / "x.gguf")
+
+    def test_a_path_from_the_home(self, tmp_path, monkeypatch):
+        (tmp_path / "x.gguf").write_bytes(b"GGUF")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert models.locate("~/x.gguf") == tmp_path / "x.gguf"
+
     @pytest.mark.parametrize("name", ["no-such", "/no/such.gguf", "a\0b", "x" * 5_000, "~nobody-here/x", ""])
     def test_anything_else_is_one_sentence(self, name, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

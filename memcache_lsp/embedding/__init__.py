@@ -6,6 +6,7 @@ imported when one is opened.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -44,10 +45,33 @@ class Embedder(Protocol):
         ...
 
 
+class Serialized:
+    """An embedder for several threads: one of them at a time."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._lock = threading.Lock()
+        self.id = embedder.id
+
+    @property
+    def dimension(self) -> int:
+        with self._lock:
+            return self._embedder.dimension
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        with self._lock:
+            return self._embedder.embed(texts)
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        with self._lock:
+            return self._embedder.embed_query(text)
+
+
 def open_embedder(name: str | None = None) -> Embedder:
     """Open the named embedder, the package's own table by default; raises ModelError where that cannot be done.
 
-    Any other name is a sentence-transformers model: a folder, a curated model that was pulled, or a name of the hub.
+    Any other name is a sentence-transformers model: a curated one that was pulled, a folder written in full or from
+    `~`, or a name of the hub.
     """
     if name is None or name == DEFAULT:
         from memcache_lsp.embedding.static import StaticEmbedder  # noqa: PLC0415 - loads numpy and tokenizers

@@ -1,12 +1,16 @@
 """Any sentence-transformers model as an embedder, where the `transformers` extra is installed.
 
-The one module that imports sentence_transformers. Downloads only a model of the hub that the user named.
+The one module that imports sentence_transformers. Downloads only a model of the hub that the user named, and
+runs no code that comes with a model.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,13 +83,19 @@ class SentenceTransformerEmbedder:
     def _load(self) -> Any:
         """Load the model once."""
         if self._model is None:
-            from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - takes seconds
-
             try:
+                if self._folder is None:
+                    _refuse_folders_in_place_of(self._name)
+                else:
+                    _refuse_foreign_code(self._folder)
+                from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - takes seconds
+
                 self._model = SentenceTransformer(
                     str(self._folder or self._name), device="cpu", trust_remote_code=False
                 )
                 self._dimension = int(self._model.encode(["a"], show_progress_bar=False).shape[1])
+            except ModelError:
+                raise
             except Exception as error:  # whatever a model's files, the hub or torch raise, the user named this model
                 raise ModelError(
                     f"The embedder {self._name} cannot be loaded ({_first_line(error)}); "
@@ -96,14 +106,36 @@ class SentenceTransformerEmbedder:
 
 def _local_folder(name: str) -> Path | None:
     """Return the folder that `name` means on this machine; None where only the hub can know it."""
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return path.resolve()
-    if path.is_absolute() or name.startswith((".", "~")):
-        raise ModelError(f"There is no folder {name} to load an embedder from; check the path.")
     if models.curated(name) is not None:
         return models.locate(name)  # raises where it was not pulled, and says how to
-    return None
+    path = models.spelled_path(name)
+    if path is None:
+        return None
+    with suppress(OSError, ValueError):  # too long, a NUL
+        if path.is_dir():
+            return path.resolve()
+    raise ModelError(f"There is no folder {name} to load an embedder from; check the path.")
+
+
+def _refuse_foreign_code(folder: Path) -> None:
+    """Refuse a model whose parts are not the library's own: it would import them from the model's folder."""
+    try:
+        modules = json.loads((folder / "modules.json").read_text("utf-8"))
+        kinds = [str(module["type"]) for module in modules]
+    except FileNotFoundError:
+        return  # then the library puts parts of its own around the weights
+    for kind in kinds:
+        if not kind.startswith("sentence_transformers."):
+            raise ModelError(f"The embedder in {folder} would run code of its own ({kind}); name another one.")
+
+
+def _refuse_folders_in_place_of(name: str) -> None:
+    """Refuse a name of the hub that the library would look for in the current folder first, which is not trusted."""
+    for path in (Path(name), Path("sentence-transformers", name)):
+        if os.path.lexists(path):
+            raise ModelError(
+                f"The current folder holds {path}, which is not the hub's model of that name; run this from another folder."
+            )
 
 
 def _hub_folder(name: str) -> Path:

@@ -334,41 +334,6 @@ def test_a_secret_is_never_shown_or_stored(example):
             assert secret.encode() not in path.read_bytes()
 
 
-NO_NETWORK = """
-import socket, sys
-class Blocked(socket.socket):
-    def __new__(cls, family=socket.AF_INET, *args, **kwargs):
-        if family in (socket.AF_INET, socket.AF_INET6, -1):
-            raise AssertionError("a network socket was opened")
-        return super().__new__(cls, family, *args, **kwargs)
-    def __init__(self, family=socket.AF_INET, *args, **kwargs):
-        if family in (socket.AF_INET, socket.AF_INET6, -1):
-            raise AssertionError("a network socket was opened")
-        super().__init__(family, *args, **kwargs)
-socket.socket = Blocked
-import _socket
-def blocked(*_args, **_kwargs):
-    raise AssertionError("a name was looked up")
-socket.getaddrinfo = _socket.getaddrinfo = blocked
-from memcache_lsp.cli import run
-sys.exit(run(sys.argv[1:]))
-"""
-
-
-def test_nothing_opens_a_network_socket(example, smollm2, tmp_path):
-    """Index, search and ask with every internet socket of this process and its children blocked."""
-    script = tmp_path / "blocked.py"
-    script.write_text(NO_NETWORK)
-    for arguments in (
-        ["index", "--root", example],
-        ["search", "--root", example, "retry"],
-        ["ask", "--root", example, "--no-model", "how are retries delayed"],
-        ["ask", "--root", example, "--model", smollm2, "--max-tokens", "8", "how are retries delayed"],
-    ):
-        done = subprocess.run([sys.executable, script, *map(str, arguments)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-
-
 def test_a_bad_file_costs_only_itself(tmp_path):
     """Everything that breaks tools of this kind, in one project that is then searched."""
     root = tmp_path / "hostile"

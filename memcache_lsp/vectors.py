@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
+import threading
 import time
 import zlib
 from contextlib import suppress
@@ -73,7 +74,8 @@ class VectorCache:
     """Remember the rows of embedders in the file at `path`, which several processes may share.
 
     A row is float16 with a checksum; `day` is the last day on which it was used, written once a day at most. Beyond
-    `limit_bytes` the rows of the longest unused days go. For one thread at a time.
+    `limit_bytes` the rows of the longest unused days go. Threads take turns, `close` among them: SQLite's connection
+    does not survive being closed while it works.
     """
 
     def __init__(self, path: Path, *, limit_bytes: int = DEFAULT_LIMIT_BYTES, clock: Callable[[], int] = today) -> None:
@@ -82,6 +84,7 @@ class VectorCache:
         self._clock = clock
         self._db: sqlite3.Connection | None = None
         self._embedders: dict[str, int] = {}
+        self._lock = threading.RLock()
         self._open()
 
     def __enter__(self) -> Self:
@@ -93,11 +96,12 @@ class VectorCache:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
-        if self._db is not None:
-            with suppress(sqlite3.Error):
-                self._db.close()
-            self._db = None
+        """Let go of the file, once whoever uses it is done."""
+        with self._lock:
+            if self._db is not None:
+                with suppress(sqlite3.Error):
+                    self._db.close()
+                self._db = None
 
     def get(self, embedder: str, keys: Sequence[bytes], dimension: int) -> dict[bytes, NDArray[np.float16]]:
         """Return the rows that are known among `keys`, and remember that they were used."""
@@ -222,25 +226,30 @@ class VectorCache:
 
 
 def _is_environment(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _ENVIRONMENT
+    misused = isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError)  # our fault, not the file's
+    return misused or getattr(error, "sqlite_errorcode", 0) & 0xFF in _ENVIRONMENT
 
 
 class _Shielded:
-    """Give the connection of a cache, or None where it is switched off; swallow and act on what SQLite raises."""
+    """Give one thread the connection of a cache, or None where it is switched off; act on what SQLite raises."""
 
     def __init__(self, cache: VectorCache) -> None:
         self._cache = cache
 
     def __enter__(self) -> sqlite3.Connection | None:
+        self._cache._lock.acquire()  # noqa: SLF001 - a part of the cache
         return self._cache._db  # noqa: SLF001 - a part of the cache
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if isinstance(error, _FAILURES):
-            self._cache._fail(error)  # noqa: SLF001 - a part of the cache
-            return True
-        return False
+        try:
+            if isinstance(error, _FAILURES):
+                self._cache._fail(error)  # noqa: SLF001 - a part of the cache
+                return True
+            return False
+        finally:
+            self._cache._lock.release()  # noqa: SLF001 - a part of the cache
 
 
 def text_key(text: str) -> bytes:

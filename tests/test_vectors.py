@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -204,6 +205,51 @@ def test_a_closed_cache_embeds_still(path, embedder):
     cache = VectorCache(path)
     cache.close()
     assert embed_cached(embedder, cache, ["a"]).shape == (1, 8)
+
+
+def test_closing_waits_for_a_write_in_another_thread(path, embedder):
+    cache = VectorCache(path)
+    closed = threading.Event()
+    closer = threading.Thread(target=lambda: (cache.close(), closed.set()))
+    closed_meanwhile = []
+
+    def rows():
+        yield text_key("a"), np.ones(8, dtype=np.float16)
+        closer.start()
+        closed_meanwhile.append(closed.wait(0.2))  # only what is wrong is seen in this time; what is right lasts it out
+        yield text_key("b"), np.ones(8, dtype=np.float16)
+
+    cache.put(embedder.id, rows())
+    closer.join()
+    assert closed_meanwhile == [False]
+    with VectorCache(path) as cache:
+        assert set(cache.get(embedder.id, [text_key("a"), text_key("b")], 8)) == {text_key("a"), text_key("b")}
+
+
+def test_threads_take_turns(path):
+    embedders = [CountingEmbedder() for _ in range(4)]
+    with VectorCache(path) as cache:
+        threads = [
+            threading.Thread(target=lambda e=e: [embed_cached(e, cache, [f"{i}", f"{i + 1}"]) for i in range(100)])
+            for e in embedders
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(cache.get("counting", [text_key(f"{i}") for i in range(101)], 8)) == 101
+
+
+def test_a_misused_connection_costs_no_file(path, embedder, caplog):
+    with VectorCache(path) as cache:
+        embed_cached(embedder, cache, ["a"])
+        cache._db.close()
+        assert embed_cached(embedder, cache, ["b"]).shape == (1, 8)
+    assert "switched off" in caplog.text
+    embedder.asked.clear()
+    with VectorCache(path) as cache:
+        embed_cached(embedder, cache, ["a"])
+    assert embedder.asked == []
 
 
 class TestLimit:

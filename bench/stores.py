@@ -31,10 +31,10 @@ def open_store(kind: str, folder: Path) -> Any:
     if kind == "edge":
         from memcache_lsp.store.edge import EdgeStore
 
-        return EdgeStore(folder / "shard", dimension=DIMENSION)
+        return EdgeStore(folder / "shard", dimension=lambda: DIMENSION)
     from memcache_lsp.store.client import ClientStore, connect
 
-    return ClientStore(connect(folder=folder / "local"), collection="bench", dimension=DIMENSION, local=True)
+    return ClientStore(connect(folder=folder / "local"), collection="bench", dimension=lambda: DIMENSION, local=True)
 
 
 def make_points(count: int) -> list[Any]:

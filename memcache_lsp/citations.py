@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from memcache_lsp.prompt import lines_of
+from memcache_lsp.lines import lines_of
 from memcache_lsp.tokens import content_terms, terms
 
 if TYPE_CHECKING:

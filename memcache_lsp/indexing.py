@@ -93,7 +93,9 @@ def _surely_unchanged(record: FileRecord | None, found: Found) -> bool:
         record is not None
         and record.size_bytes == found.size_bytes
         and record.mtime_ns == found.mtime_ns
-        and record.checked_ns - record.mtime_ns > _CLOCK_GRAIN_NS
+        and record.ctime_ns == found.ctime_ns
+        and record.hash != ""  # what could not be read may be readable now
+        and record.checked_ns - max(record.mtime_ns, record.ctime_ns) > _CLOCK_GRAIN_NS
     )
 
 
@@ -141,7 +143,7 @@ class Indexer:
         """
         with self._lock:
             recorded = self._manifest.records()
-            if unscanned != self._manifest.unscanned():
+            if list(unscanned) != self._manifest.unscanned():
                 self._manifest.replace_unscanned(unscanned)
         todo = plan(recorded, found)
         tally = _Tally(unchanged=todo.unchanged)
@@ -158,7 +160,7 @@ class Indexer:
             done += len(batch)
             on_progress(Progress(done, len(queue)))
         with self._lock:
-            failed = [Skipped(r.path, r.reason) for r in self._manifest.records().values() if r.status == FAILED]
+            failed = self._manifest.reasons(FAILED)
         return Report(
             added=tally.added,
             changed=tally.changed,
@@ -199,11 +201,18 @@ def _record(prepared: Prepared, old: FileRecord | None) -> FileRecord:
     """Return the row of a file: its old one with new times where its content is the old one."""
     found = prepared.found
     if prepared.unchanged and old is not None:
-        return replace(old, size_bytes=found.size_bytes, mtime_ns=found.mtime_ns, checked_ns=prepared.checked_ns)
+        return replace(
+            old,
+            size_bytes=found.size_bytes,
+            mtime_ns=found.mtime_ns,
+            ctime_ns=found.ctime_ns,
+            checked_ns=prepared.checked_ns,
+        )
     return FileRecord(
         path=found.path,
         size_bytes=found.size_bytes,
         mtime_ns=found.mtime_ns,
+        ctime_ns=found.ctime_ns,
         checked_ns=prepared.checked_ns,
         hash=prepared.hash,
         language=prepared.language,

@@ -6,11 +6,14 @@ Owns the database's schema and its transactions; must not import the store, the 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from memcache_lsp.errors import MemcacheError, UserError
 from memcache_lsp.values import Skipped
@@ -21,6 +24,7 @@ create table if not exists files (
   path text primary key,
   size_bytes integer not null,
   mtime_ns integer not null,
+  ctime_ns integer not null,
   checked_ns integer not null,
   hash text not null,
   language text not null,
@@ -30,6 +34,13 @@ create table if not exists files (
 ) without rowid;
 create table if not exists unscanned (path text primary key, reason text not null) without rowid;
 """
+
+
+_DIRTY, _IDENTITY = "dirty", "identity"  # keys of meta
+
+
+class ManifestMissing(MemcacheError):
+    """There is no manifest yet."""
 
 
 class ManifestBroken(MemcacheError):
@@ -47,6 +58,7 @@ class FileRecord:
     path: str
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int
     checked_ns: int  # wall clock when it was read: a change within the clock's grain is not trusted to show
     hash: str  # of the file's bytes; empty where they could not be read
     language: str
@@ -62,8 +74,7 @@ class Manifest:
         """Open the database, or make it; raise ManifestBroken if it is not one."""
         with _translated():
             if read_only:
-                self._db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)
-                self._db.execute("select count(*) from files")
+                self._db = _open_to_read(path)
                 return
             self._db = sqlite3.connect(path, timeout=5, check_same_thread=False)
             self._db.execute("pragma journal_mode = wal")
@@ -75,32 +86,61 @@ class Manifest:
     def close(self) -> None:
         self._db.close()
 
-    def get_meta(self, key: str) -> str | None:
+    def identity(self) -> dict[str, str] | None:
+        """Return what the index was made from; None for a new one."""
         with _translated():
-            row = self._db.execute("select value from meta where key = ?", (key,)).fetchone()
+            value = json.loads(self._get(_IDENTITY) or "null")
+            if value is not None and not isinstance(value, dict):
+                raise ValueError("identity")
+        return value
+
+    def set_identity(self, identity: dict[str, str]) -> None:
+        self._set(_IDENTITY, json.dumps(identity))
+
+    def is_clean(self) -> bool:
+        """Tell whether the last writer left the store in step with the rows; False for a new index."""
+        with _translated():
+            return self._get(_DIRTY) == "0"
+
+    def mark(self, *, clean: bool) -> None:
+        """Remember whether the store is in step with the rows."""
+        self._set(_DIRTY, "0" if clean else "1")
+
+    def _get(self, key: str) -> str | None:
+        row = self._db.execute("select value from meta where key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
-    def set_meta(self, key: str, value: str) -> None:
+    def _set(self, key: str, value: str) -> None:
         with _translated(), self._db:
             self._db.execute("insert or replace into meta values (?, ?)", (key, value))
 
     def records(self) -> dict[str, FileRecord]:
         """Return every file's record by path."""
         with _translated():
-            rows = self._db.execute("select * from files order by path").fetchall()
-        return {row[0]: _to_record(row) for row in rows}
+            return {row[0]: _to_record(row) for row in self._db.execute("select * from files order by path")}
 
-    def get(self, path: str) -> FileRecord | None:
+    def paths(self, status: str) -> list[str]:
+        """Return the paths of the files of one status."""
         with _translated():
-            row = self._db.execute("select * from files where path = ?", (path,)).fetchone()
-        return None if row is None else _to_record(row)
+            return [str(row[0]) for row in self._db.execute("select path from files where status = ?", (status,))]
+
+    def reasons(self, status: str) -> list[Skipped]:
+        """Return the files of one status of which something is told."""
+        query = "select path, reason from files where status = ? and reason != '' order by path"
+        with _translated():
+            return [Skipped(*row) for row in self._db.execute(query, (status,))]
+
+    def count_points(self) -> int:
+        """Return how many points the rows name."""
+        with _translated():
+            return int(self._db.execute("select coalesce(sum(length(point_ids)) / 8, 0) from files").fetchone()[0])
 
     def commit(self, records: Sequence[FileRecord], removed: Iterable[str] = ()) -> None:
         """Write records and forget removed paths, all or nothing."""
         with _translated(), self._db:
             self._db.executemany("delete from files where path = ?", [(path,) for path in removed])
             self._db.executemany(
-                "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?)", [_to_row(r) for r in records]
+                "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [_to_row(r) for r in records]
             )
 
     def replace_unscanned(self, skipped: Sequence[Skipped]) -> None:
@@ -122,10 +162,22 @@ class Manifest:
             self._db.execute("delete from unscanned")
 
 
-def _to_record(row: tuple[str, int, int, int, str, str, str, str, bytes]) -> FileRecord:
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a database that another process may be writing; it may have no tables yet, or lie where nothing can be written."""
+    if not path.exists():
+        raise ManifestMissing("This project is not indexed.")
+    options = "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
+    db = sqlite3.connect(f"{path.as_uri()}?{options}", uri=True, timeout=5)
+    if db.execute("select count(*) from sqlite_master where name = 'unscanned'").fetchone() == (0,):
+        db.close()
+        raise ManifestMissing("This project is not indexed.")
+    return db
+
+
+def _to_record(row: tuple[Any, ...]) -> FileRecord:
     ids = array("q")
-    ids.frombytes(row[8])
-    return FileRecord(*row[:8], point_ids=tuple(ids))
+    ids.frombytes(row[-1])
+    return FileRecord(*[*row[:-1], tuple(ids)])
 
 
 def _to_row(record: FileRecord) -> tuple[object, ...]:
@@ -133,6 +185,7 @@ def _to_row(record: FileRecord) -> tuple[object, ...]:
         record.path,
         record.size_bytes,
         record.mtime_ns,
+        record.ctime_ns,
         record.checked_ns,
         record.hash,
         record.language,
@@ -142,15 +195,29 @@ def _to_row(record: FileRecord) -> tuple[object, ...]:
     )
 
 
+# What is wrong around the database and not in it: throwing the file away would mend nothing.
+_AROUND = {
+    sqlite3.SQLITE_BUSY: "another program has it open; close that, then try again",
+    sqlite3.SQLITE_LOCKED: "another program has it open; close that, then try again",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the folder's permissions",
+    sqlite3.SQLITE_PERM: "it may not be opened; check the folder's permissions",
+    sqlite3.SQLITE_READONLY: "it may not be written; check the folder's permissions",
+    sqlite3.SQLITE_NOMEM: "there is not enough memory; close other programs",
+    sqlite3.SQLITE_FULL: "the disk is full; free some space, then run the command again",
+    sqlite3.SQLITE_IOERR: "the disk is full or failing; free some space, then run the command again",
+}
+
+
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
-        if "full" in str(error) or "disk I/O" in str(error):
-            raise UserError(
-                "The disk that holds the index is full: free some space, then run the command again."
-            ) from error
+    except sqlite3.Error as error:
+        around = _AROUND.get((error.sqlite_errorcode or 0) & 0xFF if hasattr(error, "sqlite_errorcode") else 0)
+        if around is not None:
+            raise UserError(f"The index cannot be used: {around}.") from error
+        if isinstance(error, sqlite3.ProgrammingError):
+            raise  # a bug of ours
         raise ManifestBroken(f"manifest: {error}") from error
-    except sqlite3.DatabaseError as error:
+    except (ValueError, TypeError) as error:
         raise ManifestBroken(f"manifest: {error}") from error

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,10 +151,9 @@ class _Draft:
         return replace(self.prepared, points=points)
 
 
-def point_id(path: str, chunk: Chunk) -> int:
-    """Return the id of a chunk's point: 63 bits of everything that its point is made of."""
-    key = f"{path}\0{chunk.span}\0{chunk.kind}\0{chunk.symbol}\0{chunk.breadcrumb}\0{chunk.text}"
-    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+def point_id(payload: Mapping[str, Any]) -> int:
+    """Return the id of a point: 63 bits of everything that is stored of its chunk."""
+    digest = blake2b(repr(sorted(payload.items())).encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest) >> 1
 
 
@@ -171,7 +171,7 @@ def make_point(document: Document, chunk: Chunk, dense: NDArray[np.float32]) -> 
     name_counts: Counter[str] = Counter()
     for source in (document.path, chunk.symbol, *chunk.breadcrumb, *names[:_NAMES]):
         name_counts.update(count_terms(source))
-    payload = {
+    payload: dict[str, Any] = {
         "path": document.path,
         "language": document.language,
         "kind": chunk.kind,
@@ -185,7 +185,7 @@ def make_point(document: Document, chunk: Chunk, dense: NDArray[np.float32]) -> 
         "text": chunk.text,
     }
     return Point(
-        id=point_id(document.path, chunk),
+        id=point_id(payload),
         dense=dense,
         text=document_vector(text, **_TEXT_BM25),
         name=document_vector(name_counts, **_NAME_BM25),

@@ -7,11 +7,11 @@ Pure: counting tokens is passed in. Must not import a model, the store or the sc
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from memcache_lsp.errors import UserError
+from memcache_lsp.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,8 +31,6 @@ _REQUEST = (
     "Every sentence must end with the number of its excerpt in square brackets. "
     "If no excerpt answers the question, say that the excerpts do not tell."
 )
-
-_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +61,6 @@ class Packed:
     messages: tuple[Message, ...]
     used: tuple[Evidence, ...]
     left_out: int
-
-
-def lines_of(text: str) -> list[str]:
-    """Split a text into its lines, without line ends, by the line ends that editors count; no last empty line."""
-    lines = _LINE_END.split(text)
-    return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
 
 
 def affordable_tokens(prompt_speed: float, seconds: float = FIRST_TEXT_S) -> int:

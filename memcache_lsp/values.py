@@ -56,6 +56,7 @@ class Found:
     path: str
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int = 0  # changes with a rename onto the path too
 
 
 @dataclass(frozen=True, slots=True)

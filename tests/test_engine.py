@@ -1,11 +1,14 @@
 """The engine on real files and the real store: what moves, what is remembered, what is told."""
 
+import contextlib
 import errno
-import json
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 
 import indexes
 import numpy as np
@@ -17,8 +20,9 @@ from memcache_lsp.config import UserSettings
 from memcache_lsp.errors import LockedError, Stopped, UserError
 from memcache_lsp.manifest import Manifest
 from memcache_lsp.preparing import FAILED
+from memcache_lsp.status import read_status
 from memcache_lsp.store.edge import EdgeStore
-from memcache_lsp.values import Found, Scope
+from memcache_lsp.values import Found, Scope, Skipped
 
 EVERYWHERE = Scope()
 
@@ -43,6 +47,12 @@ def update(root, **options):
 def search(root, question, scope=EVERYWHERE, **options):
     with indexes.opened(root, **options) as project:
         return [hit.path for hit in project.search(question, scope=scope, limit=10)]
+
+
+def execute(folder, statement):
+    with contextlib.closing(sqlite3.connect(folder / "manifest.sqlite")) as db:
+        db.execute(statement)
+        db.commit()
 
 
 class Counting:
@@ -77,8 +87,6 @@ def test_counts_what_was_added_changed_removed_and_left(project_folder):
 
 
 def test_a_change_within_the_clocks_grain_is_seen(project_folder):
-    import os
-
     path = project_folder / "README.md"
     update(project_folder)
     before = path.stat()
@@ -89,8 +97,6 @@ def test_a_change_within_the_clocks_grain_is_seen(project_folder):
 
 
 def test_a_file_that_is_only_touched_is_not_embedded_again(project_folder):
-    import os
-
     embedder = Counting()
     update(project_folder, with_embedder=embedder)
     embedder.texts.clear()
@@ -136,6 +142,11 @@ def test_another_chunker_makes_the_index_again(project_folder, monkeypatch):
         lambda folder: (folder / "manifest.sqlite").write_bytes(b"this is no database" * 100),
         lambda folder: (folder / "manifest.sqlite").unlink(),
         lambda folder: (folder / "shard" / "edge_config.json").write_text("{"),
+        lambda folder: (folder / "shard" / "edge_config.json").unlink(),
+        lambda folder: shutil.rmtree(folder / "shard"),
+        lambda folder: execute(folder, "update files set point_ids = x'0102'"),
+        lambda folder: execute(folder, "update meta set value = '{' where key = 'identity'"),
+        lambda folder: execute(folder, "drop table files"),
         lambda folder: [p.write_bytes(b"\0" * 7) for p in (folder / "shard").rglob("*") if p.is_file()],
         lambda folder: (folder / "manifest.sqlite").write_bytes((folder / "manifest.sqlite").read_bytes()[:5000]),
     ],
@@ -147,6 +158,105 @@ def test_a_corrupt_index_is_made_again(project_folder, harm, tmp_path):
         project.update()
         found = indexes.dump(project)
     assert found == indexes.fresh_dump(project_folder, tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("step", ["upsert", "commit", "delete"])
+def test_a_failed_write_is_mended_by_the_next_command(project_folder, monkeypatch, tmp_path, step):
+    """Also where the content has changed since, so that old points must go."""
+    update(project_folder)
+    (project_folder / "pkg" / "retry.py").write_text("def first():\n    return 1\n")
+    owner = Manifest if step == "commit" else EdgeStore
+    with monkeypatch.context() as context:
+        context.setattr(owner, step, lambda *_, **__: (_ for _ in ()).throw(UserError("no")))
+        with pytest.raises(UserError, match="no"):
+            update(project_folder)
+    assert read_status(project_folder).unfinished
+    (project_folder / "pkg" / "retry.py").write_text("def second():\n    return 2\n")
+    with indexes.opened(project_folder) as project:
+        project.update()
+        found = indexes.dump(project)
+    assert found == indexes.fresh_dump(project_folder, tmp_path / "fresh")
+
+
+def test_what_is_wrong_around_the_index_does_not_wipe_it(project_folder):
+    update(project_folder)
+    database = paths.index_dir(project_folder) / "manifest.sqlite"
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as db:
+        db.execute("begin exclusive")
+        with pytest.raises(UserError, match="another program has it open"):
+            update(project_folder)
+        db.execute("rollback")
+    assert update(project_folder).unchanged == 3
+
+
+def test_a_swap_of_equal_files_is_seen(project_folder):
+    """As a tarball or a build leaves them: the same size, the same time, another content under the same name."""
+    a, b = project_folder / "a.py", project_folder / "b.py"
+    a.write_text("def apple(): pass\n")
+    b.write_text("def melon(): pass\n")
+    for path in (a, b):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    update(project_folder)
+    time.sleep(2.1)  # beyond the clock's grain, so that only the change time tells
+    update(project_folder)
+    a.rename(project_folder / "c.tmp")
+    b.rename(a)
+    (project_folder / "c.tmp").rename(b)
+    assert update(project_folder).changed == 2
+    assert search(project_folder, "apple")[0] == "b.py"
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(project_folder, monkeypatch):
+    real = preparing.read_document
+
+    def refused(root, found, **options):
+        if found.path == "README.md":
+            return preparing.Loaded(Skipped("README.md", "unreadable: permission denied"), "")
+        return real(root, found, **options)
+
+    with monkeypatch.context() as context:
+        context.setattr(preparing, "read_document", refused)
+        assert update(project_folder).added == 2
+    assert update(project_folder).added == 1
+
+
+def test_a_language_that_changes_without_the_text_changes_the_points(project_folder, tmp_path):
+    script = project_folder / "tool"
+    script.write_text("#!/bin/bash\n\n\nrun() {\n  echo 1\n}\n" + "# filler\n" * 200)
+    update(project_folder)
+    script.write_text("#!/bin/fish\n\n\nrun() {\n  echo 1\n}\n" + "# filler\n" * 200)
+    with indexes.opened(project_folder) as project:
+        project.update()
+        found = indexes.dump(project)
+    assert found == indexes.fresh_dump(project_folder, tmp_path / "fresh")
+
+
+def test_a_rebuild_keeps_the_index_until_all_is_ready(project_folder):
+    update(project_folder)
+    with contextlib.closing(
+        engine.open_project(indexes.setup(project_folder), purpose="a test", rebuild=True)
+    ) as project:
+        assert project.update().added == 3
+
+
+def test_closing_waits_for_the_update(project_folder):
+    for number in range(200):
+        (project_folder / f"filler{number}.py").write_text(f"def filler{number}():\n    return {number}\n" * 20)
+    project = engine.open_project(indexes.setup(project_folder), purpose="a test")
+    begun = threading.Event()
+    stop = threading.Event()
+
+    def run():
+        with contextlib.suppress(Stopped):
+            project.update(on_progress=lambda _: begun.set(), cancelled=stop.is_set)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    begun.wait(30)
+    stop.set()
+    project.close()
+    thread.join(30)
+    assert not read_status(project_folder).unfinished
 
 
 def test_a_second_process_is_told_who_holds_the_index(project_folder):
@@ -219,7 +329,7 @@ def test_a_file_that_breaks_the_chunker_costs_only_itself(project_folder, monkey
     assert [f.path for f in report.failed] == ["pkg/queue.py"]
     assert "boom" in report.failed[0].reason
     assert report.added == 2
-    assert [f.path for f in engine.read_status(project_folder).failed] == ["pkg/queue.py"]
+    assert [f.path for f in read_status(project_folder).failed] == ["pkg/queue.py"]
     assert [f.path for f in update(project_folder).failed] == ["pkg/queue.py"]  # named until it is mended
 
 
@@ -237,9 +347,6 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(project_folder, monkeypat
     update(project_folder)
     (project_folder / "README.md").write_text("# Other\n")
 
-    def full(self, records, removed=()):
-        raise sqlite3.OperationalError("database or disk is full")
-
     with monkeypatch.context() as context:
         real = Manifest.commit
 
@@ -248,12 +355,18 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(project_folder, monkeypat
             return real(self, records, removed)
 
         context.setattr(Manifest, "commit", commit)
-        with pytest.raises(UserError, match="disk .* is full"):
+        with pytest.raises(UserError, match="disk is full"):
             update(project_folder)
     assert update(project_folder).changed == 1
     with indexes.opened(project_folder) as project:
         found = indexes.dump(project)
     assert found == indexes.fresh_dump(project_folder, tmp_path / "fresh")
+
+
+def full_disk():
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
 
 
 class FullDisk:
@@ -269,16 +382,14 @@ class FullDisk:
         return self.db.__exit__(*args)
 
     def executemany(self, *_):
-        raise sqlite3.OperationalError("database or disk is full")
+        raise full_disk()
 
     def __getattr__(self, name):
         return getattr(self.db, name)
 
 
 def test_the_store_tells_a_full_disk(tmp_path, monkeypatch):
-    from memcache_lsp.store import edge
-
-    store = EdgeStore(tmp_path / "shard", dimension=4)
+    store = EdgeStore(tmp_path / "shard", dimension=lambda: 4)
 
     class Full:
         def update(self, _):
@@ -291,15 +402,15 @@ def test_the_store_tells_a_full_disk(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="is full"):
         store.delete([1])
     real.close()
-    assert edge.EdgeStore(tmp_path / "shard", dimension=4).count() == 0
+    assert EdgeStore(tmp_path / "shard", dimension=lambda: 4).count() == 0
 
 
 def test_status_tells_files_chunks_failures_and_size(project_folder):
-    assert engine.read_status(project_folder) is None
+    assert read_status(project_folder) is None
     (project_folder / "blob.py").write_bytes(bytes(range(256)) * 10)
     (project_folder / "package-lock.json").write_text("{}")
     update(project_folder)
-    status = engine.read_status(project_folder)
+    status = read_status(project_folder)
     assert status.indexed == 3
     assert status.chunks >= 3
     assert status.size_bytes > 0
@@ -309,7 +420,7 @@ def test_status_tells_files_chunks_failures_and_size(project_folder):
     assert "binary" in reasons["blob.py"]
     assert "lock" in reasons["package-lock.json"]
     with indexes.opened(project_folder):
-        assert "(a test, since" in engine.read_status(project_folder).holder
+        assert "(a test, since" in read_status(project_folder).holder
 
 
 def test_dropping_forgets_everything(project_folder):
@@ -339,9 +450,7 @@ def test_failed_is_a_status_that_the_manifest_keeps(tmp_path):
     manifest = Manifest(tmp_path / "m.sqlite")
     record = indexing._record(preparing.failed(preparing.Job(Found("a", 1, 2)), 3, "why"), None)
     manifest.commit([record])
-    assert manifest.get("a").status == FAILED
-    manifest.set_meta("x", json.dumps({"y": 1}))
-    assert json.loads(manifest.get_meta("x")) == {"y": 1}
+    assert [r.path for r in manifest.reasons(FAILED)] == ["a"]
     manifest.close()
 
 
@@ -387,6 +496,23 @@ def test_a_lost_manifest_leaves_no_orphans_on_a_server(project_folder, server):
     (project_folder / "README.md").unlink()
     update(project_folder, **settings)
     assert server.count("team").count < before
+
+
+def test_a_collection_that_another_index_writes_is_left_alone(project_folder, server, tmp_path):
+    settings = {"qdrant_url": "http://stand-in", "qdrant_collection": "team"}
+    update(project_folder, **settings)
+    before = server.count("team").count
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "x.py").write_text("x = 1\n")
+    update(other)  # it has an index of its own
+    with pytest.raises(UserError, match="written by another index"):
+        update(other, **settings)
+    with pytest.raises(UserError, match="written by another index"):
+        engine.drop_index(other, UserSettings(**settings))
+    assert server.count("team").count == before
+    update(other, **settings | {"qdrant_collection": "team-{project}"})
+    assert server.collection_exists("team-other")
 
 
 def test_readers_of_a_team_search_what_another_indexed(project_folder, server, tmp_path):

@@ -55,19 +55,21 @@ IMPLEMENTATIONS = [
 def opener(request, tmp_path):
     """Return a function that opens the same store each time, and whether what it wrote outlives closing."""
     if request.param == "edge":
-        yield lambda: EdgeStore(tmp_path / "shard", dimension=DIMENSION)
+        yield lambda: EdgeStore(tmp_path / "shard", dimension=lambda: DIMENSION)
         return
     if request.param == "server":
         url, key = os.environ["QDRANT_URL"], os.environ.get("MEMCACHE_TEST_QDRANT_API_KEY")
         name = f"memcache-test-{uuid.uuid4()}"
-        yield lambda: ClientStore(connect(url=url, api_key=key), collection=name, dimension=DIMENSION, local=False)
+        yield lambda: ClientStore(
+            connect(url=url, api_key=key), collection=name, dimension=lambda: DIMENSION, local=False
+        )
         connect(url=url, api_key=key).delete_collection(name)
         return
     folder = tmp_path / "local" if "folder" in request.param else None
     client = None if folder else connect()
 
     def open_it():
-        return ClientStore(client or connect(folder=folder), collection="test", dimension=DIMENSION, local=True)
+        return ClientStore(client or connect(folder=folder), collection="test", dimension=lambda: DIMENSION, local=True)
 
     open_it.forgets = folder is None
     yield open_it
@@ -174,23 +176,34 @@ def test_agrees_with_a_dict(store, operations):
 
 def test_edge_tells_a_broken_folder(tmp_path):
     folder = tmp_path / "shard"
-    store = EdgeStore(folder, dimension=DIMENSION)
+    store = EdgeStore(folder, dimension=lambda: DIMENSION)
     store.upsert([point(1)])
     store.close()
     (folder / "edge_config.json").write_text("{broken")
     with pytest.raises(StoreBroken):
-        EdgeStore(folder, dimension=DIMENSION)
+        EdgeStore(folder, dimension=lambda: DIMENSION)
 
 
 def test_a_server_that_does_not_answer_is_told_in_one_sentence():
     with pytest.raises(UserError, match="check qdrant_url"):
-        ClientStore(connect(url="http://127.0.0.1:9"), collection="x", dimension=DIMENSION, local=False)
+        ClientStore(connect(url="http://127.0.0.1:9"), collection="x", dimension=lambda: DIMENSION, local=False)
 
 
-def test_a_changed_dimension_makes_the_collection_again():
+def test_another_embedder_makes_the_collection_again():
     client = connect()
-    ClientStore(client, collection="c", dimension=DIMENSION, local=True).upsert([point(1)])
-    assert ClientStore(client, collection="c", dimension=4, local=True).count() == 0
+    options = {"collection": "c", "local": True, "owner": "me"}
+    ClientStore(client, embedder="x", dimension=lambda: DIMENSION, **options).upsert([point(1)])
+    assert ClientStore(client, embedder="x", dimension=lambda: DIMENSION, **options).count() == 1
+    assert ClientStore(client, embedder="y", dimension=lambda: 4, **options).count() == 0
+    with pytest.raises(UserError, match="another index"):
+        ClientStore(client, embedder="y", dimension=lambda: 4, **options | {"owner": "you"})
+
+
+def test_a_key_does_not_go_over_the_network_in_the_clear():
+    with pytest.raises(UserError, match="https"):
+        connect(url="http://qdrant.example:6333", api_key="secret")
+    with pytest.warns(UserWarning, match="insecure"):  # the library's, which is right but for loopback
+        connect(url="http://127.0.0.1:9", api_key="secret").close()
 
 
 def test_lists_the_paths_of_its_points(store):
@@ -201,10 +214,11 @@ def test_lists_the_paths_of_its_points(store):
 
 def test_a_reader_never_makes_a_collection():
     client = connect()
-    with pytest.raises(UserError, match="qdrant_read_only"):
-        ClientStore(client, collection="c", dimension=DIMENSION, local=True, read_only=True)
+    options = {"collection": "c", "local": True, "dimension": lambda: DIMENSION}
+    with pytest.raises(UserError, match="no collection c"):
+        ClientStore(client, embedder="x", read_only=True, **options)
     assert not client.collection_exists("c")
-    ClientStore(client, collection="c", dimension=DIMENSION, local=True).upsert([point(1)])
-    with pytest.raises(UserError, match="another embedder"):
-        ClientStore(client, collection="c", dimension=4, local=True, read_only=True)
-    assert ClientStore(client, collection="c", dimension=DIMENSION, local=True, read_only=True).count() == 1
+    ClientStore(client, embedder="x", owner="me", **options).upsert([point(1)])
+    with pytest.raises(UserError, match="made by the embedder x"):
+        ClientStore(client, embedder="y", read_only=True, **options)
+    assert ClientStore(client, embedder="x", read_only=True, **options).count() == 1

@@ -6,7 +6,10 @@ Exit codes: 0 done, 1 a problem told in one sentence on stderr, 2 wrong usage, 3
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import importlib
+import io
 import logging
 import os
 import signal
@@ -124,25 +127,35 @@ def _add_models(commands: Any) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; only a bug shows a traceback."""
-    logging.basicConfig(level=os.environ.get("MEMCACHE_LOG", "ERROR").upper(), stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name or a snippet may hold what the terminal cannot show
+    level = logging.getLevelNamesMapping().get(os.environ.get("MEMCACHE_LOG", "ERROR").upper(), logging.ERROR)
+    logging.basicConfig(level=level, stream=sys.stderr)
     signal.signal(signal.SIGTERM, _stop)
     try:
         options = make_parser().parse_args(arguments)
-        return int(importlib.import_module(f"memcache_lsp.cli.{options.module}").run(options))
+        code = int(importlib.import_module(f"memcache_lsp.cli.{options.module}").run(options))
+        sys.stdout.flush()
     except (KeyboardInterrupt, Stopped) as stop:
-        print(f"memcache-lsp: {str(stop) or 'Stopped.'}", file=sys.stderr)
-        return Stopped.exit_code
+        return _told(str(stop) or "Stopped.", Stopped.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter's last flush goes there
         return UserError.exit_code
     except MemcacheError as error:
-        print(f"memcache-lsp: {error}", file=sys.stderr)
-        return error.exit_code
+        return _told(str(error), error.exit_code)
     except OSError as error:
-        if error.errno != 28:  # ENOSPC
-            raise
-        print("memcache-lsp: The disk is full: free some space, then run the command again.", file=sys.stderr)
-        return UserError.exit_code
+        where = f" ({error.filename})" if error.filename else ""
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return _told(f"The disk is full{where}: free some space, then run the command again.", UserError.exit_code)
+        return _told(f"The system refused: {error.strerror or error}{where}.", UserError.exit_code)
+    return code
+
+
+def _told(sentence: str, code: int) -> int:
+    with contextlib.suppress(OSError):  # stderr may be closed
+        print(f"memcache-lsp: {sentence}", file=sys.stderr)
+    return code
 
 
 def _stop(_signal: int, _frame: object) -> NoReturn:

@@ -11,6 +11,7 @@ from pathlib import Path
 from memcache_lsp import answering, config, generation, models
 from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage
 from memcache_lsp.cli import render, work
+from memcache_lsp.engine import Project
 from memcache_lsp.errors import ModelError, UsageError
 from memcache_lsp.generation import Generator, StopFlag
 from memcache_lsp.indexing import Progress
@@ -18,6 +19,7 @@ from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit
 
 EVIDENCE_HITS = 12
+FOUND_HITS = 100  # how many are counted
 EVIDENCE_PER_FILE = 3
 INDEX_WAIT_S = 5.0  # how long an answer waits for the index before it takes what there is
 
@@ -29,23 +31,35 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--model and --no-model exclude each other: leave out one.")
     path = _model_path(options)  # a named model that is not there is told before any work
     with work.opened(options) as project, work.Updating(project, question=question) as updating:
-        with render.progress_bar("Indexing", "files") as show:
-            complete = updating.wait(INDEX_WAIT_S, show) is not None
+        with render.progress_bar("Indexing", "files") as bar:
+            complete = updating.wait(INDEX_WAIT_S, bar.show) is not None
+            hits = _evidence(project, question, options)
+            if not hits and not complete:  # what is not there yet may still come
+                updating.wait(None, bar.show)
+                hits, complete = _evidence(project, question, options), True
         if not complete:
             work.notice("This answer is from what is indexed so far; the rest is being indexed.")
-        hits: list[Hit] = []
-        if project.knows_any(question):
-            scope = work.scope_of(options)
-            hits = project.search(question, scope=scope, limit=EVIDENCE_HITS, per_file=EVIDENCE_PER_FILE)
         stop = StopFlag()
-        with _generator(options, path if hits else None) as generator:
+        with _generator(options, path if hits else None, wanted=bool(hits)) as generator:
             events = answering.answer(
-                question, hits, found=len(hits), generator=generator, stop=stop, max_tokens=options.max_tokens
+                question,
+                hits[:EVIDENCE_HITS],
+                found=len(hits),
+                generator=generator,
+                stop=stop,
+                max_tokens=options.max_tokens,
             )
             reason = _show(_stopping(events, stop), options)
-        with render.progress_bar("Indexing", "files") as show:
-            updating.wait(None, show)
+        with render.progress_bar("Indexing", "files") as bar:
+            updating.wait(None, bar.show)
     return 3 if reason == "no_answer" else 0
+
+
+def _evidence(project: Project, question: str, options: argparse.Namespace) -> list[Hit]:
+    """Return what the answer may draw on, best first; nothing if the index knows no content word of the question."""
+    if not project.knows_any(question):
+        return []
+    return project.search(question, scope=work.scope_of(options), limit=FOUND_HITS, per_file=EVIDENCE_PER_FILE)
 
 
 def _stopping(events: Iterator[Event], stop: StopFlag) -> Iterator[Event]:
@@ -65,10 +79,10 @@ def _model_path(options: argparse.Namespace) -> Path | None:
 
 
 @contextlib.contextmanager
-def _generator(options: argparse.Namespace, path: Path | None) -> Iterator[Generator | None]:
+def _generator(options: argparse.Namespace, path: Path | None, *, wanted: bool) -> Iterator[Generator | None]:
     """Load the model; without one, or without the extra for a model nobody named, say so once and go on."""
     if path is None:
-        if not options.no_model and models.locate(None) is None:
+        if wanted and not options.no_model:
             work.notice(
                 f"No model, so the answer is quotations; for one: memcache-lsp models pull {models.DEFAULT.name}"
             )
@@ -95,20 +109,21 @@ def _show(events: Iterator[Event], options: argparse.Namespace) -> str:
             render.print_json(wire.event_to_json(event))
             reason = event.finish_reason if isinstance(event, Result) else reason
         return reason
-    with render.progress_bar("Reading the evidence", "%") as show:
+    with render.progress_bar("Reading the evidence", "%") as bar:
         for event in events:
             match event:
                 case Sources(items=items):
                     _print_sources(items)
                 case Stage(percent=percent):
-                    show(Progress(percent, 100))
+                    bar.show(Progress(percent, 100))
                 case Delta(text=text):
-                    show(Progress(0, 0))
-                    sys.stdout.write(text)
+                    bar.stop()
+                    sys.stdout.write(render.printable(text))
                     sys.stdout.flush()
                 case Citation():
                     pass  # shown together at the end, where they can be read
                 case Result():
+                    bar.stop()
                     reason = event.finish_reason
                     _print_result(event)
     return reason
@@ -118,7 +133,7 @@ def _print_sources(items: tuple[Hit, ...]) -> None:
     if items:
         print("Sources")
         for n, hit in enumerate(items, start=1):
-            print(f"  [{n}] {render.place(hit)}  {hit.symbol or hit.kind}")
+            print(f"  [{n}] {render.place(hit)}  {render.label(hit)}")
         print(flush=True)
 
 
@@ -130,6 +145,6 @@ def _print_result(result: Result) -> None:
     if result.citations:
         print("\nCited")
         for citation in dict.fromkeys(result.citations):
-            print(f"  [{citation.n}] {citation.path}:{citation.start_line}-{citation.end_line}")
+            print(render.printable(f"  [{citation.n}] {citation.path}:{citation.start_line}-{citation.end_line}"))
     if result.finish_reason == "length":
         work.notice("The answer was cut at its greatest length.")

@@ -6,19 +6,28 @@ import argparse
 import importlib.util
 import platform
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from memcache_lsp import __version__, config, engine, models, paths
+from memcache_lsp import __version__, config, models, paths
 from memcache_lsp.cli import render, work
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.errors import MemcacheError
+from memcache_lsp.status import read_status
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 _LOW_DISK_BYTES = 1_000_000_000
 _MANY_WATCHES = 65_536
+
+
+_PACKAGES = (
+    "filelock", "lsprotocol", "numpy", "PyStemmer", "pygls", "qdrant-edge-py", "tokenizers", "tree-sitter",
+    "tree-sitter-language-pack",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ def _installation() -> Iterator[Finding]:
     yield Finding(
         OK, f"memcache-lsp {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"
     )
-    for package in ("qdrant-edge-py", "tree-sitter", "tree-sitter-language-pack", "tokenizers", "pygls"):
+    for package in _PACKAGES:
         try:
             yield Finding(OK, f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
@@ -68,10 +77,19 @@ def _installation() -> Iterator[Finding]:
         ("qdrant_client", "qdrant", "a Qdrant server"),
     )
     for module, extra, use in extras:
-        if importlib.util.find_spec(module):
+        if not importlib.util.find_spec(module):
+            yield Finding(NOTE, f"no {extra} extra", f"for {use}: pip install 'memcache-lsp[{extra}]'")
+        elif _imports(module):
             yield Finding(OK, f"the {extra} extra ({use})")
         else:
-            yield Finding(NOTE, f"no {extra} extra", f"for {use}: pip install 'memcache-lsp[{extra}]'")
+            advice = f"pip install --force-reinstall 'memcache-lsp[{extra}]'"
+            yield Finding(WRONG, f"the {extra} extra is installed but does not load", advice)
+
+
+def _imports(module: str) -> bool:
+    """Tell whether a library loads, in a process of its own, since some print or crash when they do not."""
+    command = [sys.executable, "-P", "-c", f"import {module}"]
+    return subprocess.run(command, capture_output=True, timeout=120, check=False).returncode == 0
 
 
 def _settings() -> Iterator[Finding]:
@@ -136,7 +154,7 @@ def _index(root: Path) -> Iterator[Finding]:
     for problem in problems:
         yield Finding(WRONG, problem)
     try:
-        status = engine.read_status(root)
+        status = read_status(root)
     except MemcacheError as error:
         yield Finding(WRONG, f"the index of {root} cannot be read ({error})", f"memcache-lsp index --root {root}")
         return

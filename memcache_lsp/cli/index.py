@@ -14,10 +14,8 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.drop:
         return _drop(options)
-    if options.rebuild:
-        engine.drop_index(work.resolve_root(options), work.user_settings())
     began = time.monotonic()
-    with work.opened(options) as project, work.Updating(project) as updating:
+    with work.opened(options, rebuild=options.rebuild) as project, work.Updating(project) as updating:
         report = _wait_json(updating) if options.json else _wait(updating)
     if options.json:
         render.print_json(_to_json(report))
@@ -37,8 +35,8 @@ def _drop(options: argparse.Namespace) -> int:
 
 
 def _wait(updating: work.Updating) -> Report:
-    with render.progress_bar("Indexing", "files") as show:
-        report = updating.wait(None, show)
+    with render.progress_bar("Indexing", "files") as bar:
+        report = updating.wait(None, bar.show)
     assert report is not None
     return report
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import threading
 
 from memcache_lsp import fetching, models
 from memcache_lsp.cli import render, work
@@ -59,17 +58,8 @@ def _pull(options: argparse.Namespace) -> int:
     if model is None:
         known = ", ".join(m.name for m in models.CURATED)
         raise UsageError(f"`models pull` takes one of {known}; a GGUF file of your own is named by its path.")
-    stop = threading.Event()
-    with render.progress_bar(f"Fetching {model.name}", "MB") as show:
-        try:
-            path = fetching.fetch(
-                model,
-                on_progress=lambda done, total: show(Progress(done // _MB, total // _MB)),
-                cancelled=stop.is_set,
-            )
-        except KeyboardInterrupt:
-            stop.set()
-            raise
+    with render.progress_bar(f"Fetching {model.name}", "MB") as bar:
+        path = fetching.fetch(model, on_progress=lambda done, total: bar.show(Progress(done // _MB, total // _MB)))
     if options.json:
         render.print_json({"type": "result", "name": model.name, "path": str(path)})
     else:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from memcache_lsp.indexing import Progress
+from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol.wire import snippet
 from memcache_lsp.values import Hit
 
@@ -27,8 +29,8 @@ def print_hits(hits: Sequence[Hit]) -> None:
     """Print hits for people: place, symbol, snippet with the lines' numbers; in colour on a terminal."""
     if not sys.stdout.isatty():
         for hit in hits:
-            print(f"{place(hit)}  {_label(hit)}".rstrip())
-            for number, line in enumerate(snippet(hit).splitlines(), start=hit.span.start_line):
+            print(f"{place(hit)}  {label(hit)}")
+            for number, line in enumerate(_lines(hit), start=hit.span.start_line):
                 print(f"{number:6}  {line}".rstrip())
             print()
         sys.stdout.flush()
@@ -39,42 +41,84 @@ def print_hits(hits: Sequence[Hit]) -> None:
 
     console = Console(highlight=False)
     for hit in hits:
-        console.print(Text.assemble((place(hit), "bold cyan"), "  ", (_label(hit), "green")))
+        console.print(Text.assemble((place(hit), "bold cyan"), "  ", (label(hit), "green")), soft_wrap=True)
         console.print(
             Syntax(
-                snippet(hit),
+                "\n".join(_lines(hit)),
                 _LEXERS.get(hit.language, hit.language),
                 theme="ansi_dark",
                 line_numbers=True,
                 start_line=hit.span.start_line,
                 background_color="default",
-                word_wrap=False,
             )
         )
         console.print()
 
 
-_LEXERS = {"emacs-lisp": "elisp", "restructuredtext": "rst", "csharp": "c#"}
+def _lines(hit: Hit) -> list[str]:
+    """Return the lines of a hit's snippet as editors count them, without what is no text."""
+    return [printable(line) for line in lines_of(snippet(hit))]
+
+
+_LEXERS = {"csharp": "c#"}  # where pygments knows a language by another name
 
 
 def place(hit: Hit) -> str:
     """Return a hit's place as editors and terminals open it: `path:line-line`."""
-    return f"{hit.path}:{hit.span.start_line}-{hit.span.end_line}"
+    return printable(f"{hit.path}:{hit.span.start_line}-{hit.span.end_line}")
 
 
-def _label(hit: Hit) -> str:
-    return f"{hit.kind} {hit.symbol}".strip() if hit.symbol else hit.kind
+def label(hit: Hit) -> str:
+    """Return what a hit is, in words: its kind and name."""
+    return printable(f"{hit.kind} {hit.symbol}".strip() if hit.symbol else hit.kind).replace("\n", " ")
+
+
+class Bar:
+    """Progress on stderr: a bar with remaining time on a terminal, else a line now and then; nothing if it is quick."""
+
+    def __init__(self, title: str, unit: str) -> None:
+        self._title = title
+        self._unit = unit
+        self._began = self._told = time.monotonic()
+        self._bar: Any = None
+        self._stopped = False
+
+    def show(self, progress: Progress) -> None:
+        """Show how far the work is."""
+        now = time.monotonic()
+        if not progress.total or self._stopped:
+            return
+        if sys.stderr.isatty():
+            if self._bar is None and now - self._began > _BAR_AFTER_S:
+                self._bar, self._task = _rich_bar(self._title, self._unit)
+            if self._bar is not None:
+                self._bar.update(self._task, completed=progress.done, total=progress.total)
+        elif now - self._told > _PLAIN_EVERY_S:
+            self._told = now
+            print(f"{self._title}: {progress.done} of {progress.total} {self._unit}", file=sys.stderr, flush=True)
+
+    def stop(self) -> None:
+        """Take the bar away for good: what is printed next must not be mixed with it."""
+        self._stopped = True
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
 
 @contextlib.contextmanager
-def progress_bar(title: str, unit: str) -> Iterator[Callable[[Progress], None]]:
-    """Give a function that shows progress on stderr: a bar with remaining time on a terminal, else a line now and then."""
-    if not sys.stderr.isatty():
-        yield _plain(title, unit)
-        return
+def progress_bar(title: str, unit: str) -> Iterator[Bar]:
+    """Give a bar that is gone at the end of the block."""
+    bar = Bar(title, unit)
+    try:
+        yield bar
+    finally:
+        bar.stop()
+
+
+def _rich_bar(title: str, unit: str) -> tuple[Any, Any]:
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.progress import Progress as RichProgress  # noqa: PLC0415
 
     columns = (
         TextColumn("{task.description}"),
@@ -83,31 +127,22 @@ def progress_bar(title: str, unit: str) -> Iterator[Callable[[Progress], None]]:
         TextColumn(unit),
         TimeRemainingColumn(compact=True),
     )
-    bar = Bar(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task(title, total=None)
-    began = time.monotonic()
-
-    def show(progress: Progress) -> None:
-        if progress.total and time.monotonic() - began > _BAR_AFTER_S:
-            bar.start()
-            bar.update(task, completed=progress.done, total=progress.total)
-
-    try:
-        yield show
-    finally:
-        bar.stop()
+    # rich would else take stdout over and send the streamed answer to stderr
+    bar = RichProgress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+    )
+    bar.start()
+    return bar, bar.add_task(title, total=None)
 
 
-def _plain(title: str, unit: str) -> Callable[[Progress], None]:
-    last = time.monotonic()
+# What a file or a model could send to move the cursor, set the title, or turn text around: C0 and C1 controls but for
+# tab and line ends, DEL, and the bidirectional controls of Unicode.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
-    def show(progress: Progress) -> None:
-        nonlocal last
-        if progress.total and time.monotonic() - last > _PLAIN_EVERY_S:
-            last = time.monotonic()
-            print(f"{title}: {progress.done} of {progress.total} {unit}", file=sys.stderr, flush=True)
 
-    return show
+def printable(text: str) -> str:
+    """Return a text of the project or the model as it may go to a terminal."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def size(size_bytes: float) -> str:

@@ -15,6 +15,7 @@ from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit
 
 FIRST_HITS_S = 1.2  # how long a search waits for the index before it shows what there is
+AGAIN_S = 0.3  # and how often it looks until there is something
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,13 +29,16 @@ def run(options: argparse.Namespace) -> int:
     question = work.text_of(options.query, "query")
     with work.opened(options) as project, work.Updating(project, question=question) as updating:
         hits: list[Hit] = []
-        if updating.wait(FIRST_HITS_S) is None:
+        complete = updating.wait(FIRST_HITS_S) is not None
+        while not complete and not hits:
             hits = _search(project, question, options)
+            complete = updating.wait(AGAIN_S) is not None
+        if not complete:
             _show(hits, options, partial=True)
-            with render.progress_bar("Indexing", "files") as show:
-                updating.wait(None, show)
+            with render.progress_bar("Indexing", "files") as bar:
+                updating.wait(None, bar.show)
         final = _search(project, question, options)
-        if final != hits or options.json:
+        if complete or final != hits or options.json:
             _show(final, options, partial=False)
     if not final and not options.json:
         work.notice(
@@ -64,8 +68,8 @@ def _batch(options: argparse.Namespace) -> int:
             hits = project.search(question, scope=work.scope_of(options), limit=options.limit) if question else []
             line: dict[str, Any] = {"id": identifier, "hits": [wire.hit_to_json(hit) for hit in hits]}
             render.print_json(line if updating.report else line | {"partial": True})
-        with render.progress_bar("Indexing", "files") as show:
-            updating.wait(None, show)
+        with render.progress_bar("Indexing", "files") as bar:
+            updating.wait(None, bar.show)
     return 0
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-from memcache_lsp import engine, paths
+from memcache_lsp import paths
 from memcache_lsp.cli import render, work
+from memcache_lsp.status import Status, read_status
 from memcache_lsp.values import Skipped
 
 _EXAMPLES = 3
@@ -15,7 +16,7 @@ _EXAMPLES = 3
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     root = work.resolve_root(options)
-    status = engine.read_status(root)
+    status = read_status(root)
     vectors = paths.cache_dir() / "vectors.sqlite"
     vectors_bytes = vectors.stat().st_size if vectors.exists() else 0
     if status is None:
@@ -31,13 +32,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _to_json(status: engine.Status, vectors_bytes: int) -> dict[str, object]:
+def _to_json(status: Status, vectors_bytes: int) -> dict[str, object]:
     return {
         "root": status.root,
         "indexed": True,
         "files": status.indexed,
         "chunks": status.chunks,
         "embedder": status.embedder,
+        "store": status.store,
         "unfinished": status.unfinished,
         "holder": status.holder,
         "folder": status.folder,
@@ -45,6 +47,7 @@ def _to_json(status: engine.Status, vectors_bytes: int) -> dict[str, object]:
         "vectorCacheBytes": vectors_bytes,
         "failed": _files_to_json(status.failed),
         "skipped": _files_to_json(status.skipped),
+        "notes": _files_to_json(status.notes),
     }
 
 
@@ -52,10 +55,12 @@ def _files_to_json(files: tuple[Skipped, ...]) -> list[dict[str, str]]:
     return [{"path": file.path, "reason": file.reason} for file in files]
 
 
-def _print(status: engine.Status, vectors_bytes: int, *, every: bool) -> None:
+def _print(status: Status, vectors_bytes: int, *, every: bool) -> None:
     print(f"project       {status.root}")
     print(f"indexed       {status.indexed} files, {status.chunks} chunks")
     print(f"embedder      {status.embedder}")
+    if status.store != "edge":
+        print(f"store         {status.store}")
     print(f"on disk       {render.size(status.size_bytes)} in {status.folder}")
     print(f"vector cache  {render.size(vectors_bytes)}, shared by all projects")
     if status.holder:
@@ -64,6 +69,7 @@ def _print(status: engine.Status, vectors_bytes: int, *, every: bool) -> None:
         print("unfinished    the last process was ended while it wrote; the next command repairs the index")
     _print_files("failed", status.failed, every=True)
     _print_files("not indexed", status.skipped, every=every)
+    _print_files("by lines only", status.notes, every=every)
 
 
 def _print_files(title: str, files: tuple[Skipped, ...], *, every: bool) -> None:

@@ -14,7 +14,7 @@ from typing import Self
 from memcache_lsp import config, paths
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
-from memcache_lsp.errors import UsageError
+from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.indexing import Progress, Report
 from memcache_lsp.values import Scope
 
@@ -25,7 +25,11 @@ def resolve_root(options: argparse.Namespace) -> Path:
     """Return the project's root: `--root` literally, or the current folder's project."""
     if options.root is not None:
         return paths.check_root(Path(options.root), explicit=True)
-    return paths.check_root(paths.project_root(Path.cwd()), explicit=False)
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise UserError("The current folder was deleted: change to another, or name the project with --root.") from None
+    return paths.check_root(paths.project_root(here), explicit=False)
 
 
 def user_settings() -> config.UserSettings:
@@ -43,9 +47,10 @@ def load_setup(root: Path) -> Setup:
 
 
 @contextlib.contextmanager
-def opened(options: argparse.Namespace) -> Iterator[Project]:
+def opened(options: argparse.Namespace, *, rebuild: bool = False) -> Iterator[Project]:
     """Open the project for one command."""
-    project = open_project(load_setup(resolve_root(options)), purpose=f"memcache-lsp {options.command}")
+    setup = load_setup(resolve_root(options))
+    project = open_project(setup, purpose=f"memcache-lsp {options.command}", rebuild=rebuild)
     for text in project.notices:
         notice(text)
     with contextlib.closing(project):
@@ -88,7 +93,9 @@ class Updating:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        while self._thread.is_alive():  # an impatient second Ctrl-C must not leave a thread that writes
+            with contextlib.suppress(KeyboardInterrupt):
+                self._thread.join()
 
     def _run(self) -> None:
         try:

@@ -6,13 +6,17 @@ For an index that a team shares or that outgrows a machine, and for platforms wi
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import pickle
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from memcache_lsp.errors import UserError
 from memcache_lsp.store.contract import (
     DENSE,
     INDEXED_FIELDS,
+    LIGHT_FIELDS,
     NAME,
     TEXT,
     Candidate,
@@ -20,6 +24,7 @@ from memcache_lsp.store.contract import (
     Filter,
     Point,
     Query,
+    StoreBroken,
 )
 from memcache_lsp.tokens import Sparse
 
@@ -30,7 +35,8 @@ if TYPE_CHECKING:
 
 _BATCH_POINTS = 256  # a request over a network costs more than it blocks
 _SCROLL_POINTS = 2_000
-_LIGHT_FIELDS = ["path", "language", "kind", "symbol", "names", "start_line", "end_line"]
+_NOTE_ID = 0
+_LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
 
 def connect(*, url: str | None = None, api_key: str | None = None, folder: Path | None = None) -> QdrantClient:
@@ -42,45 +48,84 @@ def connect(*, url: str | None = None, api_key: str | None = None, folder: Path 
             "A Qdrant server needs the qdrant extra: pip install 'memcache-lsp[qdrant]', or unset qdrant_url."
         ) from error
     if url is not None:
+        if api_key and not url.startswith(("https://", *_LOOPBACK)):
+            raise UserError("QDRANT_API_KEY would go over the network in the clear: use a qdrant_url with https.")
         return qdrant_client.QdrantClient(url=url, api_key=api_key, timeout=30, check_compatibility=False)
     return qdrant_client.QdrantClient(path=str(folder)) if folder else qdrant_client.QdrantClient(":memory:")
 
 
-def delete_collection(client: QdrantClient, collection: str) -> None:
-    """Delete a collection, if it is there."""
-    with _translated(), contextlib.closing(client):
-        client.delete_collection(collection)
-
-
 class ClientStore:
-    """A collection of a Qdrant that somebody else runs."""
+    """A collection of a Qdrant that somebody else runs.
+
+    A note in the collection says which index writes it and by which embedder, so that nobody deletes another one's
+    points by mistake.
+    """
 
     def __init__(
-        self, client: QdrantClient, *, collection: str, dimension: int, local: bool, read_only: bool = False
+        self,
+        client: QdrantClient,
+        *,
+        collection: str,
+        dimension: Callable[[], int],
+        owner: str = "",
+        embedder: str = "",
+        local: bool = False,
+        read_only: bool = False,
     ) -> None:
-        """Open the collection, or make it unless it is `read_only`; a local client has no payload indexes."""
+        """Open the collection, or make it unless it is `read_only`; a local client has no payload indexes.
+
+        `dimension` is asked only where the collection has to be made. Raises UserError for a collection that another
+        index writes, or, to a reader, one that another embedder made.
+        """
         from qdrant_client import models  # noqa: PLC0415
 
         self._models = models
         self._client = client
         self._collection = collection
         with _translated():
-            exists = client.collection_exists(collection)
+            note = self._note() if client.collection_exists(collection) else None
             if read_only:
-                if not exists or self._dimension() != dimension:
-                    raise UserError(
-                        f"The collection {collection} is not there or was made by another embedder: "
-                        "correct qdrant_collection and embedder, or unset qdrant_read_only to make it."
-                    )
+                self._check_reader(note, embedder)
                 return
-            if not exists:
-                self._create(dimension)
-            elif self._dimension() != dimension:
+            self._check_writer(note, owner)
+            if note and note["embedder"] != embedder:
                 client.delete_collection(collection)
-                self._create(dimension)
-            if not local:
-                for name in INDEXED_FIELDS:
-                    client.create_payload_index(collection, name, field_schema=models.PayloadSchemaType.KEYWORD)
+                note = None
+            if note is None:
+                self._create(dimension())
+                if not local:
+                    for name in INDEXED_FIELDS:
+                        client.create_payload_index(collection, name, field_schema=models.PayloadSchemaType.KEYWORD)
+                self._write_note({"owner": owner, "embedder": embedder})
+
+    def _note(self) -> dict[str, str]:
+        records = self._client.retrieve(self._collection, [_NOTE_ID], with_payload=True)
+        payload = (records[0].payload or {}) if records else {}
+        return {name: str(payload.get(name, "?")) for name in ("owner", "embedder")}
+
+    def _write_note(self, note: dict[str, str]) -> None:
+        point = self._models.PointStruct(id=_NOTE_ID, vector={}, payload=note)
+        self._client.upsert(self._collection, [point], wait=True)
+
+    def _check_reader(self, note: dict[str, str] | None, embedder: str) -> None:
+        if note is None:
+            raise UserError(f"There is no collection {self._collection}: correct qdrant_collection.")
+        if note["embedder"] != embedder:
+            raise UserError(
+                f"The collection {self._collection} was made by the embedder {note['embedder']}: name that one as embedder."
+            )
+
+    def _check_writer(self, note: dict[str, str] | None, owner: str) -> None:
+        if note and note["owner"] != owner:
+            raise UserError(
+                f"The collection {self._collection} is written by another index ({note['owner']}): set qdrant_read_only "
+                "to search it, or name another qdrant_collection."
+            )
+
+    def drop(self) -> None:
+        """Delete the collection."""
+        with _translated():
+            self._client.delete_collection(self._collection)
 
     def _create(self, dimension: int) -> None:
         m = self._models
@@ -89,10 +134,6 @@ class ClientStore:
             vectors_config={DENSE: m.VectorParams(size=dimension, distance=m.Distance.DOT)},
             sparse_vectors_config={name: m.SparseVectorParams(modifier=m.Modifier.IDF) for name in (TEXT, NAME)},
         )
-
-    def _dimension(self) -> int:
-        vectors = self._client.get_collection(self._collection).config.params.vectors
-        return vectors[DENSE].size if isinstance(vectors, dict) and DENSE in vectors else 0
 
     def upsert(self, points: Sequence[Point]) -> None:
         for begin in range(0, len(points), _BATCH_POINTS):
@@ -106,21 +147,16 @@ class ClientStore:
                 self._client.delete(self._collection, points_selector=self._models.PointIdsList(points=list(ids)))
 
     def search(self, query: Query) -> Candidates:
-        vectors: dict[str, Any] = {
-            DENSE: query.dense.tolist() if query.dense is not None else None,
-            TEXT: self._to_sparse(query.text),
-            NAME: self._to_sparse(query.name),
-        }
-        asked = [n for n, v in vectors.items() if v is not None and (n == DENSE or v.indices)]
+        asked = query.vectors()
         requests = [
             self._models.QueryRequest(
-                query=vectors[name],
+                query=self._to_sparse(vector) if isinstance(vector, Sparse) else vector.tolist(),
                 using=name,
                 filter=self._to_filter(query.filter),
                 limit=query.limit,
-                with_payload=_LIGHT_FIELDS,
+                with_payload=list(LIGHT_FIELDS),
             )
-            for name in asked
+            for name, vector in asked.items()
         ]
         with _translated():
             answers = self._client.query_batch_points(self._collection, requests) if requests else []
@@ -143,7 +179,7 @@ class ClientStore:
                 records, offset = self._client.scroll(
                     self._collection, limit=_SCROLL_POINTS, offset=offset, with_payload=["path"], with_vectors=False
                 )
-            found.update((record.payload or {}).get("path", "") for record in records)
+            found.update((record.payload or {}).get("path", "") for record in records if record.id != _NOTE_ID)
             if offset is None:
                 return sorted(found)
 
@@ -154,13 +190,13 @@ class ClientStore:
                 records, offset = self._client.scroll(
                     self._collection, limit=_SCROLL_POINTS, offset=offset, with_payload=False, with_vectors=False
                 )
-            yield from (int(record.id) for record in records)
+            yield from (int(record.id) for record in records if record.id != _NOTE_ID)
             if offset is None:
                 return
 
     def count(self) -> int:
         with _translated():
-            return self._client.count(self._collection, exact=True).count
+            return self._client.count(self._collection, exact=True).count - 1  # the note
 
     def flush(self) -> None:
         """Do nothing: a write was acknowledged when it was durable."""
@@ -186,12 +222,14 @@ class ClientStore:
 
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
-    """Turn what a server or the way to it fails with into one sentence."""
+    """Turn what a server or the way to it fails with into one sentence; broken files of the local mode into StoreBroken."""
     from qdrant_client.http.exceptions import ApiException  # noqa: PLC0415
 
     try:
         yield
-    except (ApiException, OSError) as error:
+    except (json.JSONDecodeError, sqlite3.DatabaseError, pickle.UnpicklingError) as error:
+        raise StoreBroken(f"store: {error}") from error
+    except (ApiException, OSError, ValueError) as error:  # ValueError: the url is none
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"The Qdrant server did not do what was asked ({reason}): check qdrant_url and QDRANT_API_KEY, then try again."

@@ -14,6 +14,7 @@ from memcache_lsp.tokens import Sparse
 
 DENSE, TEXT, NAME = "dense", "text", "name"  # the vectors of a point
 INDEXED_FIELDS = ("path", "language", "kind")  # payload fields that filters use
+LIGHT_FIELDS = ("path", "language", "kind", "symbol", "names", "start_line", "end_line")  # of candidates
 BATCH_POINTS = 64  # a call holds the GIL: 64 points keep an event loop's p99 lateness under 2 ms
 
 
@@ -59,6 +60,11 @@ class Query:
     name: Sparse
     filter: Filter = field(default_factory=Filter)
     limit: int = 150
+
+    def vectors(self) -> dict[str, NDArray[np.float32] | Sparse]:
+        """Return the vectors that ask for something, by name."""
+        given: dict[str, NDArray[np.float32] | Sparse] = {} if self.dense is None else {DENSE: self.dense}
+        return given | {name: v for name, v in ((TEXT, self.text), (NAME, self.name)) if v.indices}
 
 
 @dataclass(frozen=True, slots=True)

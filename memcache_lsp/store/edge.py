@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from memcache_lsp.store.contract import (
     BATCH_POINTS,
     DENSE,
     INDEXED_FIELDS,
+    LIGHT_FIELDS,
     NAME,
     TEXT,
     Candidate,
@@ -28,15 +29,21 @@ from memcache_lsp.store.contract import (
 from memcache_lsp.tokens import Sparse
 
 _SCROLL_POINTS = 10_000
+_LEAST_FREE_BYTES = 64_000_000  # what a batch and the engine's next pre-allocated file may take
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_HNSW_KB = 2**40  # exact search is 8.5 ms at 100,000 points; building a graph takes minutes
-_LIGHT_FIELDS = ["path", "language", "kind", "symbol", "names", "start_line", "end_line"]
 
 
 class EdgeStore:
     """A shard in a folder that this process owns."""
 
-    def __init__(self, folder: Path, *, dimension: int) -> None:
-        """Open the shard in `folder`, or make it there; raise StoreBroken if what is there cannot be read."""
+    def __init__(self, folder: Path, *, dimension: Callable[[], int]) -> None:
+        """Open the shard in `folder`, or make it there; raise StoreBroken if what is there cannot be read.
+
+        `dimension` is asked only where the shard has to be made.
+        """
+        self._folder = folder
+        self._require_room()
         with _translated():
             if (folder / "edge_config.json").exists():
                 self._shard = qe.EdgeShard.load(str(folder))
@@ -45,14 +52,24 @@ class EdgeStore:
             else:
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir(parents=True)
-                self._shard = qe.EdgeShard.create(str(folder), _config(dimension))
+                self._shard = qe.EdgeShard.create(str(folder), _config(dimension()))
                 self._make_indexes()
 
     def _make_indexes(self) -> None:
         for name in INDEXED_FIELDS:
             self._shard.update(qe.UpdateOperation.create_field_index(name, qe.PayloadSchemaType.Keyword))
 
+    def _require_room(self) -> None:
+        """Refuse to write to a disk that is nearly full: the engine maps its files, and a page without room is a SIGBUS."""
+        folder = self._folder if self._folder.exists() else self._folder.parent
+        if shutil.disk_usage(folder).free < _LEAST_FREE_BYTES:
+            raise UserError(
+                f"The disk that holds the index ({folder}) is nearly full: free {_LEAST_FREE_BYTES // 1_000_000} MB, "
+                "then run the command again."
+            )
+
     def upsert(self, points: Sequence[Point]) -> None:
+        self._require_room()
         for begin in range(0, len(points), BATCH_POINTS):
             batch = [_to_point(point) for point in points[begin : begin + BATCH_POINTS]]
             with _translated():
@@ -64,20 +81,15 @@ class EdgeStore:
                 self._shard.update(qe.UpdateOperation.delete_points(list(ids)))
 
     def search(self, query: Query) -> Candidates:
-        vectors: dict[str, Any] = {DENSE: query.dense, TEXT: _to_sparse(query.text), NAME: _to_sparse(query.name)}
-        asked = [
-            name
-            for name, vector in vectors.items()
-            if vector is not None and (name == DENSE or len(vector.indices) > 0)
-        ]
+        asked = query.vectors()
         requests = [
             qe.QueryRequest(
                 limit=query.limit,
-                query=qe.Query.Nearest(vectors[name], using=name),
+                query=qe.Query.Nearest(_to_sparse(v) if isinstance(v, Sparse) else v, using=name),  # type: ignore[arg-type]
                 filter=_to_filter(query.filter),
-                with_payload=_LIGHT_FIELDS,
+                with_payload=list(LIGHT_FIELDS),
             )
-            for name in asked
+            for name, v in asked.items()
         ]
         with _translated():
             answers = self._shard.query_batch(qe.QueryBatchRequest(requests)) if requests else []
@@ -158,7 +170,7 @@ def _translated() -> Iterator[None]:
         if not panic and type(error) is not Exception:
             raise
         message = str(error)
-        if "No space left" in message or f"os error {errno.ENOSPC}" in message:
+        if any(f"os error {code})" in message for code in _NO_ROOM):
             raise UserError(
                 "The disk that holds the index is full: free some space, then run the command again."
             ) from error

@@ -6,11 +6,13 @@ Loads the library of the store in use and no other.
 from __future__ import annotations
 
 import importlib.util
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from memcache_lsp.store.contract import Store
+
+LOCAL_FOLDERS = ("shard", "local")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +23,15 @@ class Place:
     url: str = ""
     api_key: str = ""
     collection: str = "index"
-    read_only: bool = False  # somebody else writes; only for a server
+    owner: str = ""  # which index writes the collection
+    read_only: bool = False  # another index writes it; only for a server
 
     @property
     def label(self) -> str:
         """Name the place: points that lie under another label are not ours."""
         return f"{self.url} {self.collection}" if self.url else _embedded()
 
-    def open(self, *, dimension: int) -> Store:
+    def open(self, *, dimension: Callable[[], int], embedder: str) -> Store:
         """Open the store, or make it there."""
         if self.label == "edge":
             from memcache_lsp.store.edge import EdgeStore  # noqa: PLC0415
@@ -36,25 +39,30 @@ class Place:
             return EdgeStore(self.folder / "shard", dimension=dimension)
         from memcache_lsp.store.client import ClientStore, connect  # noqa: PLC0415
 
-        if not self.url:
-            client = connect(folder=self.folder / "local")
-            return ClientStore(client, collection=self.collection, dimension=dimension, local=True)
+        client = (
+            connect(url=self.url, api_key=self.api_key or None) if self.url else connect(folder=self.folder / "local")
+        )
         return ClientStore(
-            connect(url=self.url, api_key=self.api_key or None),
+            client,
             collection=self.collection,
             dimension=dimension,
-            local=False,
+            owner=self.owner,
+            embedder=embedder,
+            local=not self.url,
             read_only=self.read_only,
         )
 
-    def drop(self) -> None:
-        """Delete all points."""
-        for name in ("shard", "local"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+    def drop(self, *, embedder: str) -> None:
+        """Delete the points on a server that are this index's own; what lies in the folder goes with the folder."""
         if self.url and not self.read_only:
-            from memcache_lsp.store.client import connect, delete_collection  # noqa: PLC0415
+            from memcache_lsp.store.client import ClientStore, connect  # noqa: PLC0415
 
-            delete_collection(connect(url=self.url, api_key=self.api_key or None), self.collection)
+            client = connect(url=self.url, api_key=self.api_key or None)
+            store = ClientStore(
+                client, collection=self.collection, dimension=lambda: 1, owner=self.owner, embedder=embedder
+            )
+            store.drop()
+            store.close()
 
 
 def _embedded() -> str:

@@ -1,0 +1,67 @@
+"""What is known of a project's index without opening it: read from its manifest, also while another process writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from memcache_lsp import locking, paths
+from memcache_lsp.manifest import Manifest, ManifestMissing
+from memcache_lsp.preparing import FAILED, INDEXED, SKIPPED
+from memcache_lsp.values import Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of an index."""
+
+    root: str
+    folder: str
+    indexed: int  # files
+    chunks: int
+    embedder: str
+    store: str  # "edge", or the server's URL and collection
+    unfinished: bool  # a process is writing, or was ended while it wrote
+    holder: str | None  # who holds the index now
+    size_bytes: int
+    failed: tuple[Skipped, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[Skipped, ...]  # indexed, but not as it should be
+
+
+def read_status(root: Path) -> Status | None:
+    """Return what the manifest says, without the lock; None for a project that was never indexed."""
+    folder = paths.index_dir(root)
+    try:
+        manifest = Manifest(folder / "manifest.sqlite", read_only=True)
+    except ManifestMissing:
+        return None
+    try:
+        identity = manifest.identity() or {}
+        skipped = [*manifest.unscanned(), *manifest.reasons(SKIPPED)]
+        return Status(
+            root=str(root),
+            folder=str(folder),
+            indexed=len(manifest.paths(INDEXED)),
+            chunks=manifest.count_points(),
+            embedder=identity.get("embedder", "none"),
+            store=identity.get("store", "none"),
+            unfinished=not manifest.is_clean(),
+            holder=locking.holder(folder),
+            size_bytes=_size_bytes(folder),
+            failed=tuple(manifest.reasons(FAILED)),
+            skipped=tuple(sorted(skipped, key=lambda s: s.path)),
+            notes=tuple(manifest.reasons(INDEXED)),
+        )
+    finally:
+        manifest.close()
+
+
+def _size_bytes(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_blocks * 512
+        except OSError:  # deleted meanwhile
+            continue
+    return total

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from mmap import mmap
 
     from memcache_lsp.prompt import Message
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 class StopFlag:
     """A request to stop, set from any thread or signal handler, seen by llama.cpp in the middle of a batch.
 
-    The two bytes are the C string that the abort callback measures: empty means go on (see `_watch`).
+    The two bytes are the C string that the abort callback measures: empty means go on (see `_watch`). They may lie in
+    memory shared with another process, which then stops the work by writing the first of them.
     """
 
-    def __init__(self) -> None:
-        self._buffer = ctypes.create_string_buffer(2)
+    def __init__(self, shared: mmap | None = None) -> None:
+        size = ctypes.c_char * 2
+        self._buffer = size() if shared is None else size.from_buffer(shared)
 
     def set(self) -> None:
         """Ask the work to stop; there is no way back, a new piece of work takes a new flag."""

@@ -1,0 +1,76 @@
+"""The index worker's program: prepare files of one project, at the lowest priority, and tell at which file it is.
+
+    python -m memcache_lsp.workers.index_child [MODULE:CLASS] IDLE_S     CLASS: instead of `preparing.Preparer`
+
+Never opens the store. Started by `index.IndexWorker` only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from memcache_lsp.errors import MemcacheError
+from memcache_lsp.workers import inside
+from memcache_lsp.workers.messages import At, Batch, Begin, Done, Failed, Leaving, Ready
+
+if TYPE_CHECKING:
+    from memcache_lsp.preparing import Job
+    from memcache_lsp.workers.channel import Channel
+
+PREPARER = "memcache_lsp.preparing:Preparer"
+
+
+class _Told(list["Job"]):
+    """A batch that tells the owner which of its files is begun, as it is gone through."""
+
+    def __init__(self, jobs: tuple[Job, ...], channel: Channel) -> None:
+        super().__init__(jobs)
+        self._channel = channel
+
+    def __iter__(self) -> Iterator[Job]:
+        for place, job in enumerate(super().__iter__()):
+            self._channel.send(At(place))
+            yield job
+        self._channel.send(At(len(self)))
+
+
+def _attempt(work: Any, *arguments: object) -> Any:
+    """Return what the work returns, or the failure to be sent."""
+    try:
+        return work(*arguments)
+    except MemcacheError as error:
+        return Failed(str(error), error)
+    except Exception as error:  # noqa: BLE001 - the process boundary: the owner finds the file and reports it
+        inside.log_failure(error)
+        return Failed(f"{type(error).__name__}: {error}")
+
+
+def serve(channel: Channel, preparer_path: str, idle_s: float) -> None:
+    """Prepare batch after batch, until there was none for a while."""
+    preparer: Any = None
+    for message in inside.messages(channel, idle_s=idle_s):
+        if isinstance(message, Begin):
+            module, _, name = preparer_path.partition(":")
+            preparer = _attempt(lambda: getattr(importlib.import_module(module), name)(message.recipe))  # noqa: B023
+            channel.send(preparer if isinstance(preparer, Failed) else Ready())
+        elif isinstance(message, Batch):
+            prepared = _attempt(preparer.prepare, _Told(message.jobs, channel))
+            channel.send(prepared if isinstance(prepared, Failed) else Done(prepared))
+    channel.send(Leaving())
+    if hasattr(preparer, "close"):
+        preparer.close()
+
+
+def main(arguments: list[str]) -> None:
+    """Run the worker."""
+    channel = inside.begin(background=True)
+    serve(channel, arguments[0] if len(arguments) > 1 else PREPARER, float(arguments[-1]))
+    os._exit(0)  # nothing is left to be saved, and to take heavy libraries down takes time
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,100 @@
+"""What the workers and their owners say to each other: frozen values, pickled by the channel.
+
+Imports no heavy library; a child must not load what it does not use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memcache_lsp.errors import MemcacheError
+
+if TYPE_CHECKING:
+    from memcache_lsp.preparing import Job, Prepared, Recipe
+    from memcache_lsp.values import Hit
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of a loaded model."""
+
+    path: Path
+    name: str
+    context_tokens: int
+    prompt_speed: float | None  # tokens a second read last, None before any measure
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """To the model: be this one; the one before is forgotten."""
+
+    path: Path
+    context_tokens: int | None
+    threads: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """To the model: answer this; the arguments of `answering.answer`."""
+
+    question: str
+    hits: tuple[Hit, ...]
+    found: int
+    max_tokens: int
+    known_terms: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """From the model, last for each request, once nothing computes any more."""
+
+    error: MemcacheError | None = None
+    facts: ModelFacts | None = None  # None where no model is loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """To the index worker, once: prepare files of the project in this way."""
+
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """To the index worker: prepare these files."""
+
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the index worker, once: it can take batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """From the index worker: it begins the job at this place of the batch; after the last one comes the embedding."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """From the index worker: what came of a batch, in order."""
+
+    prepared: list[Prepared]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """From the index worker: the batch, or its start, failed as a whole."""
+
+    why: str
+    error: MemcacheError | None = None  # one that is no file's fault
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """From the index worker, its last word: there was nothing to do for long."""

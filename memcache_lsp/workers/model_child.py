@@ -1,0 +1,94 @@
+"""The model worker's program: hold one model, answer one question after another, stop when the shared byte says so.
+
+    python -m memcache_lsp.workers.model_child [FD]     FD: a file of two bytes, the flag that stops the work
+
+Reads no project: hits come in, events go out. Started by `model.ModelWorker` only.
+"""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from typing import TYPE_CHECKING
+
+from memcache_lsp.errors import MemcacheError, ModelError, UserError
+from memcache_lsp.workers import inside
+from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Rest
+
+if TYPE_CHECKING:
+    from memcache_lsp.generator import Generator
+    from memcache_lsp.workers.channel import Channel
+
+
+class _Program:
+    """The model of this process, if one is loaded, with the prefix that it remembers from question to question."""
+
+    def __init__(self, channel: Channel, flag: mmap.mmap | None) -> None:
+        self._channel = channel
+        self._flag = flag
+        self._generator: Generator | None = None
+        self._loaded: Load | None = None
+
+    def serve(self) -> None:
+        """Do what is asked until this process is ended."""
+        for request in inside.messages(self._channel):
+            self._channel.send(Rest(self._do(request), self._facts()))
+
+    def _do(self, request: object) -> MemcacheError | None:
+        try:
+            if isinstance(request, Load):
+                self._load(request)
+            elif isinstance(request, Ask):
+                self._answer(request)
+        except MemcacheError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - the process boundary: the owner is told, the traceback is logged
+            inside.log_failure(error)
+            return UserError(f"The model failed ({type(error).__name__}): ask again, or see the log of the workers.")
+        return None
+
+    def _load(self, request: Load) -> None:
+        from memcache_lsp.generation import load  # noqa: PLC0415 - so that the channel is up before
+
+        if self._generator is not None and self._loaded == request:
+            return
+        if self._generator is not None:  # two at once may not fit in memory
+            self._generator.close()
+            self._generator = self._loaded = None
+        self._generator = load(request.path, context_tokens=request.context_tokens, threads=request.threads)
+        self._loaded = request
+
+    def _answer(self, request: Ask) -> None:
+        from memcache_lsp.answering import answer  # noqa: PLC0415
+        from memcache_lsp.generator import StopFlag  # noqa: PLC0415
+
+        if self._generator is None:
+            raise ModelError("No model is loaded: name one that exists.")
+        events = answer(
+            request.question,
+            request.hits,
+            found=request.found,
+            generator=self._generator,
+            stop=StopFlag(self._flag),
+            known_terms=request.known_terms,
+            max_tokens=request.max_tokens,
+        )
+        for event in events:
+            self._channel.send(event)
+
+    def _facts(self) -> ModelFacts | None:
+        if self._generator is None or self._loaded is None:
+            return None
+        model = self._generator
+        return ModelFacts(self._loaded.path, model.name, model.context_tokens, model.prompt_speed)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the worker."""
+    channel = inside.begin(background=False)
+    flag = mmap.mmap(int(arguments[0]), 2) if arguments else None
+    _Program(channel, flag).serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PROJECT_FILE = "memcache.toml"
 USER_FILE = "config.toml"
 DEFAULT_MAX_FILE_SIZE_BYTES = 1024 * 1024
+DEFAULT_CACHE_LIMIT_BYTES = 1024**3  # two million vectors of 256 dimensions
 MAX_SETTINGS_BYTES = 256 * 1024
 PROJECT_SIZE_LIMIT_BYTES = 64 * 1024 * 1024  # a project that is not trusted may not ask for more
 
@@ -82,7 +83,7 @@ class UserSettings:
     qdrant_collection: str = _setting("", _text)
     qdrant_read_only: bool = _setting(False, _truth)  # search what somebody else indexes
     max_file_size_bytes: int = _setting(DEFAULT_MAX_FILE_SIZE_BYTES, _number(1))
-    cache_limit_bytes: int = _setting(5 * 1024**3, _number(0))
+    cache_limit_bytes: int = _setting(DEFAULT_CACHE_LIMIT_BYTES, _number(0))
 
 
 def load_project_settings(root: Path) -> tuple[ProjectSettings, Problems]:

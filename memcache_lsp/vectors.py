@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from filelock import FileLock, Timeout
 
+from memcache_lsp.config import DEFAULT_CACHE_LIMIT_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
@@ -29,9 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DEFAULT_LIMIT_BYTES = 1 << 30  # two million vectors of 256 dimensions
-
-_FORMAT = 1  # PRAGMA user_version; another one's file is made anew
+_FORMAT = 2  # PRAGMA user_version; another one's file is made anew
 _BUSY_TIMEOUT_S = 10.0
 _KEYS_PER_QUERY = 500  # under SQLite's oldest limit of 999 variables
 _PRUNE_TO = 0.8  # of the limit, so that pruning is rare
@@ -52,7 +52,6 @@ _ENVIRONMENT = {
 }
 
 _SCHEMA = """
-    PRAGMA auto_vacuum = INCREMENTAL;
     BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS embedder (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
     CREATE TABLE IF NOT EXISTS vector (
@@ -74,13 +73,13 @@ class VectorCache:
     """Remember the rows of embedders in the file at `path`, which several processes may share.
 
     A row is float16 with a checksum; `day` is the last day on which it was used, written once a day at most. Beyond
-    `limit_bytes` the rows of the longest unused days go. Threads take turns, `close` among them: SQLite's connection
+    `limit_bytes` (0: the program's own choice) the rows of the longest unused days go. Threads take turns, `close` among them: SQLite's connection
     does not survive being closed while it works.
     """
 
-    def __init__(self, path: Path, *, limit_bytes: int = DEFAULT_LIMIT_BYTES, clock: Callable[[], int] = today) -> None:
+    def __init__(self, path: Path, *, limit_bytes: int = 0, clock: Callable[[], int] = today) -> None:
         self._path = path
-        self._limit_bytes = limit_bytes
+        self._limit_bytes = limit_bytes or DEFAULT_CACHE_LIMIT_BYTES
         self._clock = clock
         self._db: sqlite3.Connection | None = None
         self._embedders: dict[str, int] = {}
@@ -171,7 +170,7 @@ class VectorCache:
             with db:
                 db.execute("DELETE FROM vector WHERE id IN (SELECT id FROM vector ORDER BY day LIMIT ?)", (surplus,))
             forgotten += surplus
-        db.execute("PRAGMA incremental_vacuum").fetchall()
+        db.executescript("PRAGMA incremental_vacuum")  # `execute` takes one step, and so frees one page
         log.info("vector cache: forgot %d rows", forgotten)
 
     def _open(self) -> None:
@@ -196,6 +195,8 @@ class VectorCache:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version not in {0, _FORMAT}:
             raise sqlite3.DatabaseError(f"format {version}")
+        if version == 0:
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before WAL, which writes the first page
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         if version == 0:

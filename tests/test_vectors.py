@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memcache_lsp.config import UserSettings
 from memcache_lsp.vectors import VectorCache, embed_cached, text_key
 
 
@@ -279,6 +280,20 @@ class TestLimit:
         for day in range(12):
             assert self.embed_day(path, embedder, day, [f"{day} {i}" for i in range(200)]) <= self.LIMIT
         assert path.stat().st_size < 2 * self.LIMIT
+
+    def test_the_file_shrinks(self, path):
+        embedder = CountingEmbedder(dimension=256)
+        with VectorCache(path) as cache:
+            embed_cached(embedder, cache, [f"{i}" for i in range(3_000)])
+        assert path.stat().st_size > 4 * self.LIMIT
+        self.embed_day(path, embedder, 2**31, ["a"])
+        assert path.stat().st_size <= self.LIMIT
+
+    def test_no_limit_means_the_programs_own(self, path, embedder):
+        with VectorCache(path, limit_bytes=0) as cache:
+            embed_cached(embedder, cache, ["a"])
+            assert set(cache.get(embedder.id, [text_key("a")], 8)) == {text_key("a")}
+            assert cache._limit_bytes == UserSettings().cache_limit_bytes == 1024**3
 
     def test_use_is_written_once_a_day(self, path, embedder):
         self.embed_day(path, embedder, 1, ["a"])

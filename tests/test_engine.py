@@ -526,3 +526,20 @@ def test_readers_of_a_team_search_what_another_indexed(project_folder, server, t
     assert search(elsewhere, "backoff", **reader)[0] == "pkg/retry.py"
     assert search(elsewhere, "parcel", Scope(globs=("*.md",)), **reader) == ["README.md"]
     assert server.count("team").count == before
+
+
+def test_a_nearly_full_disk_is_told_before_it_is_written_to(project_folder, monkeypatch, tmp_path):
+    """The embedded engine maps its files: writing to a full disk would be a SIGBUS, not an error."""
+    from memcache_lsp.store import edge
+
+    update(project_folder)
+    (project_folder / "README.md").write_text("# Other\n")
+    with monkeypatch.context() as context:
+        context.setattr(edge.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**7))
+        with pytest.raises(UserError, match="nearly full"):
+            update(project_folder)
+        assert search(project_folder, "backoff")[0] == "pkg/retry.py"
+    with indexes.opened(project_folder) as project:
+        assert project.update().changed == 1
+        found = indexes.dump(project)
+    assert found == indexes.fresh_dump(project_folder, tmp_path / "fresh")

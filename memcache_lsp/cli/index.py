@@ -15,7 +15,7 @@ def run(options: argparse.Namespace) -> int:
     if options.drop:
         return _drop(options)
     began = time.monotonic()
-    with work.opened(options, rebuild=options.rebuild) as project, work.Updating(project) as updating:
+    with work.opened(options, rebuild=options.rebuild) as project, work.Updating(project, needed=True) as updating:
         report = _wait_json(updating) if options.json else _wait(updating)
     if options.json:
         render.print_json(_to_json(report))

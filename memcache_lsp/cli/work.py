@@ -14,7 +14,7 @@ from typing import Self
 from memcache_lsp import config, paths
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
-from memcache_lsp.errors import UsageError, UserError
+from memcache_lsp.errors import Stopped, UsageError, UserError
 from memcache_lsp.indexing import Progress, Report
 from memcache_lsp.values import Scope
 
@@ -76,9 +76,14 @@ def text_of(words: list[str], what: str) -> str:
 
 
 class Updating:
-    """An update that runs in a thread while the command goes on; `stop` and the exit of the block end it."""
+    """An update that runs in a thread while the command goes on; the exit of the block ends it.
 
-    def __init__(self, project: Project, *, question: str | None = None) -> None:
+    Where the command can do without it (`needed` is False), an update that fails with a sentence for the user is told
+    as a notice and counts as done: what is indexed can still be searched.
+    """
+
+    def __init__(self, project: Project, *, question: str | None = None, needed: bool = False) -> None:
+        self._needed = needed
         self._project = project
         self._question = question
         self._stop = threading.Event()
@@ -114,6 +119,9 @@ class Updating:
         while self._thread.is_alive() and (deadline is None or time.monotonic() < deadline):
             self._thread.join(_POLL_S)
             on_progress(self.progress)
+        if isinstance(self._failure, UserError) and not isinstance(self._failure, Stopped) and not self._needed:
+            notice(f"{self._failure} This is from what is indexed.")
+            self._failure, self.report = None, Report()
         if self._failure is not None:
             raise self._failure
         return self.report

@@ -30,6 +30,7 @@ from memcache_lsp.tokens import Sparse
 
 _SCROLL_POINTS = 10_000
 _LEAST_FREE_BYTES = 64_000_000  # what a batch and the engine's next pre-allocated file may take
+_LEAST_FREE_TO_READ_BYTES = 4_000_000  # opening flushes a page or two
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_HNSW_KB = 2**40  # exact search is 8.5 ms at 100,000 points; building a graph takes minutes
 
@@ -43,7 +44,7 @@ class EdgeStore:
         `dimension` is asked only where the shard has to be made.
         """
         self._folder = folder
-        self._require_room()
+        self._require_room(_LEAST_FREE_TO_READ_BYTES if folder.exists() else _LEAST_FREE_BYTES)
         with _translated():
             if (folder / "edge_config.json").exists():
                 self._shard = qe.EdgeShard.load(str(folder))
@@ -59,17 +60,17 @@ class EdgeStore:
         for name in INDEXED_FIELDS:
             self._shard.update(qe.UpdateOperation.create_field_index(name, qe.PayloadSchemaType.Keyword))
 
-    def _require_room(self) -> None:
+    def _require_room(self, least_bytes: int) -> None:
         """Refuse to write to a disk that is nearly full: the engine maps its files, and a page without room is a SIGBUS."""
         folder = self._folder if self._folder.exists() else self._folder.parent
-        if shutil.disk_usage(folder).free < _LEAST_FREE_BYTES:
+        if shutil.disk_usage(folder).free < least_bytes:
             raise UserError(
                 f"The disk that holds the index ({folder}) is nearly full: free {_LEAST_FREE_BYTES // 1_000_000} MB, "
                 "then run the command again."
             )
 
     def upsert(self, points: Sequence[Point]) -> None:
-        self._require_room()
+        self._require_room(_LEAST_FREE_BYTES)
         for begin in range(0, len(points), BATCH_POINTS):
             batch = [_to_point(point) for point in points[begin : begin + BATCH_POINTS]]
             with _translated():

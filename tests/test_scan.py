@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memcache_lsp.config import ProjectSettings, UserSettings
 from memcache_lsp.documents import read_document
 from memcache_lsp.errors import Stopped, UserError
-from memcache_lsp.scan import Scanner
+from memcache_lsp.scan import Scanner, gitfiles
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +142,93 @@ def test_a_linked_worktree_has_the_excludes_of_its_repository(tmp_path):
     (main / ".git/info/exclude").write_text("*.bak\n")
     write(linked, {"b.bak": "", ".gitignore": "a.py\n"})
     assert found(linked) == git_files(linked) == [".gitignore", "a.py"]
+
+
+def test_what_a_project_links_to_from_its_git_folder_is_not_read(tmp_path):
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    git(tmp_path, "init", "-q", "root")
+    git(tmp_path, "init", "-q", "outside")
+    write(root, {"a.py": "", "b.bak": "", ".gitignore": "b.bak\n"})
+    write(outside, {"exclude": "*.py\n", "b.bak": ""})
+    git(outside, "add", "-f", "b.bak")
+    (root / ".git/index").symlink_to(outside / ".git/index")
+    shutil.rmtree(root / ".git/info")
+    (root / ".git/info").symlink_to(outside)
+    assert found(root) == [".gitignore", "a.py"]
+    (root / ".git/info").unlink()
+    (root / ".git/info").mkdir()
+    (root / ".git/info/exclude").symlink_to(outside / "exclude")
+    assert found(root) == [".gitignore", "a.py"]
+    (root / ".git/info/exclude").unlink()
+    (root / ".git/commondir").write_text(str(outside))
+    (outside / "info").mkdir()
+    (outside / "info/exclude").write_text("*.py\n")
+    assert found(root) == [".gitignore", "a.py"]
+
+
+@pytest.mark.parametrize("kind", ["repository", "worktree", "own folder", "a NUL"])
+def test_a_git_file_that_leads_to_somebody_elses_repository_is_not_followed(tmp_path, kind):
+    root, other = tmp_path / "root", tmp_path / "other"
+    git(tmp_path, "init", "-q", "other")
+    write(other, {"a.py": ""})
+    git(other, "add", ".")
+    git(other, "commit", "-qm", "x")
+    git(other, "worktree", "add", "-q", str(tmp_path / "linked"))
+    write(root, {"a.py": "", "b.bak": "", ".gitignore": "a.py\n"})
+    (other / ".git/info/exclude").write_text("*.bak\n")
+    pointer = other / ".git"
+    if kind == "worktree":
+        pointer = other / ".git/worktrees/linked"
+    elif kind == "own folder":  # leads back, but its commondir does not belong to it
+        pointer = root / "fake/worktrees/x"
+        fake = {"HEAD": "", "gitdir": f"{root}/.git\n", "commondir": f"{other}/.git\n"}
+        write(root, {f"fake/worktrees/x/{name}": text for name, text in fake.items()})
+        (root / ".ignore").write_text("fake/\n.ignore\n")
+    (root / ".git").write_text(f"gitdir: {pointer}" + ("\0" if kind == "a NUL" else "") + "\n")
+    assert found(root) == [".gitignore", "b.bak"]
+
+
+def test_a_submodule_has_its_own_index_and_excludes(tmp_path):
+    git(tmp_path, "init", "-q", "library")
+    write(tmp_path / "library", {"a.log": "", "b.py": ""})
+    git(tmp_path / "library", "add", ".")
+    git(tmp_path / "library", "commit", "-qm", "x")
+    git(tmp_path, "init", "-q", "top")
+    git(tmp_path / "top", "submodule", "add", "-q", str(tmp_path / "library"), "sub")
+    write(tmp_path / "top/sub", {".gitignore": "*.log\n", "c.log": "", "d.bak": ""})
+    (tmp_path / "top/.git/modules/sub/info").mkdir(exist_ok=True)
+    (tmp_path / "top/.git/modules/sub/info/exclude").write_text("*.bak\n")
+    assert found(tmp_path / "top") == [".gitmodules", "sub/.gitignore", "sub/a.log", "sub/b.py"]
+
+
+def test_patterns_of_files_outside_the_root_are_not_shown(tmp_path, user_home):
+    main, linked = tmp_path / "main", tmp_path / "linked"
+    git(tmp_path, "init", "-q", "main")
+    write(main, {"deep/a.txt": "", ".gitignore": "*.up\n", "deep/x.up": "", "deep/x.here": ""})
+    write(main, {"deep/.gitignore": "*.here\n"})
+    git(main, "add", ".")
+    git(main, "commit", "-qm", "x")
+    git(main, "worktree", "add", "-q", str(linked))
+    (main / ".git/info/exclude").write_text("*.own\n")
+    write(user_home, {".config/git/ignore": "*.tmp\n"})
+    write(linked, {"y.own": "", "y.tmp": "", "y.up": ""})
+    assert reasons(linked) == {
+        "y.own": "ignored: .git/info/exclude line 1",
+        "y.tmp": "ignored: the global git ignore file line 1",
+        "y.up": "ignored: .gitignore line 1, *.up",
+        ".git": "version control: its own files are not the project's",
+    }
+    write(main, {"deep/x.own": ""})
+    told = reasons(main / "deep")
+    assert told["x.up"] == "ignored: .gitignore line 1"
+    assert told["x.own"] == "ignored: .git/info/exclude line 1"
+    assert told["x.here"] == "ignored: deep/.gitignore line 1, *.here"
+
+
+def test_a_file_without_a_size_is_read_to_the_limit_only():
+    assert os.stat("/proc/self/maps").st_size == 0
+    assert gitfiles.read_small("/proc/self/maps", limit_bytes=100) is None
+    assert gitfiles.read_small("/proc/self/comm", limit_bytes=100)
 
 
 def test_repositories_inside_stand_for_themselves(tmp_path):

@@ -3,7 +3,7 @@
 Owns the order of rules, the first that speaks decides: version control's own files; .memcacheignore, exclude of
 memcache.toml, .ignore (each from the deepest folder upwards); then, unless git tracks the entry, .gitignore,
 info/exclude, the user's global ignore. Reads ignore files and git's index, nothing else; follows no symbolic link
-below the root. Must not import what reads documents.
+below the root or in a project's `.git`. Must not import what reads documents.
 
 All paths in here are bytes, relative to the top of the enclosing work tree (without one, to the root).
 """
@@ -36,19 +36,20 @@ class WorkTree:
 
     __slots__ = ("_base", "_folders", "_index", "_stamp", "_tracked", "rules", "sources")
 
-    def __init__(self, top: bytes, *, base: bytes, global_rules: bytes) -> None:
-        """Look at the work tree (or plain folder) at the real path `top`, which lies at `base`."""
-        git = gitfiles.git_folders(top)
+    def __init__(self, top: bytes, *, base: bytes, global_rules: bytes, is_inside: bool) -> None:
+        """Look at the work tree (or plain folder) at the real path `top`, which lies at `base`, inside the root or not."""
+        own, common = gitfiles.git_folders(top) or (b"", b"")
         self._base = len(base)
-        self._index = os.path.join(git[0], b"index") if git else b""
+        self._index = os.path.join(own, b"index") if own else b""
         self._stamp: tuple[int, int, int] | None = None
         self._tracked: frozenset[bytes] = frozenset()
         self._folders: frozenset[bytes] = frozenset()
-        exclude = os.path.join(git[1], b"info/exclude") if git else b""
-        self.sources = (exclude,) if git else ()
+        self.sources = (os.path.join(common, b"info/exclude"),) if common else ()
+        is_own = is_inside and common == os.path.join(top, b".git")
+        exclude = (common and gitfiles.read_exclude(common)) or b""
         lists = (
-            RuleList((git and gitfiles.read_small(exclude, follow=True)) or b"", source=".git/info/exclude", base=base),
-            RuleList(global_rules, source="the global git ignore file", base=base),
+            RuleList(exclude, source=".git/info/exclude", base=base, is_quoted=is_own),
+            RuleList(global_rules, source="the global git ignore file", base=base, is_quoted=False),
         )
         self.rules = tuple(rules for rules in lists if not rules.empty)
 
@@ -63,7 +64,7 @@ class WorkTree:
             return False
         if self._stamp is None:
             self._stamp = gitfiles.stamp(self._index)
-            data = gitfiles.read_small(self._index, limit_bytes=gitfiles.MAX_INDEX_BYTES, follow=True)
+            data = gitfiles.read_small(self._index, limit_bytes=gitfiles.MAX_INDEX_BYTES)
             self._tracked, self._folders = gitfiles.tracked_paths(data or b"")
         return path[self._base :] in (self._folders if is_folder else self._tracked)
 
@@ -97,6 +98,7 @@ class Folders:
         self._sources: tuple[bytes | Path, ...] = ()
         self._stamps: _Stamps = ()
         self._top = b""
+        self._base = b""  # where the root lies below the top
         self._exclude: _Rules = ()
         self._include: _Rules = ()
 
@@ -190,7 +192,7 @@ class Folders:
         real = self.real(folder.path)
         own = [self._rules_in(folder, real, name) for name in (b".gitignore", b".ignore", b".memcacheignore")]
         if tree is None and gitfiles.git_folders(real):
-            tree = WorkTree(real, base=folder.path, global_rules=self._global_rules)
+            tree = self._tree(real, folder.path)
         if tree is not None:  # another repository: what lies above says nothing here
             folder = replace(folder, tree=tree, git=(), ignored="")
         elif not any(own):
@@ -199,12 +201,16 @@ class Folders:
         ours = memcache + self._exclude + plain
         return replace(folder, memcache=memcache, plain=plain, git=git, ours=ours, theirs=git + folder.tree.rules)
 
-    @staticmethod
-    def _rules_in(folder: Folder, real: bytes, name: bytes) -> _Rules:
+    def _tree(self, top: bytes, base: bytes) -> WorkTree:
+        is_inside = base.startswith(self._base)
+        return WorkTree(top, base=base, global_rules=self._global_rules, is_inside=is_inside)
+
+    def _rules_in(self, folder: Folder, real: bytes, name: bytes) -> _Rules:
         text = gitfiles.read_small(os.path.join(real, name))
         if not text:
             return ()
-        rules = RuleList(text, source=f"{folder.shown}{name.decode()}", base=folder.path)
+        is_inside = folder.path.startswith(self._base)
+        rules = RuleList(text, source=f"{folder.shown}{name.decode()}", base=folder.path, is_quoted=is_inside)
         return () if rules.empty else (rules,)
 
     def _make_root(self) -> Folder:
@@ -213,7 +219,7 @@ class Folders:
         above = [os.fsencode(folder) for folder in self._root.parents]
         top = next((folder for folder in (root, *above) if gitfiles.git_folders(folder)), root)
         self._top = top
-        base = root[len(top) :].lstrip(b"/") + b"/" if top != root else b""
+        self._base = base = root[len(top) :].lstrip(b"/") + b"/" if top != root else b""
         self._exclude = self._include = ()
         folder = self._from_top(base)
         self._exclude = _rules_of_settings(self._settings.exclude, "exclude", base)
@@ -230,13 +236,13 @@ class Folders:
 
     def _from_top(self, base: bytes) -> Folder:
         """Go down from the top of the enclosing work tree to the root, which is at `base` and never ignored."""
-        tree = WorkTree(self._top, base=b"", global_rules=self._global_rules)
+        tree = self._tree(self._top, b"")
         folder = Folder(path=b"", shown="", tree=tree)
         entered = self._with_own_rules(folder, tree=tree)
         for part in base.split(b"/")[:-1]:
             below = self.enter(entered, part)
             if isinstance(below, str) or below.ignored:  # then what lies above does not count
-                only_global = WorkTree(self._top + b"\0", base=b"", global_rules=self._global_rules)
+                only_global = self._tree(self._top + b"\0", b"")
                 return self._with_own_rules(replace(folder, path=base), tree=only_global)
             entered = below
         return replace(entered, shown="")

@@ -1,10 +1,10 @@
 """Read what git keeps about a work tree: ignore files, the way from `.git` to the repository, the index.
 
 Owns these formats and reads the files alone: git itself is never run. Whatever cannot be read or understood counts
-as absent. Must not import anything of this package.
+as absent. A project is not trusted, so its `.git` leads nowhere but to a repository that knows this work tree. Must not import anything of this package.
 """
 
-# ruff: noqa: PTH116, PTH118 - paths are bytes here, which pathlib does not know
+# ruff: noqa: PTH114, PTH116, PTH118, PTH120 - paths are bytes here, which pathlib does not know
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ MAX_INDEX_BYTES = 256 * 1024 * 1024
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NO_BLOCK = getattr(os, "O_NONBLOCK", 0)
 _EXCLUDES_FILE = re.compile(r"\s*excludes_?file\s*=\s*(.*)", re.IGNORECASE)
+_WORKTREE = re.compile(r"\s*worktree\s*=\s*(.*)", re.IGNORECASE)
+_MAX_POINTER_BYTES = 64 * 1024
 _SECTION = re.compile(r"\s*\[\s*([\w.-]+)\s*(\"[^\"]*\")?\s*\]\s*(.*)")
 _GITLINK = 0o160000
 _EXTENDED = 0x4000
@@ -39,10 +41,10 @@ def read_small(path: bytes | str | Path, *, limit_bytes: int = MAX_RULES_BYTES, 
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit_bytes:
             return None
-        parts = []
-        while part := os.read(handle, 1 << 20):
-            parts.append(part)
-        return b"".join(parts)
+        data = bytearray()  # bounded as well, for what lies in /proc tells no size
+        while len(data) <= limit_bytes and (part := os.read(handle, min(1 << 20, limit_bytes + 1 - len(data)))):
+            data += part
+        return bytes(data) if len(data) <= limit_bytes else None
     except OSError:
         return None
     finally:
@@ -66,22 +68,23 @@ def global_ignore(environment: Mapping[str, str], home: Path) -> tuple[bytes, tu
     configs = Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "git"
     chosen = configs / "ignore"
     for config in (configs / "config", home / ".gitconfig"):  # the later one wins, as in git
-        named = _excludes_file((read_small(config, follow=True) or b"").decode("utf-8", "replace"))
+        named = _core_value(read_small(config, follow=True) or b"", _EXCLUDES_FILE)
         if named is not None:
             chosen = home / named[2:] if named.startswith("~/") else Path(named)
     text = read_small(chosen, follow=True) if chosen.is_absolute() else None
     return text or b"", (configs / "config", home / ".gitconfig", chosen)
 
 
-def _excludes_file(config: str) -> str | None:
+def _core_value(config: bytes, key: re.Pattern[str]) -> str | None:
+    """Return the last value of a key in the section [core] of a git configuration."""
     section, found = "", None
-    for raw in config.splitlines():
+    for raw in config.decode("utf-8", "surrogateescape").splitlines():
         line = raw
         header = _SECTION.fullmatch(line)
         if header:
             section = "" if header[2] else header[1].lower()
             line = header[3]
-        entry = _EXCLUDES_FILE.match(line)
+        entry = key.match(line)
         if entry and section == "core":
             found = _config_value(entry[1])
     return found
@@ -105,23 +108,55 @@ def _config_value(text: str) -> str:
 
 
 def git_folders(top: bytes) -> tuple[bytes, bytes] | None:
-    """Return the folder that holds a work tree's index and the one that holds info/exclude."""
+    """Return the folder that holds a work tree's index and the one that holds `info`; None where `top` is no top.
+
+    Where `.git` is a file, it must lead to a repository that leads back here, as linked worktrees and submodules do;
+    otherwise both are empty, and nothing of that repository is read.
+    """
     own = os.path.join(top, b".git")
     try:
         mode = os.lstat(own).st_mode
     except (OSError, ValueError):
         return None
+    pointer = b""
     if stat.S_ISREG(mode):
-        text = read_small(own, limit_bytes=64 * 1024) or b""
-        if not text.startswith(b"gitdir:"):
+        pointer = read_small(own, limit_bytes=_MAX_POINTER_BYTES) or b""
+        if not pointer.startswith(b"gitdir:"):
             return None
-        own = os.path.join(top, text[7:].split(b"\n")[0].strip())
+        own = _real(top, pointer[7:].split(b"\n")[0].strip())
     elif not stat.S_ISDIR(mode):
         return None
-    if not os.path.lexists(os.path.join(own, b"HEAD")):
+    if not own or not os.path.lexists(os.path.join(own, b"HEAD")):
         return None
-    common = (read_small(os.path.join(own, b"commondir"), limit_bytes=64 * 1024) or b"").strip()
-    return own, os.path.join(own, common) if common else own
+    return _led_back(own, _real(top)) if pointer else (own, own)
+
+
+def _led_back(own: bytes, top: bytes) -> tuple[bytes, bytes]:
+    """Return the folders of the repository at the real path `own` if it names the work tree at the real path `top`."""
+    back = _pointer(own, b"gitdir")
+    if back:  # own is <repository>/.git/worktrees/<name>
+        above, kind = os.path.split(os.path.dirname(own))
+        is_linked = kind == b"worktrees" and _real(own, _pointer(own, b"commondir")) == above
+        return (own, above) if is_linked and _real(own, back) == os.path.join(top, b".git") else (b"", b"")
+    tree = _core_value(read_small(os.path.join(own, b"config")) or b"", _WORKTREE)
+    return (own, own) if tree and _real(own, os.fsencode(tree)) == top else (b"", b"")
+
+
+def _pointer(folder: bytes, name: bytes) -> bytes:
+    return (read_small(os.path.join(folder, name), limit_bytes=_MAX_POINTER_BYTES) or b"").strip()
+
+
+def _real(*parts: bytes) -> bytes:
+    try:
+        return os.path.realpath(os.path.join(*parts))
+    except (OSError, ValueError):  # a NUL
+        return b""
+
+
+def read_exclude(git: bytes) -> bytes | None:
+    """Read info/exclude of the repository at `git`, through no symbolic link."""
+    info = os.path.join(git, b"info")
+    return None if os.path.islink(info) else read_small(os.path.join(info, b"exclude"))
 
 
 def tracked_paths(index: bytes) -> tuple[frozenset[bytes], frozenset[bytes]]:

@@ -75,10 +75,14 @@ class _Expressions:
 class RuleList:
     """The rules of one file, which count for paths below one folder."""
 
-    __slots__ = ("_base", "_names", "_path_patterns", "_paths", "_patterns", "_suffixes", "empty")
+    __slots__ = ("_base", "_is_quoted", "_names", "_path_patterns", "_paths", "_patterns", "_suffixes", "empty")
 
-    def __init__(self, text: bytes, *, source: str, base: bytes = b"") -> None:
-        """Read the rules of the file `source`; `base` is the folder they count in, with its slash at the end."""
+    def __init__(self, text: bytes, *, source: str, base: bytes = b"", is_quoted: bool = True) -> None:
+        """Read the rules of the file `source`; `base` is the folder they count in, with its slash at the end.
+
+        Reasons quote the pattern only where `is_quoted`: what lies outside the root is not the project's to show.
+        """
+        self._is_quoted = is_quoted
         self._base = len(base)
         self._names: _Table = {}
         self._suffixes: _Table = {}
@@ -104,8 +108,7 @@ class RuleList:
             return
         special = _SPECIAL.search(pattern)
         literal = special.start() if special else len(pattern)
-        shown = _shown(line)
-        reason = f"ignored: {source} line {number}, {shown}"
+        reason = f"ignored: {source} line {number}" + (f", {_shown(line)}" if self._is_quoted else "")
         plain = Rule(number, negated, folders_only, b"", reason)
         if special is None:
             (self._paths if by_path else self._names).setdefault(pattern, []).insert(0, plain)

@@ -250,15 +250,17 @@ def parse_one_of(union: Any, value: Any) -> Any:
     return shape_of(union).read(value, "")
 
 
-def to_json(value: Any) -> Any:
-    """Give a value of the specification as JSON; what is None is left out."""
+def to_json(value: Any, *, defaults: bool = True) -> Any:
+    """Give a value of the specification as JSON; what is None is left out, and on request what is the default."""
     if dataclasses.is_dataclass(value):
-        named = ((field.json_name, getattr(value, field.name)) for field in fields_of(type(value)))  # type: ignore[arg-type]
-        return {name: to_json(item) for name, item in named if item is not None}
+        named = ((field, getattr(value, field.name)) for field in fields_of(type(value)))  # type: ignore[arg-type]
+        return {
+            field.json_name: to_json(item, defaults=defaults)
+            for field, item in named
+            if item is not None and (defaults or field.required or item != field.default)
+        }
     if isinstance(value, tuple):
-        return [to_json(item) for item in value]
-    if isinstance(value, dict):
-        return {name: to_json(item) for name, item in value.items()}
+        return [to_json(item, defaults=defaults) for item in value]
     return value
 
 

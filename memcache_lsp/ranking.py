@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from memcache_lsp.store import Candidate, Candidates
-from memcache_lsp.tokens import STOP_WORDS, content_terms, terms, words
+from memcache_lsp.tokens import STOP_WORDS, content_terms, parts_of, terms, words
 
 WEIGHTS: dict[str, float] = {
     "text": 1.0,  # BM25 of the chunk's words: the base that works for every kind of question
@@ -27,6 +27,7 @@ WEIGHTS: dict[str, float] = {
 
 _FOLDER_STEMS = frozenset({"index", "mod", "__init__", "lib", "init", "main"})
 _TEST_FOLDERS = frozenset({"test", "tests", "testing", "spec", "specs", "__tests__", "testdata", "fixtures"})
+_TEST_WORDS = frozenset({"test", "tests", "conftest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +125,11 @@ def _looks_like_code(word: str) -> bool:
 
 
 def _is_test(path: str) -> bool:
-    *folders, name = path.lower().split("/")
-    stem = name.split(".")[0]
+    """Tell a test by its folder, or by a whole word of its name: `latest.py` and `contest.js` are none."""
+    *folders, name = path.split("/")
+    parts = parts_of(name.rpartition(".")[0] or name)
     return (
-        not _TEST_FOLDERS.isdisjoint(folders)
-        or stem.startswith("test_")
-        or stem.endswith(("_test", "_spec", "test", "tests"))
-        or ".test." in name
-        or ".spec." in name
+        not _TEST_FOLDERS.isdisjoint(folder.lower() for folder in folders)
+        or not _TEST_WORDS.isdisjoint(parts)
+        or "spec" in parts[1:]  # a name that begins with it is a specification's
     )

@@ -521,7 +521,7 @@ def test_stopping_and_progress(tmp_path):
     assert told[-1] == 5
     with pytest.raises(Stopped):
         Scanner(tmp_path).scan(cancelled=lambda: True)
-    with pytest.raises(UserError, match="more than 3 files"):
+    with pytest.raises(UserError, match=r"more than 3 files.*--root"):
         Scanner(tmp_path).scan(max_files=3)
 
 

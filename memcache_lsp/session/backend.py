@@ -1,0 +1,90 @@
+"""The engine as one editor connection sees it; the daemon's hub is one, tests have another.
+
+Every method may be cancelled by cancelling its task. Errors for the user are `errors.MemcacheError`. URIs in results
+are `uris.from_path`; ranges are whole lines or count characters. Must not import the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from memcache_lsp.protocol.spec import (
+    AskParams,
+    AskPartial,
+    AskResult,
+    DidChangeStatusParams,
+    IndexParams,
+    IndexResult,
+    SearchParams,
+    SearchResult,
+    StatusResult,
+    ThreadsParams,
+    ThreadsResult,
+)
+from memcache_lsp.session.settings import SessionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """Who is connected, with what."""
+
+    id: int
+    client: str
+    roots: tuple[Path, ...]
+    settings: SessionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far the indexing of a root is; nothing comes after `finished` but a new beginning."""
+
+    root: Path
+    done: int
+    total: int
+    finished: bool = False
+
+
+class Backend(Protocol):
+    """One warm engine for any number of sessions."""
+
+    async def open_session(self, session: SessionInfo) -> None:
+        """Take a session in; its roots begin to be indexed."""
+
+    async def close_session(self, session_id: int) -> None:
+        """Forget a session with its buffers and what it has asked; called once for each that was opened."""
+
+    async def set_roots(self, session_id: int, roots: Sequence[Path]) -> None:
+        """Take the session's present roots."""
+
+    def settings_changed(self, session_id: int, settings: SessionSettings) -> None:
+        """Take the session's present settings. Cheap."""
+
+    def buffer_changed(self, session_id: int, path: Path, text: str | None) -> None:
+        """Take the present text of an open file, None once it is closed. Cheap."""
+
+    def files_changed(self, session_id: int, paths: Sequence[Path]) -> None:
+        """Take a hint that files changed on disk. Cheap."""
+
+    def subscribe(self, session_id: int, listener: Callable[[DidChangeStatusParams | IndexProgress], None]) -> None:
+        """Tell the listener, on the loop, of health and progress until the session is closed."""
+
+    async def search(self, session_id: int, params: SearchParams) -> SearchResult:
+        """Find hits."""
+
+    def ask(self, session_id: int, params: AskParams) -> AsyncGenerator[AskPartial | AskResult]:
+        """Answer: partial results, then the result with answer and citations. Closing the generator stops the model.
+
+        `AskUnsupported` counts characters here; the session converts.
+        """
+
+    async def status(self, session_id: int) -> StatusResult:
+        """Tell what the engine is at."""
+
+    async def index(self, session_id: int, params: IndexParams) -> IndexResult:
+        """Steer the indexing."""
+
+    async def threads(self, session_id: int, params: ThreadsParams) -> ThreadsResult:
+        """List, get, delete threads, or ask again."""

@@ -1,0 +1,92 @@
+"""Own the Markdown that stands for a result where a client knows none of our types.
+
+Pure. Must not import the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from memcache_lsp.protocol.parts import Hit, Location
+from memcache_lsp.protocol.spec import AskResult, IndexResult, SearchResult, StatusResult, ThreadsResult
+from memcache_lsp.session.uris import to_path
+
+
+def to_markdown(result: Any, *, sources: Sequence[Hit] = (), title: str = "") -> str:
+    """Return a result as text; `sources` are those of an answer, `title` its heading."""
+    match result:
+        case AskResult():
+            return _answer(result, sources, title)
+        case SearchResult():
+            return _hits(result)
+        case StatusResult():
+            return _status(result)
+        case IndexResult():
+            return "\n".join(f"- {_name(root.uri)}: {root.state}" for root in result.roots) + "\n"
+        case ThreadsResult():
+            return "\n".join(f"- {thread.title} ({thread.thread_id})" for thread in result.threads) + "\n"
+    raise TypeError(type(result).__name__)
+
+
+def _answer(result: AskResult, sources: Sequence[Hit], title: str) -> str:
+    parts = [f"# {' '.join(title.split())}\n"] if title else []
+    parts.append((result.answer or "").strip() + "\n")
+    cited = result.citations or ()
+    if cited:
+        parts.append("## Cited\n")
+        parts.append("".join(f"- [{each.n}] {_link(each.location)}\n" for each in cited))
+    others = [(n, hit) for n, hit in enumerate(sources, 1) if n not in {each.n for each in cited}]
+    if others:
+        parts.append("## Also found\n")
+        parts.append("".join(f"- [{n}] {_link(hit.location)} {_what(hit)}".rstrip() + "\n" for n, hit in others))
+    return "\n".join(parts)
+
+
+def _hits(result: SearchResult) -> str:
+    if not result.hits:
+        return "Nothing was found.\n"
+    return "\n".join(
+        f"{n}. {_link(hit.location)} {_what(hit)}".rstrip() + f"\n\n{_fenced(hit)}"
+        for n, hit in enumerate(result.hits, 1)
+    )
+
+
+def _status(result: StatusResult) -> str:
+    lines = [f"memcache-lsp {result.version}, {result.health}" + (f": {result.message}" if result.message else "")]
+    for root in result.roots:
+        failed = f", {root.files.failed} failed" if root.files.failed else ""
+        lines.append(f"- {_name(root.uri)}: {root.state}, {root.files.done} of {root.files.total} files{failed}")
+    model = result.model
+    lines.append(f"- model: {model.name}, {model.state}" if model else "- no model: answers are quotations")
+    lines.append(f"- {len(result.sessions)} sessions, {result.memory_bytes // 2**20} MB")
+    lines += [f"- {sentence}" for sentence in result.outside]
+    return "\n".join(lines) + "\n"
+
+
+def _link(location: Location) -> str:
+    start, end = location.range.start, location.range.end
+    last = max(start.line, end.line if end.character else end.line - 1)
+    lines = f"{start.line + 1}" if last == start.line else f"{start.line + 1}-{last + 1}"
+    return f"[{_name(location.uri)}:{lines}]({location.uri}#L{start.line + 1})"
+
+
+def _name(uri: str) -> str:
+    path = to_path(uri)
+    return PurePath(path).name if path else uri
+
+
+def _what(hit: Hit) -> str:
+    return f"{hit.kind} `{hit.symbol}`" if hit.symbol else ""
+
+
+def _fenced(hit: Hit) -> str:
+    """Fence a snippet with more backticks than it holds in a row."""
+    longest = max((len(run) for run in _runs(hit.snippet)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{hit.language}\n{hit.snippet}\n{fence}\n"
+
+
+def _runs(text: str) -> list[str]:
+    return "".join(char if char == "`" else " " for char in text).split()

@@ -1,0 +1,107 @@
+"""Own the methods of our own, `memcache/*`, and the commands that stand for them in editors without a client of ours.
+
+Must not import the engine. What a method takes and gives is in `protocol.methods`; here is only who does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from memcache_lsp.protocol.codec import InvalidParams, parse, to_json
+from memcache_lsp.protocol.methods import BY_COMMAND, METHODS, Method, command_params, not_yet
+from memcache_lsp.protocol.spec import (
+    AskParams,
+    IndexParams,
+    IndexResult,
+    SearchParams,
+    SearchResult,
+    StatusParams,
+    StatusResult,
+    ThreadsParams,
+    ThreadsResult,
+)
+from memcache_lsp.session.asking import ask, ask_whole
+from memcache_lsp.session.context import Context
+from memcache_lsp.session.lsp import Handler, Server, types
+from memcache_lsp.session.markdown import to_markdown
+from memcache_lsp.session.selection import COMMANDS as SELECTION_COMMANDS
+
+
+async def _search(context: Context, params: SearchParams) -> SearchResult:
+    return await context.backend.search(context.id, params)
+
+
+async def _status(context: Context, _params: StatusParams) -> StatusResult:
+    return await context.backend.status(context.id)
+
+
+async def _index(context: Context, params: IndexParams) -> IndexResult:
+    async with context.work(params.work_done_token, "Indexing"):
+        return await context.backend.index(context.id, params)
+
+
+async def _threads(context: Context, params: ThreadsParams) -> ThreadsResult:
+    async with context.work(params.work_done_token, "Looking into threads"):
+        return await context.backend.threads(context.id, params)
+
+
+_DOERS: Mapping[str, Callable[[Context, Any], Awaitable[Any]]] = {
+    "memcache/ask": ask,
+    "memcache/search": _search,
+    "memcache/status": _status,
+    "memcache/index": _index,
+    "memcache/threads": _threads,
+}
+
+
+async def _call(method: Method, ls: Server, params: Any) -> Any:
+    """Serve a method under its own name."""
+    return to_json(await _do(method, ls.context, parse(method.params, params)))
+
+
+async def _do(method: Method, context: Context, params: Any) -> Any:
+    doer = _DOERS.get(method.name)
+    if doer is None:
+        raise not_yet(method)
+    return await doer(context, params)
+
+
+async def execute_command(ls: Server, params: types.ExecuteCommandParams) -> Any:
+    """Serve a method, or an action on a selection, as a command."""
+    if params.command in SELECTION_COMMANDS:
+        return await SELECTION_COMMANDS[params.command](ls.context, params.arguments)
+    method = BY_COMMAND.get(params.command)
+    if method is None:
+        raise InvalidParams(f"There is no command {params.command[:100]!r}.")
+    taken = command_params(method, params.arguments)
+    if ls.context.client.is_ours:
+        return to_json(await _do(method, ls.context, taken))
+    return await _as_markdown(method, ls.context, taken)
+
+
+async def _as_markdown(method: Method, context: Context, params: Any) -> dict[str, Any]:
+    """Give the result together with itself as text to be shown; an answer is whole there, streamed or not."""
+    if isinstance(params, AskParams):
+        result, sources = await ask_whole(context, params)
+        return {"markdown": to_markdown(result, sources=sources.items), **to_json(result)}
+    result = await _do(method, context, params)
+    return {"markdown": to_markdown(result), **to_json(result)}
+
+
+def command_names(*, ours: bool) -> list[str]:
+    """Return the commands to advertise: none to a client that has commands of its own under these names."""
+    return [] if ours else [*BY_COMMAND, *SELECTION_COMMANDS]
+
+
+def _handler(method: Method) -> Handler:
+    async def handle(ls: Server, params: Any) -> Any:
+        return await _call(method, ls, params)
+
+    return handle
+
+
+HANDLERS: dict[str, Handler] = {
+    **{method.name: _handler(method) for method in METHODS if method.result is not None},
+    types.WORKSPACE_EXECUTE_COMMAND: execute_command,
+}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 BINARY = "binary: its content is not text"
 MINIFIED = "minified: most of it lies in very long lines"
 GENERATED = "generated: it says so at its beginning"
+CHANGED = "unreadable: it was written while it was read"
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW
@@ -56,7 +57,10 @@ _GENERATED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What came of reading a file; `hash` is of its raw bytes, empty where they could not be read."""
+    """What came of reading a file.
+
+    `hash` is of its raw bytes; it is empty where these could not be read as they stand, so that the next look reads again.
+    """
 
     document: Document | Skipped
     hash: str
@@ -143,11 +147,18 @@ def _read_beneath(root: Path, path: str, max_bytes: int) -> bytes:
         data = b""
         while len(data) <= max_bytes and (part := os.read(handle, max_bytes + 1 - len(data))):
             data += part
+        changed = _stamp(os.fstat(handle)) != _stamp(status)
     finally:
         os.close(handle)
     if len(data) > max_bytes:  # it grew since
         raise ValueError(too_large(len(data), max_bytes))
+    if changed:
+        raise ValueError(CHANGED)
     return data
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int]:
+    return status.st_mtime_ns, status.st_size
 
 
 def _open_beneath(root: Path, path: str) -> int:

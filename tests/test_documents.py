@@ -1,5 +1,6 @@
 """Reading files: what becomes a document, what does not, and that no failure is an exception."""
 
+import errno
 import os
 import random
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memcache_lsp.documents import BINARY, GENERATED, MINIFIED, decode, make_document, read_document
+from memcache_lsp.documents import BINARY, CHANGED, GENERATED, MINIFIED, decode, make_document, read_document
 from memcache_lsp.values import Document, Found, Skipped
 
 
@@ -131,6 +132,40 @@ def test_what_cannot_be_read_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "open", refuse)
     assert reason("folder/a.py") == "unreadable: permission denied"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ENOENT, errno.ESTALE])
+@pytest.mark.parametrize("call", ["open", "read", "fstat"])
+def test_a_failure_that_may_pass_leaves_no_hash(tmp_path, monkeypatch, call, number):
+    def fail(*_arguments, **_options):
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "a.py").write_text("x = 1\n")
+    with monkeypatch.context() as context:
+        context.setattr(os, call, fail)
+        loaded = load(tmp_path, "a.py")
+    assert loaded.hash == ""
+    assert loaded.document == Skipped("a.py", f"unreadable: {os.strerror(number).lower()}")
+    assert load(tmp_path, "a.py").hash
+
+
+@pytest.mark.parametrize("addition", ["", "y = 2\n"])
+def test_a_file_that_is_written_while_it_is_read_leaves_no_hash(tmp_path, monkeypatch, addition):
+    file = tmp_path / "a.py"
+    file.write_text("x = 1\n")
+    os.utime(file, ns=(0, 0))
+    real = os.read
+
+    def write_then_read(handle, count):
+        file.write_text("x = 2\n" + addition)
+        return real(handle, count)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "read", write_then_read)
+        loaded = load(tmp_path, "a.py")
+    assert loaded.hash == ""
+    assert loaded.document == Skipped("a.py", CHANGED)
+    assert load(tmp_path, "a.py").document.text == "x = 2\n" + addition
 
 
 def test_no_descriptor_is_left_open(tmp_path):

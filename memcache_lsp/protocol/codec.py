@@ -176,7 +176,7 @@ class MapOf:
 
     def read(self, value: Any, at: str) -> dict[str, Any]:
         entries = _object(self, value, at)
-        return {_unicode(name): self.item.read(item, f"{at}.{_unicode(name)}") for name, item in entries.items()}
+        return {_unicode(name): self.item.read(item, f"{at}.{_shown(name)}") for name, item in entries.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +332,11 @@ def _object(shape: Shape, value: Any, at: str) -> dict[str, Any]:
 def _misfit(shape: Shape, value: Any, at: str) -> InvalidParams:
     kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", dict: "an object"}
     return InvalidParams(f"{at} must be {shape.words}, not {kinds.get(type(value), 'a list')}.")
+
+
+def _shown(name: str) -> str:
+    """Return a name as a sentence may show it."""
+    return name if re.fullmatch(r"[\w-]{1,40}", name) else "*"
 
 
 def _unicode(text: str) -> str:

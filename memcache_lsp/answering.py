@@ -40,7 +40,7 @@ class Sources:
 class Stage:
     """What is going on, and how much of it is done."""
 
-    stage: Literal["reading", "writing"]
+    stage: Literal["waiting", "loading", "reading", "writing"]
     percent: int
     type: Literal["stage"] = "stage"
 

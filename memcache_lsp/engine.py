@@ -11,7 +11,7 @@ import logging
 import platform
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from memcache_lsp.embedding import Embedder, Serialized
 from memcache_lsp.errors import Stopped
 from memcache_lsp.indexing import Indexer, Progress, Report, repair
 from memcache_lsp.manifest import Manifest, ManifestBroken
-from memcache_lsp.preparing import INDEXED, POINT_VERSION, Preparer, Recipe
+from memcache_lsp.overlay import Layer, Overlay
+from memcache_lsp.preparing import INDEXED, POINT_VERSION, Job, Prepared, Preparer, Recipe
 from memcache_lsp.redact import REDACTOR_VERSION
 from memcache_lsp.scan import Scanner
 from memcache_lsp.searching import Searcher
@@ -113,8 +114,12 @@ class Project:
         on_progress: Callable[[Progress], None] = lambda _: None,
         cancelled: Callable[[], bool] = lambda: False,
         question: str | None = None,
+        prepare: Callable[[Sequence[Job]], Sequence[Prepared]] | None = None,
     ) -> Report:
-        """Bring the index in step with the project; with a question, files whose path speaks of it come first."""
+        """Bring the index in step with the project; with a question, files whose path speaks of it come first.
+
+        `prepare` does the heavy part in place of this process.
+        """
         if self._place.read_only:
             return Report()
         with self._updating:
@@ -123,7 +128,7 @@ class Project:
                 manifest=self._manifest,
                 store=self._store,
                 lock=self._lock,
-                prepare=self._preparer.prepare,
+                prepare=prepare or self._preparer.prepare,
                 before_write=self._mark_dirty,
             )
             try:
@@ -140,10 +145,25 @@ class Project:
             self._mark_clean()
         return report
 
-    def search(self, question: str, *, scope: Scope, limit: int, per_file: int | None = None) -> list[Hit]:
-        """Return the best hits of what is indexed so far."""
+    def search(
+        self, question: str, *, scope: Scope, limit: int, per_file: int | None = None, overlay: Overlay | None = None
+    ) -> list[Hit]:
+        """Return the best hits of what is indexed so far, and of the open buffers that lie above it."""
+        layer = self._layer(overlay) if overlay else None
         with self._lock:
-            return self._searcher.search(question, scope=scope, limit=limit, per_file=per_file)
+            return self._searcher.search(question, scope=scope, limit=limit, per_file=per_file, layer=layer)
+
+    def _layer(self, overlay: Overlay) -> Layer:
+        gate = Scanner(self.root, self._setup.user, self._setup.project)
+
+        def indexed_hash(path: str) -> str:
+            with self._lock:
+                return self._manifest.hash_of(path)
+
+        def may_enter(path: str) -> bool:
+            return gate.should_index(path, must_exist=False) is None
+
+        return overlay.read(self._embedder, indexed_hash=indexed_hash, may_enter=may_enter)
 
     def knows_any(self, question: str) -> bool:
         """Tell whether any content word of the question is in the index."""

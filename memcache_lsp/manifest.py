@@ -130,6 +130,12 @@ class Manifest:
         with _translated():
             return [Skipped(*row) for row in self._db.execute(query, (status,))]
 
+    def hash_of(self, path: str) -> str:
+        """Return the content hash of a file as it is indexed; empty for one that is not."""
+        with _translated():
+            row = self._db.execute("select hash from files where path = ?", (path,)).fetchone()
+        return str(row[0]) if row else ""
+
     def count_points(self) -> int:
         """Return how many points the rows name."""
         with _translated():

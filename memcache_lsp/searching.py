@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from memcache_lsp.embedding import Embedder
+from memcache_lsp.overlay import Layer
 from memcache_lsp.ranking import Ranked, rank
 from memcache_lsp.scan import select
 from memcache_lsp.store import Filter, Query, Store
@@ -26,18 +27,24 @@ class Searcher:
         self._embedder = embedder
         self._paths = paths
 
-    def search(self, question: str, *, scope: Scope, limit: int, per_file: int | None = None) -> list[Hit]:
+    def search(
+        self, question: str, *, scope: Scope, limit: int, per_file: int | None = None, layer: Layer | None = None
+    ) -> list[Hit]:
         """Return at most `limit` hits, best first.
 
         Without `per_file` each file's best place comes first and its other places follow after all files; with it
-        the hits are in the order of their scores, at most `per_file` of one file.
+        the hits are in the order of their scores, at most `per_file` of one file. `layer` is what lies above the
+        index: open buffers.
         """
-        query = self._query(question, scope)
-        ranked = rank(question, self._store.search(query))
+        query = self._query(question, scope, extra=layer.hidden if layer else frozenset())
+        found = self._store.search(query)
+        ranked = rank(question, layer.over(found, query) if layer else found)
         if per_file is not None:
             ranked = _at_most(per_file, sorted(ranked, key=lambda r: -r.score))
         best = ranked[:limit]
-        payloads = self._store.retrieve([r.id for r in best]) if best else {}
+        indexed = [r.id for r in best if r.id >= 0]
+        payloads = self._store.retrieve(indexed) if indexed else {}
+        payloads |= layer.payloads() if layer else {}
         return [_to_hit(payloads[r.id], r) for r in best if r.id in payloads]
 
     def knows_any(self, question: str) -> bool:
@@ -46,15 +53,16 @@ class Searcher:
         found = self._store.search(Query(dense=None, text=vector, name=vector, limit=1))
         return bool(found.text or found.name)
 
-    def _query(self, question: str, scope: Scope) -> Query:
+    def _query(self, question: str, scope: Scope, *, extra: frozenset[str]) -> Query:
         vector = query_vector(content_terms(question))
         dense = self._embedder.embed_query(question)
-        return Query(dense=dense, text=vector, name=vector, filter=self._filter(scope), limit=_CANDIDATES)
+        return Query(dense=dense, text=vector, name=vector, filter=self._filter(scope, extra), limit=_CANDIDATES)
 
-    def _filter(self, scope: Scope) -> Filter:
+    def _filter(self, scope: Scope, extra: frozenset[str]) -> Filter:
+        """Return the filter of a scope; `extra` are paths that may not be indexed yet."""
         matching = None
         if scope.globs:
-            matching = tuple(select(self._paths(), scope.globs))
+            matching = tuple(select({*self._paths(), *extra}, scope.globs))
         return Filter(paths=matching, languages=scope.languages or None, kinds=scope.kinds or None)
 
 

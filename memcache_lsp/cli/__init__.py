@@ -51,6 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_ask(commands)
     _add_status(commands)
     _add_models(commands)
+    _add_serve(commands)
     return parser
 
 
@@ -123,6 +124,17 @@ def _add_models(commands: Any) -> None:
     parser = _command(commands, "models", "models", "List the models that are known to work, or fetch one.")
     parser.add_argument("action", choices=["list", "pull"], nargs="?", default="list")
     parser.add_argument("name", nargs="?", help="with pull: the model's name")
+
+
+def _add_serve(commands: Any) -> None:
+    text = "Serve an editor over stdin and stdout, as a language server."
+    parser = commands.add_parser("serve", help=text, description=text)
+    parser.set_defaults(module="serve")
+    parser.add_argument("--stdio", action="store_true", help="what it does anyway")
+    parser.add_argument("--no-daemon", action="store_true", help="in this process, with an engine of its own")
+    text = "End the daemon that serves the editors."
+    parser = commands.add_parser("stop", help=text, description=text)
+    parser.set_defaults(module="serve")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -75,7 +75,9 @@ def _model_path(options: argparse.Namespace) -> Path | None:
     if options.no_model:
         return None
     user, _ = config.load_user_settings()
-    return models.locate(options.model or user.model or None)
+    if options.model:
+        return models.locate(options.model, relative=True)
+    return models.locate(user.model or None)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,171 @@
+"""The one warm process of a user: takes sessions in, keeps the engine, leaves when nobody needs it.
+
+Run by `python -m memcache_lsp.daemon`, which `rendezvous.ensure_daemon` does on demand; `serve_stdio` is the same
+without a daemon, for one editor. Must not import the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+from memcache_lsp import config
+from memcache_lsp.embedding import Embedder, Serialized, open_embedder
+from memcache_lsp.engine import Setup
+from memcache_lsp.hub import Hub
+from memcache_lsp.rendezvous import Listener
+from memcache_lsp.session.session import serve
+from memcache_lsp.session.stdio import Stdio
+from memcache_lsp.session.watchdog import Watchdog
+
+_log = logging.getLogger(__name__)
+
+IDLE_S = 600.0  # without a session, until the daemon leaves
+_LOOK_S = 5.0  # how often it looks whether it is still found, and still needed
+_PARTING_S = 0.8  # for everything to end in, within the second that is promised
+
+
+class Setups:
+    """Open roots as the user's settings of the moment say; roots with the same embedder share it."""
+
+    def __init__(self) -> None:
+        self._embedders: dict[str, Embedder] = {}
+
+    def __call__(self, root: Path) -> Setup:
+        """Return what a root is opened with."""
+        user, _ = config.load_user_settings()
+        project, _ = config.load_project_settings(root)
+        if user.embedder not in self._embedders:
+            self._embedders[user.embedder] = Serialized(open_embedder(user.embedder or None))
+        return Setup(root=root, user=user, project=project, embedder=self._embedders[user.embedder])
+
+
+def make_hub(mode: str) -> Hub:
+    """Return the engine of a daemon, or of one editor."""
+    return Hub(user=lambda: config.load_user_settings()[0], setup=Setups(), mode=mode)
+
+
+async def run_daemon(listener: Listener, *, idle_s: float = IDLE_S) -> None:
+    """Serve whoever connects until told to stop, or until nobody has been there for `idle_s`."""
+    daemon = _Daemon(listener, idle_s=idle_s)
+    with contextlib.suppress(NotImplementedError):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, daemon.leave)
+    watchdog = Watchdog()
+    watchdog.start()
+    try:
+        await daemon.run()
+    finally:
+        watchdog.close()
+
+
+class _Daemon:
+    def __init__(self, listener: Listener, *, idle_s: float) -> None:
+        self._listener = listener
+        self._idle_s = idle_s
+        self._hub = make_hub("daemon")
+        self._numbers = count(1)
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._leaving = asyncio.Event()
+        self._alone_since = time.monotonic()
+
+    def leave(self) -> None:
+        """End soon."""
+        self._leaving.set()
+
+    async def run(self) -> None:
+        tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._look())]
+        try:
+            await self._leaving.wait()
+        finally:
+            for task in (*tasks, *self._sessions):
+                task.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PARTING_S):
+                    await asyncio.gather(*tasks, *self._sessions, return_exceptions=True)
+                    await self._hub.close()
+            self._listener.close()
+
+    async def _accept(self) -> None:
+        while True:
+            peer, hello = await self._listener.accept()
+            if hello.role == "stop":
+                _log.info("told to stop")
+                self.leave()
+                self._asked = peer  # closed with this process, which is what the asker waits for
+                return
+            task = asyncio.create_task(self._serve(peer), name="session")
+            self._sessions.add(task)
+            task.add_done_callback(self._left)
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        self._sessions.discard(task)
+        self._alone_since = time.monotonic()
+
+    async def _serve(self, peer: socket.socket) -> None:
+        number = next(self._numbers)
+        began = time.monotonic()
+        reader, writer = await asyncio.open_unix_connection(sock=peer)
+        _log.info("session %d begins", number)
+        try:
+            await serve(reader, writer, self._hub, session_id=number)
+        except Exception:  # noqa: BLE001 - the boundary of a session: a bug in one disturbs no other
+            _log.exception("session %d failed", number)
+        finally:
+            writer.close()
+            _log.info("session %d ends after %.1f s", number, time.monotonic() - began)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(min(_LOOK_S, self._idle_s))
+            alone = not self._sessions and time.monotonic() - self._alone_since >= self._idle_s
+            if alone or self._listener.displaced():
+                _log.info("leaving: %s", "nobody is here" if alone else "displaced")
+                self.leave()
+
+
+async def serve_stdio() -> int:
+    """Serve the editor at the standard streams, with an engine of its own; return the exit code."""
+    hub = make_hub("in_process")
+    streams, watchdog = Stdio(), Watchdog()
+    await streams.open()
+    watchdog.start()
+    try:
+        return await serve(streams.reader, streams.writer, hub)
+    finally:
+        watchdog.close()
+        await hub.close()
+        streams.writer.close()
+        await asyncio.to_thread(streams.close)
+
+
+def log_to_stderr() -> None:
+    """Log ids and durations; stderr is the daemon's log file, or the editor's."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def main() -> int:
+    """Be the daemon; one sentence in the log where there is one already."""
+    from memcache_lsp.errors import MemcacheError  # noqa: PLC0415
+
+    log_to_stderr()
+    try:
+        with Listener() as listener:
+            asyncio.run(run_daemon(listener))
+    except MemcacheError as error:
+        _log.warning("%s", error)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

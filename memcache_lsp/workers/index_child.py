@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import queue
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from memcache_lsp.workers import inside
 from memcache_lsp.workers.messages import At, Batch, Begin, Done, Failed, Leaving, Ready
 
 if TYPE_CHECKING:
-    from memcache_lsp.preparing import Job
+    from memcache_lsp.preparing import Job, Recipe
     from memcache_lsp.workers.channel import Channel
 
 PREPARER = "memcache_lsp.preparing:Preparer"
@@ -50,19 +51,30 @@ def _attempt(work: Any, *arguments: object) -> Any:
 
 
 def serve(channel: Channel, preparer_path: str, idle_s: float) -> None:
-    """Prepare batch after batch, until there was none for a while."""
+    """Prepare batch after batch, until none came for a while after one."""
     preparer: Any = None
-    for message in inside.messages(channel, idle_s=idle_s):
+    arrived = inside.inbox(channel)
+    patience_s = None
+    while True:
+        try:
+            message = arrived.get(timeout=patience_s)
+        except queue.Empty:
+            break
         if isinstance(message, Begin):
-            module, _, name = preparer_path.partition(":")
-            preparer = _attempt(lambda: getattr(importlib.import_module(module), name)(message.recipe))  # noqa: B023
+            preparer = _attempt(_made, preparer_path, message.recipe)
             channel.send(preparer if isinstance(preparer, Failed) else Ready())
         elif isinstance(message, Batch):
             prepared = _attempt(preparer.prepare, _Told(message.jobs, channel))
             channel.send(prepared if isinstance(prepared, Failed) else Done(prepared))
+            patience_s = idle_s
     channel.send(Leaving())
     if hasattr(preparer, "close"):
         preparer.close()
+
+
+def _made(path: str, recipe: Recipe) -> object:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)(recipe)
 
 
 def main(arguments: list[str]) -> None:

@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -96,15 +95,11 @@ def _stand_back() -> None:
         ctypes.CDLL(None).syscall(number, 1, 0, _IO_IDLE)  # 1: this process
 
 
-def messages(channel: Channel, *, idle_s: float | None = None) -> Iterator[object]:
-    """Give what the owner sends, until nothing came for `idle_s`; ends this process at once when the owner goes."""
+def inbox(channel: Channel) -> queue.SimpleQueue[object]:
+    """Return a queue of what the owner sends; this process ends at once when the owner goes."""
     arrived: queue.SimpleQueue[object] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(channel, arrived), name="receive", daemon=True).start()
-    while True:
-        try:
-            yield arrived.get(timeout=idle_s)
-        except queue.Empty:
-            return
+    return arrived
 
 
 def _receive(channel: Channel, arrived: queue.SimpleQueue[object]) -> None:

@@ -31,8 +31,9 @@ class _Program:
 
     def serve(self) -> None:
         """Do what is asked until this process is ended."""
-        for request in inside.messages(self._channel):
-            self._channel.send(Rest(self._do(request), self._facts()))
+        requests = inside.inbox(self._channel)
+        while True:
+            self._channel.send(Rest(self._do(requests.get()), self._facts()))
 
     def _do(self, request: object) -> MemcacheError | None:
         try:

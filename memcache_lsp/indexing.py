@@ -18,7 +18,7 @@ from memcache_lsp.store import Point, Store
 from memcache_lsp.tokens import words
 from memcache_lsp.values import Found, Skipped
 
-_BATCH_BYTES = 200_000
+_FIRST_BATCH_BYTES, _BATCH_BYTES = 12_000, 200_000
 _BATCH_FILES = 64
 _CLOCK_GRAIN_NS = 2_000_000_000  # the coarsest file time in use (FAT)
 
@@ -67,15 +67,15 @@ class _Tally:
 
 
 def batches(files: Sequence[Found]) -> Iterator[list[Found]]:
-    """Cut files into batches of a few hundred chunks: small enough to show progress, large enough to write at once."""
+    """Cut files into batches: small ones first, so that something is found soon, then of a few hundred chunks."""
     batch: list[Found] = []
-    size_bytes = 0
+    size_bytes, full_bytes = 0, _FIRST_BATCH_BYTES
     for file in files:
         batch.append(file)
         size_bytes += file.size_bytes
-        if size_bytes >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+        if size_bytes >= full_bytes or len(batch) >= _BATCH_FILES:
             yield batch
-            batch, size_bytes = [], 0
+            batch, size_bytes, full_bytes = [], 0, min(2 * full_bytes, _BATCH_BYTES)
     if batch:
         yield batch
 

@@ -59,12 +59,6 @@ async def events_of(worker, question="How is a parcel sent?", hits=None, **optio
     return [event async for event in worker.answer(question, hits, found=len(hits), **options)]
 
 
-async def at_rest(worker):
-    """Wait until the model is at rest, as the next request would."""
-    while worker._settling is not None and not worker._settling.done():
-        await asyncio.wait([worker._settling])
-
-
 def test_the_events_of_an_answer_in_order(smollm2, tmp_path):
     async def run():
         async with worker_of(tmp_path) as worker:
@@ -113,7 +107,7 @@ def test_cancelled_again_and_again_the_process_stays_and_answers(smollm2, tmp_pa
                             break
                 assert isinstance(event, Delta) == (stage == "writing")
                 began = time.monotonic()
-                await at_rest(worker)
+                await worker.settled()
                 assert time.monotonic() - began < BOUND_S
                 assert worker.pid == pid
                 assert worker.requests == 0
@@ -151,7 +145,7 @@ def test_a_cancelled_task_stops_the_model_too(smollm2, tmp_path):
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert time.monotonic() - began < 0.5  # the canceller does not wait for the model
-            await at_rest(worker)
+            await worker.settled()
             assert time.monotonic() - began < BOUND_S
             assert (await events_of(worker))[-1].answer
 
@@ -190,7 +184,7 @@ def test_a_model_that_does_not_listen_is_killed_in_time(standin, tmp_path, behav
             began = time.monotonic()
             await events.aclose()
             assert time.monotonic() - began < 0.1
-            await at_rest(worker)
+            await worker.settled()
             assert 0.3 < time.monotonic() - began < BOUND_S
             assert worker.pid is None
             events = worker.answer("again", [], found=0)
@@ -201,13 +195,46 @@ def test_a_model_that_does_not_listen_is_killed_in_time(standin, tmp_path, behav
     asyncio.run(run())
 
 
+def test_a_model_that_falls_silent_is_given_up(standin, tmp_path):
+    async def run():
+        async with worker_of(tmp_path, command=standin("freeze"), silence_s=2.0) as worker:
+            await worker.load(tmp_path / "model")
+            pid = worker.pid
+            events = worker.answer("question", [], found=0)
+            assert await anext(events) == Delta(0, "question")
+            with pytest.raises(UserError, match="does not answer any more"):
+                await anext(events)
+            assert worker.pid is None
+            await worker.load(tmp_path / "model")
+            assert worker.pid != pid
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_is_dropped_warns_and_leaves_no_process(standin, tmp_path):
+    async def run():
+        worker = ModelWorker(command=standin("deaf"), log=tmp_path / "log")
+        await worker.load(tmp_path / "model")
+        link = worker._link
+        worker._idle_timer.cancel()  # it would keep the worker
+        worker._idle_timer = None
+        held = [worker]
+        del worker
+        with pytest.warns(ResourceWarning, match="not closed"):
+            held.clear()
+        await asyncio.wait_for(link.gone.wait(), 10)
+        assert reaped(link.pid)
+
+    asyncio.run(run())
+
+
 def test_a_load_that_hangs_can_be_cancelled(standin, tmp_path):
     async def run():
         async with worker_of(tmp_path, command=standin("hang-at-load")) as worker:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.3):
                     await worker.load(tmp_path / "model")
-            await at_rest(worker)
+            await worker.settled()
             assert worker.pid is None
 
     asyncio.run(run())
@@ -347,7 +374,7 @@ def test_a_big_question_to_a_frozen_process_holds_nobody_up(standin, tmp_path):
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            await at_rest(worker)
+            await worker.settled()
             assert time.monotonic() - began < BOUND_S
             assert worker.pid is None
 

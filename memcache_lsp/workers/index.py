@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,11 @@ class IndexWorker:
         self._failures = 0  # ends in a row without a batch done in between
         self._rested_at = 0.0
         self.starts = 0
+
+    def __del__(self) -> None:
+        if self._link is not None and not self._link.ended:
+            warnings.warn("an IndexWorker was not closed", ResourceWarning, stacklevel=2, source=self)
+            self._link.child.kill()
 
     @property
     def pid(self) -> int | None:

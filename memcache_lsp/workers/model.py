@@ -10,6 +10,7 @@ import mmap
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 IDLE_S = 300.0
 GRACE_S = 0.4  # from the flag to the kill, so that the model is at rest within half a second in any case
+SILENCE_S = 300.0  # a working child says something with every 64 tokens that it reads and every one that it writes
 
 _REAPED_S = 1.0
 _MODULE = "memcache_lsp.workers.model_child"
@@ -45,11 +47,13 @@ class ModelWorker:
         command: Sequence[str] | None = None,
         idle_s: float = IDLE_S,
         grace_s: float = GRACE_S,
+        silence_s: float = SILENCE_S,
         log: Path | None = None,
     ) -> None:
         self._command = list(command or command_for(_MODULE))
         self._idle_s = idle_s
         self._grace_s = grace_s
+        self._silence_s = silence_s
         self._log = log
         self._turn = asyncio.Lock()  # the queue of requests; held until the child is at rest again
         self._wanted: Load | None = None
@@ -59,6 +63,11 @@ class ModelWorker:
         self._idle_timer: asyncio.TimerHandle | None = None
         self._waiting = 0
         self._closed = False
+
+    def __del__(self) -> None:
+        if self._link is not None and self._link.ended is None:
+            warnings.warn("a ModelWorker was not closed", ResourceWarning, stacklevel=2, source=self)
+            self._link.kill()
 
     @property
     def pid(self) -> int | None:
@@ -114,6 +123,11 @@ class ModelWorker:
         finally:
             self._end()
 
+    async def settled(self) -> None:
+        """Wait until what was left early has stopped, so that nothing computes for it any more."""
+        while self._settling is not None and not self._settling.done():
+            await asyncio.wait([self._settling])
+
     async def close(self) -> None:
         """End the child, whatever it does, and wait until it is reaped; what runs or waits ends with an error."""
         self._closed = True
@@ -122,8 +136,7 @@ class ModelWorker:
             async with asyncio.timeout(_REAPED_S):
                 for link in list(self._leaving):
                     await link.gone.wait()
-        if self._settling is not None:
-            await self._settling
+        await self.settled()
 
     async def _begin(self) -> None:
         """Wait for the turn."""
@@ -195,7 +208,12 @@ class ModelWorker:
 
     async def _next(self, link: _Link) -> object | None:
         """Wait for the next of a request's messages; None after the last."""
-        message = await link.receive()
+        try:
+            async with asyncio.timeout(self._silence_s):
+                message = await link.receive()
+        except TimeoutError:
+            self._drop(link)
+            raise UserError("The model's process does not answer any more and was ended: ask again.") from None
         if isinstance(message, Ended):
             if self._closed:
                 raise UserError(_CLOSED)

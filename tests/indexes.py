@@ -1,11 +1,14 @@
-"""Help for tests of the index: open one, look into it, compare it with a fresh one, kill a process that writes it."""
+"""Help for tests of the index: open one, look into it, compare it with a fresh one, interrupt what writes it."""
 
 import contextlib
 import os
+import shutil
 import signal
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
+from memcache_lsp import indexing
 from memcache_lsp.config import ProjectSettings, UserSettings
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
@@ -13,6 +16,16 @@ from memcache_lsp.manifest import Manifest
 from memcache_lsp.store.edge import EdgeStore
 
 HERE = Path(__file__).parent
+
+# Everything by which an index changes on disk.
+WRITES = (
+    *((EdgeStore, name) for name in ("upsert", "delete", "flush")),
+    *((Manifest, name) for name in ("commit", "mark", "clear", "replace_unscanned", "set_identity")),
+)
+
+# Twice that of Linux's file times at its slowest: the engine's own is that of FAT, two seconds, for which no test can
+# wait, and within which every file is read again.
+GRAIN_NS = 20_000_000
 
 
 @cache
@@ -52,34 +65,66 @@ def dump(project):
     return points, files
 
 
-def fresh_dump(root, home):
+def fresh_dump(root, home, **options):
     """Return the dump of an index made from nothing, in a home of its own."""
-    before = os.environ["MEMCACHE_HOME"]
-    os.environ["MEMCACHE_HOME"] = str(home)
-    try:
-        with opened(root) as project:
-            project.update()
-            return dump(project)
-    finally:
-        os.environ["MEMCACHE_HOME"] = before
+    with mock.patch.dict(os.environ, MEMCACHE_HOME=str(home)), opened(root, **options) as project:
+        project.update()
+        return dump(project)
 
 
-def update_and_die(root, home, step):
-    """Update in this process, which kills itself before the write of that number (0 is the first)."""
-    os.environ["MEMCACHE_HOME"] = str(home)
+class Renamed:
+    """The default embedder under another name: what depends on it has to be made again."""
+
+    def __init__(self, name):
+        self.id = f"{embedder().id} {name}"
+
+    def __getattr__(self, name):
+        return getattr(embedder(), name)
+
+
+def short_grain():
+    """Let a file count as old after a moment."""
+    return mock.patch.object(indexing, "_CLOCK_GRAIN_NS", GRAIN_NS)
+
+
+@contextlib.contextmanager
+def interrupted(step, interrupt):
+    """Call `interrupt` before the write of that number (0 is the first); deleting a folder is two, of a half each."""
     left = step
 
-    def deadly(method):
+    def write():
+        nonlocal left
+        if left == 0:
+            interrupt()
+        left -= 1
+
+    def counted(method):
         def call(*args, **kwargs):
-            nonlocal left
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left -= 1
+            write()
             return method(*args, **kwargs)
 
         return call
 
-    for owner, name in ((EdgeStore, "upsert"), (EdgeStore, "delete"), (EdgeStore, "flush"), (Manifest, "commit")):
-        setattr(owner, name, deadly(getattr(owner, name)))
-    with opened(root) as project:
+    rmtree = shutil.rmtree
+
+    def by_halves(folder, **options):
+        write()
+        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        for path in files[: len(files) // 2]:
+            path.unlink()
+        write()
+        rmtree(folder, **options)
+
+    with contextlib.ExitStack() as stack:
+        for owner, name in WRITES:
+            stack.enter_context(mock.patch.object(owner, name, counted(getattr(owner, name))))
+        stack.enter_context(mock.patch.object(shutil, "rmtree", by_halves))
+        yield
+
+
+def update_and_die(root, home, embedder_name, step):
+    """Update in this process, which kills itself before the write of that number."""
+    os.environ["MEMCACHE_HOME"] = str(home)
+    die = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+    with short_grain(), interrupted(step, die), opened(root, with_embedder=Renamed(embedder_name)) as project:
         project.update()

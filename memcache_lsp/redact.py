@@ -188,7 +188,7 @@ def _values(
 def _private_keys(text: str) -> Iterator[tuple[int, int]]:
     """Find the key between the marks; code that only speaks of the marks has no such long run of base64."""
     marks = list(_PEM.finditer(text))
-    for begin, following in zip(marks, [*marks[1:], None], strict=True):
+    for begin, following in zip(marks, [*marks[1:], None], strict=False):
         start = begin.end()
         reach = min(following.start() if following else len(text), start + _PEM_REACH)
         end = text.find("-----END", start, reach)

@@ -126,6 +126,7 @@ def test_values_that_are_given_to_names(text, value):
         "http://localhost:8080/@scope",
         "Bearer authentication is described in the documentation",
         'if "-----BEGIN PRIVATE KEY-----" in text:\n    found = True\n',
+        "a PRIVATE KEY is spoken of, and none begins",
         "sk-learn and sk-image are packages; task-force; npm_config_registry",
         "the commit 9fceb02d0ae598e95dc970b74767f19372d61af8 broke it",
         "id = 'b77a5c56-1934-4e08-9abc-0123456789ab'",

@@ -123,7 +123,7 @@ def _checked(path: str, text: str) -> tuple[Document | Skipped, int]:
         return Skipped(path, MINIFIED), 0
     if not is_prose and _GENERATED.search(head):
         return Skipped(path, GENERATED), 0
-    redacted = redact(text)
+    redacted = redact(text, language)
     return Document(path, redacted.text, language), redacted.count
 
 

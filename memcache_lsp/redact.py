@@ -9,6 +9,8 @@ where no character of their own kind goes before. Length counts characters. Reda
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import re
 from collections import Counter
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-REDACTOR_VERSION = 1  # raise it when the same text comes out another way: indexes are made again
+REDACTOR_VERSION = 2  # raise it when the same text comes out another way: indexes are made again
 FILLER = "*"
 
 _ROUNDS = 8  # filling one secret can lay bare another; more rounds than this only hostile text needs
@@ -34,11 +36,14 @@ class Redacted:
     count: int
 
 
-def redact(text: str) -> Redacted:
-    """Replace likely secrets by filler; line ends stay where they are."""
+def redact(text: str, language: str = "") -> Redacted:
+    """Replace likely secrets by filler; line ends stay where they are.
+
+    The language, a key of the table of languages, tells whether a value without quotes is a literal or an expression.
+    """
     count = 0
     for _ in range(_ROUNDS):
-        spans = _joined(sorted(_secrets(text)))
+        spans = _joined(sorted(_secrets(text, language)))
         if not spans:
             break
         count += len(spans)
@@ -141,14 +146,45 @@ _NAMES = (
     "signing_key",
     "encryption_key",
 )
-# from the end of such a part: the rest of the identifier, perhaps a type, an assignment, the value
+# from the end of such a part: the rest of the identifier, perhaps a type, an assignment, the value; what follows a
+# quoted name and a comma (`define("DB_PASSWORD", "…")`) or an opening parenthesis (`setPassword("…")`) is one in quotes
 _ASSIGNED = re.compile(
-    r"""(?P<rest>[A-Za-z0-9_-]{0,40})['"]?\]?[ \t]{0,20}
-    (?::[ \t]{0,4}[A-Za-z][A-Za-z0-9_.|\[\] ]{0,40}?)?(?:=>|:=|=|:)[ \t]{0,20}
+    r"""(?P<rest>[A-Za-z0-9_-]{0,40})
+    (?:['"]?\]?[ \t]{0,20}(?::[ \t]{0,4}[A-Za-z][A-Za-z0-9_.|\[\] ]{0,40}?)?(?:=>|:=|=|:)
+    |['"][ \t]{0,20}(?P<comma>,)|(?P<call>\())[ \t]{0,20}
     (?:[bru]?"(?P<double>[^"\r\n]{8,512})"|[bru]?'(?P<single>[^'\r\n]{8,512})'|`(?P<back>[^`\r\n]{8,512})`
     |(?P<bare>[A-Za-z0-9+/=_~!@\#%^&.-]{16,256}+)(?=[\s,;]|\Z))""",
     re.VERBOSE,
 )
+# Where literals need no quotes, short ones are taken too: up to the end of the line, or after a mere `=` to the next
+# blank. In prose that holds for the assignments of a shell alone.
+_PLAIN_LANGUAGES = frozenset({"ini", "yaml", "dockerfile", "bash", "make"})
+_PROSE_LANGUAGES = frozenset({"", "text", "markdown", "rst", "org"})
+_PLAIN_VALUE = r"[A-Za-z0-9+/_~!@\#%^&.?$-]{6,256}+={0,2}+"
+_PLAIN = re.compile(
+    rf"""(?P<rest>[A-Za-z0-9_.-]{{0,40}})(?:
+    =["']?(?P<word>{_PLAIN_VALUE})(?=["']?(?:\s|\Z))
+    |['"]?[ \t]{{0,20}}(?::?=|:[ \t])[ \t]{{0,20}}["']?(?P<line>{_PLAIN_VALUE})(?=["']?[ \t]{{0,20}}(?:[,;}}\r\n]|[ \t]\#|\Z)))""",
+    re.VERBOSE,
+)
+_IN_PROSE = re.compile(r"(?P<rest>[A-Z0-9_]{0,40})=(?P<word>" + _PLAIN_VALUE + r")(?=\s|\Z)")
+_QUANTITY = re.compile(r"[0-9.]+[A-Za-z%]{1,5}")
+
+# Where names and values stand otherwise: an element of XML, a part of a connection string, user and password in base64.
+_ELEMENT = re.compile(
+    r"<[A-Za-z0-9_.:-]{0,40}(?:" + "|".join(_NAMES) + r")(?P<rest>[A-Za-z0-9_.-]{0,40})>(?P<value>[^<>\r\n]{6,256})</",
+    re.IGNORECASE,
+)
+_CONNECTION = re.compile(
+    r"""[;"'][ \t]{0,4}(?:[Pp]assword|PASSWORD|[Pp]wd|PWD)[ \t]{0,4}=[ \t]{0,4}([^;"'\s{}<>]{6,128})[;"']"""
+)
+_BASIC_AUTH = re.compile(
+    r"""\b_?auth["']?[ \t]{0,20}[:=][ \t]{0,20}["']?([A-Za-z0-9+/]{8,1024}={0,2})(?![A-Za-z0-9+/=])"""
+)
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_LISTED = re.compile(r"[sS0-9]")  # ("tokens", "name2") and ("token2vec", "Token2Vec") list names
+_SETS = re.compile(r"_*(?:set|with|using|use|add|change|update|default)", re.IGNORECASE)
+
 # a tokenizer, the place or the kind of a secret, and what was computed from one are no secrets
 _HARMLESS_REST = re.compile(
     r"iz|ur[il]|path|file|name|type|kind|sha|digest|expir|header|prefix|regex|endpoint", re.IGNORECASE
@@ -161,7 +197,7 @@ _PLACEHOLDER = re.compile(
 _WORDS = re.compile(r"[A-Za-z]*(?:[ _./:\\-]+[A-Za-z]+)*[ _./:\\-]*[0-9]{0,3}[ .:!?]*")
 
 
-def _secrets(text: str) -> Iterator[tuple[int, int]]:
+def _secrets(text: str, language: str) -> Iterator[tuple[int, int]]:
     for needle, form in _FORMS:
         if needle in text:
             for match in form.finditer(text):
@@ -173,7 +209,13 @@ def _secrets(text: str) -> Iterator[tuple[int, int]]:
     yield from _values(text, "AccountKey=", _ACCOUNT_KEY, 1, _is_unpredictable)
     if "earer " in text or "uthorization" in text:
         yield from _values(text, " ", _BEARER, 1, _is_unpredictable)
-    yield from _assigned(text)
+    yield from _values(text, "auth", _BASIC_AUTH, 1, _is_basic_auth)
+    yield from _values(text, ";", _CONNECTION, 1, _is_connection_password)
+    if "</" in text:
+        for match in _ELEMENT.finditer(text):
+            if not _HARMLESS_REST.search(match["rest"]) and _is_secret(match["value"]):
+                yield match.span("value")
+    yield from _assigned(text, language)
 
 
 def _values(
@@ -201,19 +243,51 @@ def _private_keys(text: str) -> Iterator[tuple[int, int]]:
                 yield part.span(1)
 
 
-def _assigned(text: str) -> Iterator[tuple[int, int]]:
+def _assigned(text: str, language: str) -> Iterator[tuple[int, int]]:
     """Find literal values that are given to names such as password, api_key or token."""
+    plain = _PLAIN if language in _PLAIN_LANGUAGES else _IN_PROSE if language in _PROSE_LANGUAGES else None
     lowered = text.replace("\u0130", "I").lower()  # no other character becomes two when lowered
     for name in _NAMES:
         at = lowered.find(name)
         while at >= 0:
             end = at + len(name)
-            match = _ASSIGNED.match(text, end)
-            if match and not _HARMLESS_REST.search(match["rest"]) and not lowered.endswith("publickey", 0, at):
-                group = match.lastgroup or ""
-                if _is_bare_secret(match[group]) if group == "bare" else _is_secret(match[group]):
-                    yield match.span(group)
+            span = _quoted_or_long(text, at, end)
+            if not span and plain and (plain is _PLAIN or text[at:end].isupper()):
+                span = _plain_value(text, end, plain)
+            if span and not lowered.endswith("publickey", 0, at):
+                yield span
             at = lowered.find(name, end)
+
+
+def _quoted_or_long(text: str, at: int, end: int) -> tuple[int, int] | None:
+    """Return where the value lies that is given to the name which has its secret part from `at` to `end`."""
+    match = _ASSIGNED.match(text, end)
+    if not match or _HARMLESS_REST.search(match["rest"]):
+        return None
+    group = match.lastgroup or ""
+    if group == "bare":
+        is_secret = not (match["comma"] or match["call"]) and _is_bare_secret(match[group])
+    elif (match["comma"] and _LISTED.match(match["rest"])) or (match["call"] and _reads(text, at)):
+        is_secret = False
+    else:
+        is_secret = _is_secret(match[group])
+    return match.span(group) if is_secret else None
+
+
+def _reads(text: str, at: int) -> bool:
+    """Tell whether the called name that goes on at `at` is none that sets or makes something: `get_token("name")`."""
+    start = at
+    while start > max(0, at - 40) and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start -= 1
+    return start < at and not _SETS.match(text, start, at)
+
+
+def _plain_value(text: str, end: int, form: re.Pattern[str]) -> tuple[int, int] | None:
+    match = form.match(text, end)
+    if not match or _HARMLESS_REST.search(match["rest"]):
+        return None
+    group = match.lastgroup or ""
+    return match.span(group) if _is_plain_secret(match[group]) else None
 
 
 def _is_password(value: str) -> bool:
@@ -247,6 +321,28 @@ def _is_bare_secret(value: str) -> bool:
     if value.count(".") > 1 or value.startswith(("/", ".", "-", "@")):
         return False
     return _is_unpredictable(value)
+
+
+def _is_plain_secret(value: str) -> bool:
+    """Tell the same of a value in a language without expressions."""
+    if value.count(".") > 1 or value.startswith((".", "-", "@")) or _QUANTITY.fullmatch(value):
+        return False
+    return _is_secret(value)
+
+
+def _is_connection_password(value: str) -> bool:
+    return _is_secret(value) and not _DOTTED.fullmatch(value)
+
+
+def _is_basic_auth(value: str) -> bool:
+    """Tell whether the value is `user:password` in base64, or unpredictable."""
+    try:
+        user, colon, password = base64.b64decode(value, validate=True).partition(b":")
+    except binascii.Error:
+        user, colon, password = b"", b"", b""
+    if colon and user.isascii() and user and len(password) > 2 and (user + password).decode("latin-1").isprintable():
+        return True
+    return len(value) >= 16 and _is_unpredictable(value)
 
 
 def _is_unpredictable(value: str) -> bool:

@@ -30,6 +30,9 @@ def test_secrets_are_replaced_and_counted(tmp_path):
     loaded = load(tmp_path, "a.py", f'password = "{value}"\n'.encode())
     assert loaded.document.text == 'password = "' + "*" * 10 + '"\n'
     assert loaded.redactions == 1
+    plain = f"password: {value}\n"
+    assert make_document("a.yaml", plain).text == "password: " + "*" * 10 + "\n"
+    assert make_document("a.py", plain).text == plain
 
 
 @pytest.mark.parametrize(

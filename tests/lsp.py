@@ -8,7 +8,7 @@ import os
 import socket
 from contextlib import asynccontextmanager
 
-TIMEOUT_S = 30
+TIMEOUT_S = 5
 
 
 def run(test):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from memcache_lsp.protocol.codec import InvalidParams
+from memcache_lsp.protocol.methods import declares_capability
 from memcache_lsp.session.positions import Encoding
 from memcache_lsp.session.uris import to_path
 
@@ -34,17 +35,17 @@ class Client:
 
 def read_client(params: Any) -> Client:
     """Read the parameters of `initialize`; raises InvalidParams where they are none."""
-    if not isinstance(params, dict) or not isinstance(params.get("capabilities"), dict):
+    able = params.get("capabilities") if isinstance(params, dict) else None
+    if not isinstance(able, dict) and able != []:  # Lua's empty table
         raise InvalidParams("initialize must have an object with capabilities.")
-    able = params["capabilities"]
     name = _at(params, "clientInfo", "name")
     return Client(
         name=name[:100] if isinstance(name, str) else "",
         encoding=_encoding(_at(able, "general", "positionEncodings")),
         roots=_roots(params),
         options=params.get("initializationOptions"),
-        trace=trace if (trace := params.get("trace")) in {"messages", "verbose"} else "off",
-        is_ours=bool(_at(able, "experimental", "memcache")),
+        trace=trace if (trace := params.get("trace")) in ("messages", "verbose") else "off",
+        is_ours=declares_capability(able),
         takes_registrations=_at(able, "workspace", "didChangeWatchedFiles", "dynamicRegistration") is True,
         gives_configuration=_at(able, "workspace", "configuration") is True,
         takes_progress=_at(able, "window", "workDoneProgress") is True,

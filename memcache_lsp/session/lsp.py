@@ -80,8 +80,7 @@ _OPTIONS: dict[str, Any] = {
 def converter() -> cattrs.Converter:
     """Return the one way between JSON and lsprotocol's types; it takes no number for a text and no text for a number."""
     made: cattrs.Converter = default_converter()  # type: ignore[no-untyped-call]
-    for kind in (str, int, bool):
-        made.register_structure_hook(kind, _strict)
+    made.register_structure_hook_func(lambda kind: kind in {str, int, bool}, _strict)  # these, not their subclasses
     return made
 
 
@@ -107,6 +106,8 @@ def to_json(value: Any) -> Any:
 
 
 def _strict(value: Any, kind: type) -> Any:
+    if kind is int and isinstance(value, float) and value.is_integer():  # some editors write 20.0
+        return int(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise TypeError(f"not {kind.__name__}")
     return value

@@ -75,7 +75,7 @@ COMMANDS: Mapping[str, Callable[[Context, Any], Awaitable[dict[str, Any]]]] = {E
 
 
 def _params(arguments: Any, fixed: dict[str, Any]) -> AskParams:
-    if not isinstance(arguments, list) or len(arguments) != 1 or not isinstance(arguments[0], dict):
+    if not isinstance(arguments, list | tuple) or len(arguments) != 1 or not isinstance(arguments[0], dict):
         raise InvalidParams("The arguments must be a list of one object with textDocument and selection.")
     params = parse(AskParams, {**arguments[0], **fixed})
     if params.selection is None:

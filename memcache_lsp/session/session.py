@@ -141,10 +141,10 @@ class Session:
         context = self._present
         for problem in context.problems:
             context.warn(problem)
-        if context.client.takes_registrations:
-            await self._connection.ask("client/registerCapability", {"registrations": [_WATCHERS]})
         if context.client.gives_configuration:
-            await self._pull_configuration()
+            self._connection.spawn(self._pull_configuration())
+        if context.client.takes_registrations:  # one that refuses has its files watched by the backend alone
+            await self._connection.ask("client/registerCapability", {"registrations": [_WATCHERS]})
 
     async def _shutdown(self, _params: Any) -> None:
         self._bars.close()

@@ -49,6 +49,7 @@ class Watchdog:
         self._selector = loop._selector  # noqa: SLF001 - the one place where a loop goes to sleep
         self._select = self._selector.select
         self._selector.select = self._sleep
+        self._since = time.perf_counter()
         self._thread.start()
 
     def close(self) -> None:

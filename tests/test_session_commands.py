@@ -1,0 +1,286 @@
+"""What editors without a client of ours can do: commands with Markdown, symbols by meaning, actions on a selection."""
+
+import asyncio
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lsp import ServerError, run
+from session_backend import EVENTS, RESULT, FakeBackend, hit, location, session
+
+from memcache_lsp.paths import state_dir
+from memcache_lsp.protocol.codec import to_json
+from memcache_lsp.protocol.methods import METHODS
+from memcache_lsp.protocol.parts import Position, Range
+from memcache_lsp.protocol.spec import AskUnsupported
+from memcache_lsp.session import selection
+from memcache_lsp.session.markdown import to_markdown
+from memcache_lsp.session.uris import to_path
+
+OURS = {"experimental": {"memcache": {}}}
+LITERALS = {"textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}}}
+SHOWS = {"window": {"showDocument": {"support": True}}}
+URI = "file:///project/a.py"
+SELECTED = {"start": {"line": 0, "character": 2}, "end": {"line": 1, "character": 1}}
+ABOUT = {"textDocument": {"uri": URI}, "selection": SELECTED}
+
+
+def actions(**context):
+    return {"textDocument": {"uri": URI}, "range": SELECTED, "context": {"diagnostics": [], **context}}
+
+
+async def opened(client, text):
+    document = {"uri": URI, "languageId": "python", "version": 1, "text": text}
+    client.notify("textDocument/didOpen", {"textDocument": document})
+
+
+@run
+async def test_commands_give_markdown_to_clients_of_others():
+    async with session() as client:
+        result = await client.execute("memcache.ask", {"question": "how?"})
+        assert result["answer"] == RESULT.answer
+        assert result["markdown"] == (
+            "It retries 😀 [1].\n"
+            "\n## Cited\n\n- [1] [retry.py:3-6](file:///project/src/retry.py#L3)\n"
+            "\n## Also found\n\n- [2] [retry.py:3-6](file:///project/src/retry.py#L3) function `other`\n"
+        )
+        found = await client.execute("memcache.search", {"query": "x"})
+        assert found["markdown"].startswith("1. [retry.py:3-6](file:///project/src/retry.py#L3) method `Client.retry`")
+        assert found["hits"] == [to_json(hit())]
+        assert (await client.execute("memcache.status"))["markdown"].startswith("memcache-lsp 0, ok\n")
+        assert (await client.execute("memcache.index", {"action": "start"}))["markdown"] == "- project: indexing\n"
+        assert "markdown" in await client.execute("memcache.threads", {"action": "list"})
+
+
+@run
+async def test_commands_give_plain_results_to_our_own_clients():
+    async with session(capabilities=OURS) as client:
+        assert await client.execute("memcache.ask", {"question": "how?"}) == to_json(RESULT)
+        assert "markdown" not in await client.execute("memcache.status")
+
+
+@run
+async def test_a_command_streams_like_its_method():
+    async with session() as client:
+        result = await client.execute("memcache.ask", {"question": "how?", "partialResultToken": "p"})
+        assert len(client.progress("p")) == len(EVENTS) - 1
+        assert result["markdown"].startswith("It retries")
+
+
+@run
+async def test_a_command_is_cancelled_like_its_method():
+    backend = FakeBackend()
+    backend.hold = True
+    async with session(backend) as client:
+        params = {"command": "memcache.ask", "arguments": [{"question": "x"}]}
+        key, future = client.start("workspace/executeCommand", params)
+        await backend.held.wait()
+        client.notify("$/cancelRequest", {"id": key})
+        with pytest.raises(ServerError) as error:
+            await future
+        assert error.value.code == -32800
+        await backend.stopped.wait()
+
+
+LATER = {
+    "memcache/similar": {"textDocument": {"uri": URI}, "range": SELECTED},
+    "memcache/explain": {"textDocument": {"uri": URI}},
+    "memcache/caches": {"action": "list"},
+    "memcache/models": {"action": "list"},
+}
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method.later])
+@run
+async def test_what_is_not_there_yet_says_so(method):
+    async with session() as client:
+        for request in (
+            client.request(method.name, LATER[method.name]),
+            client.execute(method.command, LATER[method.name]),
+        ):
+            with pytest.raises(ServerError) as error:
+                await request
+            assert error.value.code == -32803
+            assert "not there yet" in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("memcache.nothing", []),
+        ("memcache.didChangeStatus", []),
+        ("memcache.ask", ["x"]),
+        ("memcache.ask", [{"question": "x"}, {}]),
+        ("memcache.ask", [{"question": " "}]),
+        ("memcache.explainSelection", []),
+        ("memcache.explainSelection", [5]),
+        ("memcache.explainSelection", [{}]),
+        ("memcache.explainSelection", [{"textDocument": {"uri": URI}}]),
+        ("memcache.askSelection", [{"selection": SELECTED}]),
+    ],
+)
+@run
+async def test_malformed_commands(command, arguments):
+    async with session() as client:
+        with pytest.raises(ServerError) as error:
+            await client.execute(command, *arguments)
+        assert error.value.code == -32602
+        assert not client.backend.told("ask")
+
+
+@run
+async def test_symbols_by_meaning():
+    backend = FakeBackend()
+    backend.hits = (hit("A.b.retry", "method"), hit("How to retry", "section"), hit("", "block", "\n  first line\n"))
+    async with session(backend) as client:
+        found = await client.request("workspace/symbol", {"query": "try again"})
+        assert [(each["name"], each["kind"], each["containerName"]) for each in found] == [
+            ("retry", 6, "A.b (src/retry.py)"),
+            ("How to retry", 15, "src/retry.py"),
+            ("first line", 1, "src/retry.py"),
+        ]
+        assert found[0]["location"] == to_json(location())
+        assert await client.request("workspace/symbol", {"query": "  "}) == []
+        assert len(backend.told("search")) == 1
+
+
+@run
+async def test_code_actions():
+    async with session(capabilities=LITERALS) as client:
+        found = await client.request("textDocument/codeAction", actions())
+        assert [(each["title"], each["kind"]) for each in found] == [
+            ("Explain", "memcache"),
+            ("Ask about this", "memcache"),
+        ]
+        assert [each["command"]["command"] for each in found] == ["memcache.explainSelection", "memcache.askSelection"]
+        assert found[0]["command"]["arguments"] == [ABOUT]
+        assert await client.request("textDocument/codeAction", actions(only=["quickfix"])) is None
+        assert len(await client.request("textDocument/codeAction", actions(only=["quickfix", "memcache"]))) == 2
+        nothing = actions() | {"range": {"start": SELECTED["start"], "end": SELECTED["start"]}}
+        assert await client.request("textDocument/codeAction", nothing) is None
+
+
+@run
+async def test_code_actions_for_clients_that_know_commands_only():
+    async with session() as client:
+        found = await client.request("textDocument/codeAction", actions())
+        assert [(each["title"], each["command"]) for each in found] == [
+            ("Explain", "memcache.explainSelection"),
+            ("Ask about this", "memcache.askSelection"),
+        ]
+
+
+@run
+async def test_code_actions_of_our_own_clients_are_their_own_command():
+    async with session(capabilities=OURS | LITERALS) as client:
+        found = await client.request("textDocument/codeAction", actions())
+        assert [each["command"]["command"] for each in found] == ["memcache.ask"] * 2
+        assert found[0]["command"]["arguments"] == [{"intent": "explain", **ABOUT}]
+
+
+@run
+async def test_code_actions_can_be_switched_off():
+    async with session(options={"codeActions": False}) as client:
+        assert await client.request("textDocument/codeAction", actions()) is None
+
+
+@run
+async def test_an_explanation_is_opened_as_a_document_of_our_own():
+    async with session(capabilities=SHOWS) as client:
+        client.answers["window/showDocument"] = {"success": True}
+        result = await client.execute("memcache.explainSelection", ABOUT)
+        [(_, shown)] = client.requests
+        path = to_path(shown["uri"])
+        assert path.is_relative_to(state_dir())
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert path.read_text(encoding="utf-8") == result["markdown"]
+        assert result["markdown"].startswith("# Explain this.\n\nIt retries")
+        assert not client.notifications
+        [[_, params]] = client.backend.told("ask")
+        assert params.intent == "explain"
+
+
+@pytest.mark.parametrize("answer", [{"success": False}, ValueError("no"), None])
+@run
+async def test_an_explanation_that_cannot_be_opened_is_a_message(answer):
+    async with session(capabilities=SHOWS) as client:
+        client.answers["window/showDocument"] = answer
+        await client.execute("memcache.explainSelection", ABOUT)
+        assert (await client.notification("window/showMessage"))["message"].startswith("# Explain this.")
+    async with session() as client:
+        await client.execute("memcache.explainSelection", ABOUT)
+        assert (await client.notification("window/showMessage"))["type"] == 3
+
+
+@run
+async def test_a_selected_question_is_the_question():
+    async with session() as client:
+        await opened(client, "# what does this do,\n# really? and more\n")
+        marked = {"start": {"line": 0, "character": 2}, "end": {"line": 1, "character": 9}}
+        await client.execute("memcache.askSelection", {"textDocument": {"uri": URI}, "selection": marked})
+        await opened(client, "x = 5\ny = 6\n")
+        await client.execute("memcache.askSelection", ABOUT)
+        [[_, first], [_, second]] = client.backend.told("ask")
+        assert (first.question, first.selection) == ("what does this do,\n# really?", None)
+        assert second.selection is not None
+
+
+@run
+async def test_only_the_latest_answers_are_kept(monkeypatch):
+    monkeypatch.setattr(selection, "KEPT_ANSWERS", 3)
+    async with session() as client:
+        for number in range(6):
+            client.backend.events = (EVENTS[0], replace(RESULT, answer=str(number)))
+            result = await client.execute("memcache.explainSelection", ABOUT)
+            path = to_path(result["uri"])
+            os.utime(path, (number, number))
+        names = await asyncio.to_thread(lambda: sorted(path.read_text().split()[3] for path in path.parent.iterdir()))
+        assert names == ["3", "4", "5"]
+
+
+@pytest.mark.parametrize(("encoding", "column"), [("utf-8", 5), ("utf-16", 3), ("utf-32", 2)])
+@run
+async def test_selections_are_counted_in_characters(encoding, column):
+    async with session(encodings=[encoding]) as client:
+        await opened(client, "a😀b\r\nc")
+        marked = {"start": {"line": 0, "character": column}, "end": {"line": 0, "character": 99}}
+        await client.request("memcache/ask", {"question": "x", "textDocument": {"uri": URI}, "selection": marked})
+        other = {"textDocument": {"uri": "file:///closed"}, "selection": marked}
+        await client.request("memcache/ask", {"question": "x", **other})
+        [[_, first], [_, second]] = client.backend.told("ask")
+        assert first.selection == Range(start=Position(line=0, character=2), end=Position(line=0, character=3))
+        assert second.selection.start.character == column
+
+
+@pytest.mark.parametrize(("encoding", "start", "end"), [("utf-8", 11, 15), ("utf-16", 11, 13), ("utf-32", 11, 12)])
+@run
+async def test_unsupported_stretches_are_counted_in_the_clients_units(encoding, start, end):
+    async with session(encodings=[encoding]) as client:
+        client.backend.events = (*EVENTS[:-1], AskUnsupported(start=11, end=12), RESULT)
+        await client.request("memcache/ask", {"question": "x", "partialResultToken": "p"})
+        assert client.progress("p")[-1] == {"type": "unsupported", "start": start, "end": end}
+
+
+def test_markdown_fences_hold_what_is_in_them():
+    backticks = "````\ncode\n````"
+    found = to_markdown(replace(_search(), hits=(hit(snippet=backticks),)))
+    assert f"`````python\n{backticks}\n`````\n" in found
+    assert to_markdown(_search()) == "Nothing was found.\n"
+    with pytest.raises(TypeError):
+        to_markdown(5)
+
+
+def _search():
+    from memcache_lsp.protocol.spec import SearchResult
+
+    return SearchResult(hits=(), complete=True)
+
+
+def test_a_place_without_a_path_keeps_its_uri():
+    odd = replace(location(), uri="memcache-cache:/x")
+    assert "[memcache-cache:/x:3-6](memcache-cache:/x#L3)" in to_markdown(
+        replace(RESULT, citations=(replace(RESULT.citations[0], location=odd),))
+    )
+    assert Path("/x") == to_path("file:///x")

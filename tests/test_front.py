@@ -3,6 +3,7 @@
 import array
 import fcntl
 import os
+import random
 import select
 import signal
 import termios
@@ -42,6 +43,34 @@ def test_the_daemon_asks_the_editor(editor):
     request = editor.notified("workspace/configuration")
     editor.send(id=request["id"], result=[7])
     assert editor.answer(asked)["result"] == {"editor said": [7]}
+
+
+def test_any_split_of_the_bytes(editor):
+    editor.begin()
+    said = [{"jsonrpc": "2.0", "id": f"s{n}", "method": "toy/echo", "params": "é\r\n" * n} for n in range(60)]
+    data, at, chance = b"".join(map(encode, said)), 0, random.Random(0)
+    while at < len(data):
+        size = chance.choice([1, 2, 7, 60, 500])
+        editor.send_bytes(data[at : at + size])
+        at += size
+    for message in said:
+        assert editor.answer(message["id"])["result"] == message["params"]
+    assert editor.messages == []
+
+
+def test_every_request_is_answered_once_whoever_dies(editor, toys):
+    """The daemon is killed five times amid 500 requests."""
+    editor.begin()
+    for number in range(500):
+        editor.ask("toy/echo", "x" * 1000, identity=f"k{number}")
+        if number % 100 == 50:
+            os.kill(toys.alive()[-1], signal.SIGKILL)
+            editor.notified("window/showMessage")
+    editor.call("toy/echo")
+    for number in range(500):
+        editor.answer(f"k{number}")
+    assert editor.call("toy/echo", "last") == "last"
+    assert [message for message in editor.messages if "id" in message] == []
 
 
 @pytest.mark.parametrize(("shutdown", "code"), [(True, 0), (False, 1)])
@@ -293,7 +322,7 @@ def test_a_large_message_whose_daemon_is_lost_is_dropped(editor):
     editor.process.stdin.write(half[: 1 << 16])
     os.kill(pid, signal.SIGKILL)
     editor.notified("window/showMessage")
-    for at in range(1 << 16, 2 * len(half), 1 << 16):
+    for _ in range(1 << 16, 2 * len(half), 1 << 16):
         editor.send_bytes(half[: 1 << 16])
     assert editor.call("toy/echo", 4) == 4
 

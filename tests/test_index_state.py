@@ -175,6 +175,7 @@ class IndexMachine(RuleBasedStateMachine):
         return mock.patch.dict(os.environ, MEMCACHE_HOME=str(self.home))
 
 
+@pytest.mark.timeout(900)  # finding the least example of a failure takes minutes
 def test_the_index_follows_the_project_through_everything(monkeypatch):
     trusted = 0
     surely_unchanged = indexes.indexing._surely_unchanged

@@ -1,8 +1,10 @@
-"""The README's commands are commands, its settings are settings, its links lead somewhere."""
+"""The README's commands do what they say, its settings are settings, its links lead somewhere."""
 
 import dataclasses
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,40 @@ COMMANDS = re.findall(r"^\$ memcache-lsp (.+)$", README, re.MULTILINE)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_readme_is_understood(command):
     make_parser().parse_args(shlex.split(command))
+
+
+def run(command, root):
+    """Run a command of the README in a project, where a user would."""
+    arguments = [sys.executable, "-m", "memcache_lsp", *shlex.split(command)]
+    done = subprocess.run(arguments, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    assert done.returncode in {0, 3}, f"{command}: {done.stderr}{done.stdout}"
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def needs_nothing(command):
+    """Tell whether a command needs no network, no editor and no project but the current folder's."""
+    return "--root" not in command and command.split()[0] != "serve" and not command.startswith("models pull")
+
+
+def test_the_commands_of_the_readme_work(example):
+    (example / ".git").mkdir()  # where a project begins
+    commands = sorted(filter(needs_nothing, COMMANDS), key=lambda command: "--drop" in command)
+    assert len(commands) > 5
+    for command in commands:
+        done = run(command, example)
+        assert done.stdout or done.returncode == 3, command
+        assert done.stderr.count("\n") <= 2, done.stderr
+
+
+def test_the_session_of_the_readme_has_the_form_of_a_real_one(example):
+    shown = re.search(r"^\$ memcache-lsp index .*\n(.+)$", README, re.MULTILINE)[1]
+    assert re.sub(r"[\d.]+", "0", run("index", example).stdout.strip()) == re.sub(r"[\d.]+", "0", shown)
+    shown = re.search(r"^\$ memcache-lsp ask (?:.*\n)+?```", README, re.MULTILINE)[0]
+    real = run("ask --no-model what happens to a parcel that fails too often", example).stdout
+    for text in (shown, real):
+        assert re.search(r"^Sources\n(  \[\d+\] \S+:\d+-\d+( .*)?\n)+", text, re.MULTILINE), text
+        assert re.search(r"^Cited\n(  \[\d+\] \S+:\d+-\d+( .*)?\n)+", text, re.MULTILINE), text
 
 
 def test_the_readme_shows_every_command():

@@ -152,7 +152,9 @@ class Scanner:
             return reason
         status = entry.stat(follow_symlinks=False)
         reason = self._too_large(status.st_size)
-        return reason or Found(folder.shown + entry.name.decode(), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        return reason or Found(
+            folder.shown + entry.name.decode(), status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        )
 
     def _judge(self, folder: Folder, name: bytes, mode: int) -> str:
         """Say why a file is left out, by rules, kind and name, or return an empty string."""

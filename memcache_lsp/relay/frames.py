@@ -10,13 +10,12 @@ are the stream. Pure; imports the standard library only.
 from __future__ import annotations
 
 import json
-import re
 from enum import Enum
 from typing import Any
 
 _HEADER_BYTES = 8 * 1024
-_LENGTH = re.compile(rb"[ \t]*([0-9]{1,13})[ \t]*")
-_NAME = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*")
+_LENGTH_DIGITS = 13
+_NAME = b"!#$%&'*+.^_`|~-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class Kind(Enum):
@@ -124,14 +123,14 @@ class Splitter:
 
     def _read_line(self, line: bytes) -> bool:
         name, colon, value = line.partition(b":")
-        if not colon or not _NAME.fullmatch(name):
+        name, value = name.rstrip(b" \t"), value.strip(b" \t")
+        if not colon or not name or name.translate(None, _NAME):
             return False
-        if name.strip().lower() != b"content-length":
+        if name.lower() != b"content-length":
             return True
-        found = _LENGTH.fullmatch(value)
-        if found is None or self._length not in {None, int(found[1])}:
+        if not value.isdigit() or len(value) > _LENGTH_DIGITS or self._length not in {None, int(value)}:
             return False
-        self._length = int(found[1])
+        self._length = int(value)
         return True
 
     def _reset(self) -> None:

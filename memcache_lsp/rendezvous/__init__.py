@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import socket
 import sys
 import time
@@ -74,7 +73,7 @@ def ensure_daemon(
     """
     if not supported():
         raise UserError("This platform has no unix sockets: use `memcache-lsp serve --no-daemon`.")
-    command = command or [sys.executable, "-m", "memcache_lsp.daemon"]
+    command = command or [sys.executable, "-P", "-m", "memcache_lsp.daemon"]
     hello, deadline = Hello(version, role), time.monotonic() + timeout_s
     try:
         while time.monotonic() < deadline:
@@ -176,6 +175,8 @@ def _start(command: Sequence[str], deadline: float) -> bool:
 
 def _end(pid: int) -> None:
     """Make sure that a daemon ends: wait for its lock a little, then kill it."""
+    import signal  # noqa: PLC0415 - seldom needed
+
     for number in (0, signal.SIGTERM, signal.SIGKILL):
         if holder() != pid:
             return

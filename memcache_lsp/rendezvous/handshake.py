@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import socket
 import struct
 import sys
@@ -114,10 +113,12 @@ def read_hello(line: bytes) -> Hello | None:
 
 def is_newer(one: str, other: str) -> bool:
     """Compare two versions of ours; those that differ in a suffix only count as equal, so that neither evicts."""
-    return _numbers(one) > _numbers(other)
+    return one != other and _numbers(one) > _numbers(other)
 
 
 def _numbers(version: str) -> list[int]:
+    import re  # noqa: PLC0415 - only where versions differ
+
     release = re.match(r"\d{1,9}(?:\.\d{1,9})*", version)
     return [int(number) for number in release[0].split(".")] if release else []
 

@@ -100,7 +100,9 @@ def _try_lock(path: Path, *, shared: bool = False) -> int | None:
         pass
     except OSError as error:
         os.close(lock)
-        raise UserError(f"The file {path} cannot be locked ({error.strerror}): set MEMCACHE_HOME to a local disk.") from None
+        raise UserError(
+            f"The file {path} cannot be locked ({error.strerror}): set MEMCACHE_HOME to a local disk."
+        ) from None
     os.close(lock)
     return None
 

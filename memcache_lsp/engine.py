@@ -34,6 +34,8 @@ from memcache_lsp.values import Hit, Scope
 
 _log = logging.getLogger(__name__)
 
+MAX_FILES = 200_000  # of a root that the user did not name; more is a home folder or a disk
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -43,6 +45,7 @@ class Setup:
     user: UserSettings
     project: ProjectSettings
     embedder: Embedder
+    named: bool = False  # the user named the root, so however large it is, it is meant
 
 
 class Project:
@@ -123,7 +126,9 @@ class Project:
         if self._place.read_only:
             return Report()
         with self._updating:
-            scanned = Scanner(self.root, self._setup.user, self._setup.project).scan(cancelled)
+            scanned = Scanner(self.root, self._setup.user, self._setup.project).scan(
+                cancelled, max_files=None if self._setup.named else MAX_FILES
+            )
             indexer = Indexer(
                 manifest=self._manifest,
                 store=self._store,

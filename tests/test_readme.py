@@ -32,8 +32,8 @@ def run(command, root):
 
 
 def needs_nothing(command):
-    """Tell whether a command needs no network, no editor and no project but the current folder's."""
-    return "--root" not in command and command.split()[0] != "serve" and not command.startswith("models pull")
+    """Tell whether a command needs no network, no model, no editor and no project but the current folder's."""
+    return "--root" not in command and command.split()[0] not in {"serve", "stop"} and "models pull" not in command
 
 
 def test_the_commands_of_the_readme_work(example):

@@ -37,19 +37,19 @@ def user_settings() -> config.UserSettings:
     return config.load_user_settings()[0]
 
 
-def load_setup(root: Path) -> Setup:
+def load_setup(root: Path, *, named: bool) -> Setup:
     """Read the settings, report what is wrong with them on stderr, and open the embedder."""
     user, user_problems = config.load_user_settings()
     project, project_problems = config.load_project_settings(root)
     for problem in (*user_problems, *project_problems):
         notice(problem)
-    return Setup(root=root, user=user, project=project, embedder=open_embedder(user.embedder or None))
+    return Setup(root=root, user=user, project=project, embedder=open_embedder(user.embedder or None), named=named)
 
 
 @contextlib.contextmanager
 def opened(options: argparse.Namespace, *, rebuild: bool = False) -> Iterator[Project]:
     """Open the project for one command."""
-    setup = load_setup(resolve_root(options))
+    setup = load_setup(resolve_root(options), named=options.root is not None)
     project = open_project(setup, purpose=f"memcache-lsp {options.command}", rebuild=rebuild)
     for text in project.notices:
         notice(text)

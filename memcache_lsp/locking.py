@@ -38,7 +38,9 @@ def held(folder: Path, *, what: str, purpose: str, wait_s: float = LOCK_WAIT_S) 
             f"The index of {what} is in use by {who}: wait until it is done, or stop it, then try again."
         ) from None
     except OSError as error:
-        raise UserError(f"The cache folder {folder} cannot be used ({error.strerror}): check its space and permissions.") from error
+        raise UserError(
+            f"The cache folder {folder} cannot be used ({error.strerror}): check its space and permissions."
+        ) from error
     try:
         yield
     finally:

@@ -114,14 +114,13 @@ def test_a_file_that_breaks_the_process_costs_only_itself(worker_of, tmp_path, n
 @pytest.mark.parametrize("name", ["spin", "hang", "freeze"])
 def test_a_file_that_takes_for_ever_is_given_up_at_its_deadline(worker_of, name):
     worker = worker_of(deadline_s=0.4)
-    began = time.monotonic()
     results = worker.prepare(jobs_of("a", name, "b"))
     assert summary(results) == {
         "a": INDEXED,
         name: "it could not be indexed: it took longer than 0.4 s",
         "b": INDEXED,
     }
-    assert time.monotonic() - began < 20  # 2 deadlines and 3 starts; 20 deadlines where spinning gets no processor
+    assert worker.starts == 2  # at first, and for the others and then the file alone
 
 
 def test_several_bad_files_in_one_batch(worker_of):
@@ -265,14 +264,12 @@ def test_close_ends_what_runs(worker_of):
 
 def test_it_rests_for_its_share(worker_of):
     worker = worker_of(share=lambda: 0.9)
-    worker.prepare(jobs_of("a"))  # with the start of the process
     spent = []
     for _ in range(2):
         began = time.monotonic()
         worker.prepare(jobs_of("a"))
         spent.append(time.monotonic() - began)
-    assert spent[0] > 0.3  # a start takes longer than 0.1 s, and nine times that, at most 2 s, is slept
-    assert spent[0] < 10
+    assert spent[1] >= min(2.0, 8 * spent[0])  # nine times what the work took, without what surrounds it
 
 
 def test_an_empty_batch_starts_nothing(worker_of):

@@ -288,6 +288,17 @@ def test_a_second_listener_is_told_of_the_first(toys):
     rendezvous.Listener(patience_s=0).close()
 
 
+def test_a_listener_that_leaves_is_not_found_and_keeps_the_lock(toys):
+    with rendezvous.Listener(patience_s=0) as leaving:
+        leaving.leave()
+        assert rendezvous.connect(5) is None
+        assert not rendezvous.socket_path().exists()
+        assert rendezvous.holder() == os.getpid()
+        with pytest.raises(UserError, match="runs"):
+            rendezvous.Listener(patience_s=0)
+    assert rendezvous.holder() is None
+
+
 def test_a_displaced_listener_leaves_the_others_socket_alone(toys):
     path = rendezvous.socket_path()
     with rendezvous.Listener(patience_s=0) as listener:

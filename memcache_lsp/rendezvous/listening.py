@@ -33,18 +33,18 @@ class Listener:
 
     def __init__(self, *, version: str = __version__, patience_s: float = PATIENCE_S) -> None:
         self._version = version
-        self._closing = contextlib.ExitStack()
+        self._locked, self._listening = contextlib.ExitStack(), contextlib.ExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         self._greeted: asyncio.Queue[tuple[socket.socket, Hello]] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         try:
             lock = wait_for_lock(patience_s)
-            self._closing.callback(os.close, lock)
+            self._locked.callback(os.close, lock)
             os.truncate(lock, 0)
             os.pwrite(lock, json.dumps({"pid": os.getpid(), "version": version}).encode(), 0)
             self._bind()
         except BaseException:
-            self._closing.close()
+            self.close()
             raise
         _say_ready()
 
@@ -67,16 +67,21 @@ class Listener:
         except OSError:
             return True
 
-    def close(self) -> None:
-        """Stop listening, remove the socket file if it is ours, and give the lock back, in that order."""
+    def leave(self) -> None:
+        """Be found no more while what is under way ends; the lock is kept, so a successor waits for `close`."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._socket)
-            self._loop = None
             for task in self._tasks:
                 task.cancel()
             while self._greeted and not self._greeted.empty():
                 self._greeted.get_nowait()[0].close()
-        self._closing.close()
+        self._loop = None
+        self._listening.close()
+
+    def close(self) -> None:
+        """Leave, if that was not done, and give the lock back."""
+        self.leave()
+        self._locked.close()
 
     def __enter__(self) -> Self:
         return self
@@ -89,14 +94,14 @@ class Listener:
         fresh = self._path.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX)
-        self._closing.callback(self._socket.close)
+        self._listening.callback(self._socket.close)
         with short(fresh) as address:
             self._socket.bind(address)
         fresh.chmod(0o600)
         self._socket.listen(128)
         self._socket.setblocking(False)
         self._file = identity(fresh)
-        self._closing.callback(self._remove)
+        self._listening.callback(self._remove)
         fresh.replace(self._path)  # only now, so that nobody finds a socket that does not listen yet
 
     def _remove(self) -> None:
@@ -117,6 +122,7 @@ class Listener:
         task = self._loop.create_task(self._greet(peer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: peer.close() if task.cancelled() else None)  # it may not have begun
 
     def _listen_again(self) -> None:
         if self._loop is not None:

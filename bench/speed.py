@@ -1,10 +1,10 @@
 """Measure what a user waits for: indexing from nothing, an unchanged run, one changed file, the first hits.
 
-    python bench/speed.py [FOLDER …] [--synthetic N] [--check]
+    python bench/speed.py [FOLDER …] [--synthetic N] [--times N] [--check]
 
 Each folder is copied first, so that a file can be changed, and indexed into a cache of this run's own by the real
 command line. Wall seconds, CPU seconds of the process, peak memory and sizes on disk are printed as a table; what takes
-a second or so is the median of three. `--synthetic` makes a project of N source files, always the same, and measures
+a second or so is the median of three (`--times`). `--synthetic` makes a project of N source files, always the same, and measures
 that too. With `--check` the exit code is 1 where a limit of `LIMITS` is broken.
 """
 
@@ -26,7 +26,6 @@ from pathlib import Path
 
 PROGRAM = Path(sys.executable).with_name("memcache-lsp")
 QUESTION = "how are errors handled"
-TIMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def file_to_change(root: Path) -> Path:
     return sorted(files, key=lambda p: (p.stat().st_size, p))[len(files) // 2]
 
 
-def measure(folder: Path, scratch: Path) -> Row:
+def measure(folder: Path, scratch: Path, *, times: int) -> Row:
     """Measure one project in a copy of it."""
     root, home = scratch / "project", scratch / "home"
     shutil.copytree(folder, root, symlinks=True)
@@ -118,21 +117,21 @@ def measure(folder: Path, scratch: Path) -> Row:
     index = ("index", "--root", str(root), "--json")
     query = ("search", "--root", str(root), "--json", "--limit", "3", QUESTION)
     first = []
-    for _ in range(TIMES):
+    for _ in range(times):
         shutil.rmtree(home, ignore_errors=True)
         first.append(run(home, *query))
     shutil.rmtree(home)
     cold = run(home, *index)
     report = json.loads(cold.lines[-1])
-    same = [run(home, *index) for _ in range(TIMES)]
+    same = [run(home, *index) for _ in range(times)]
     changed = file_to_change(root)
     one = []
-    for number in range(TIMES):
+    for number in range(times):
         with changed.open("a", encoding="utf-8") as file:
             file.write(f"\n\n# one more line, number {number}\n")
         one.append(run(home, *index))
         assert json.loads(one[-1].lines[-1])["changed"] == 1
-    search = [run(home, *query) for _ in range(TIMES)]
+    search = [run(home, *query) for _ in range(times)]
     return Row(
         name=folder.name,
         files=report["added"],
@@ -207,6 +206,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--synthetic", type=int, metavar="N", help="measure a project of N files made for this")
+    parser.add_argument("--times", type=int, default=3, metavar="N", help="how often what is short is measured")
     parser.add_argument("--check", action="store_true", help="fail where a limit is broken")
     args = parser.parse_args()
     if not args.folders and not args.synthetic:
@@ -223,7 +223,7 @@ def main() -> int:
             make_project(folders[-1], args.synthetic)
         for folder in folders:
             with tempfile.TemporaryDirectory() as scratch:
-                row = measure(folder, Path(scratch))
+                row = measure(folder, Path(scratch), times=args.times)
             print(to_line(row), flush=True)
             broken += broken_limits(row)
     if not args.check:

@@ -432,7 +432,7 @@ def main() -> int:
     parser.add_argument("--root", type=Path, default=None)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     chosen = parser.parse_args()
-    command = chosen.command or [str(PROGRAM), "serve"]
+    command = [part for part in chosen.command if part != "--"] or [str(PROGRAM), "serve"]
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="memcache-fuzz-") as folder:
         root = (chosen.root or Path(folder)).resolve()

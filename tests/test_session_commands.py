@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lsp import ServerError, run
+from lsp import NEVER, ServerError, run
 from session_backend import EVENTS, RESULT, FakeBackend, hit, location, session
 
 from memcache_lsp.paths import state_dir
@@ -191,6 +191,7 @@ async def test_an_explanation_is_opened_as_a_document_of_our_own():
     async with session(capabilities=SHOWS) as client:
         client.answers["window/showDocument"] = {"success": True}
         result = await client.execute("memcache.explainSelection", ABOUT)
+        await client.wait_for(lambda: client.requests)
         [(_, shown)] = client.requests
         path = to_path(shown["uri"])
         assert path.is_relative_to(state_dir())
@@ -212,6 +213,14 @@ async def test_an_explanation_that_cannot_be_opened_is_a_message(answer):
     async with session() as client:
         await client.execute("memcache.explainSelection", ABOUT)
         assert (await client.notification("window/showMessage"))["type"] == 3
+
+
+@run
+async def test_an_editor_that_opens_nothing_has_its_answer_all_the_same():
+    async with session(capabilities=SHOWS) as client:
+        client.answers["window/showDocument"] = NEVER
+        assert "uri" in await client.execute("memcache.explainSelection", ABOUT)
+        await client.shutdown()
 
 
 @run

@@ -11,6 +11,8 @@ from memcache_lsp.protocol.methods import METHODS
 from memcache_lsp.protocol.spec import DidChangeStatusParams
 from memcache_lsp.session.backend import IndexProgress
 from memcache_lsp.session.client import read_client
+from memcache_lsp.session.lsp import converter
+from memcache_lsp.session.session import prepare
 from memcache_lsp.session.settings import SessionSettings, parse_settings
 
 OURS = {"experimental": {"memcache": True}}
@@ -374,6 +376,13 @@ async def test_news_after_the_end_is_no_harm():
         await client.served
         backend.listeners[1](IndexProgress(ROOT, 1, 10))
         backend.listeners[1](DidChangeStatusParams(health="ok", quiescent=True))
+
+
+def test_what_is_prepared_is_not_made_again():
+    prepare()
+    made = converter()
+    prepare()
+    assert converter() is made
 
 
 @run

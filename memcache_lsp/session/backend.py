@@ -1,7 +1,8 @@
 """The engine as one editor connection sees it; the daemon's hub is one, tests have another.
 
 Every method may be cancelled by cancelling its task. Errors for the user are `errors.MemcacheError`. URIs in results
-are `uris.from_path`; ranges are whole lines or count characters. Must not import the engine.
+are `uris.from_path`; ranges are whole lines, which are the same in every
+position encoding. Must not import the engine.
 """
 
 from __future__ import annotations

@@ -264,7 +264,9 @@ class Connection:
 
     def _spawned(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, UserError):
+        if isinstance(error, UserError):  # nobody waits for it; its sentence may quote what was sent
+            log.info("%s: a notification or work beside the requests ended with %s", self._name, type(error).__name__)
+        elif error is not None:
             _log_bug(f"{self._name}: work beside the requests", error)
 
     def _keep(self, task: asyncio.Task[Any]) -> None:

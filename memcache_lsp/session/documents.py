@@ -13,7 +13,7 @@ from pathlib import Path
 from memcache_lsp.session.positions import Encoding, Position, Text
 from memcache_lsp.session.uris import to_path
 
-LIMIT_CHARACTERS = 64 * 1024 * 1024
+LIMIT_CHARACTERS = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ see ARCHITECTURE.md for why; the rules of JSON-RPC are in `connection`. The only
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
 from functools import cache
 from typing import Any
 
@@ -21,7 +23,7 @@ from memcache_lsp import __version__
 from memcache_lsp.protocol.codec import InvalidParams
 from memcache_lsp.session.context import Context
 
-__all__ = ["NAME", "Handler", "Server", "converter", "is_notification", "to_json", "typed", "types"]
+__all__ = ["NAME", "Handler", "Server", "converter", "is_notification", "to_json", "typed", "types", "warm"]
 
 NAME = "memcache-lsp"
 
@@ -76,11 +78,21 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+def warm(handlers: Mapping[str, Handler]) -> None:
+    """Make what the first session would wait for: pygls and cattrs write code for each type that they meet first."""
+    Server(handlers).capabilities(encoding="utf-16", commands=[""])
+    for method in types.METHOD_TO_TYPES:
+        if method in handlers:
+            with contextlib.suppress(InvalidParams):
+                typed(method, {})
+
+
 @cache
 def converter() -> cattrs.Converter:
     """Return the one way between JSON and lsprotocol's types; it takes no number for a text and no text for a number."""
     made: cattrs.Converter = default_converter()  # type: ignore[no-untyped-call]
-    made.register_structure_hook_func(lambda kind: kind in {str, int, bool}, _strict)  # these, not their subclasses
+    for kind in (str, int, bool):
+        made.register_structure_hook(kind, _strict)
     return made
 
 
@@ -106,6 +118,8 @@ def to_json(value: Any) -> Any:
 
 
 def _strict(value: Any, kind: type) -> Any:
+    if issubclass(kind, Enum):  # which subclass these types, and bring their hook
+        return kind(value)
     if kind is int and isinstance(value, float) and value.is_integer():  # some editors write 20.0
         return int(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

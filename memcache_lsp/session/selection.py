@@ -96,10 +96,14 @@ async def _answer(context: Context, params: AskParams) -> dict[str, Any]:
     result, sources = await ask_whole(context, params)
     markdown = to_markdown(result, sources=sources.items, title=params.question)
     uri = from_path(await asyncio.to_thread(_keep, markdown))
+    context.connection.spawn(_show(context, uri, markdown))  # an editor may open nothing before it has its answer
+    return {"markdown": markdown, "uri": uri}
+
+
+async def _show(context: Context, uri: str, markdown: str) -> None:
     if not await context.show(uri):
         text = markdown if len(markdown) <= _MESSAGE_CHARACTERS else markdown[:_MESSAGE_CHARACTERS] + "…"
         context.connection.notify("window/showMessage", {"type": INFO, "message": text})
-    return {"markdown": markdown, "uri": uri}
 
 
 def _keep(markdown: str) -> Path:

@@ -20,8 +20,10 @@ from memcache_lsp.session.connection import ClientError, Connection
 from memcache_lsp.session.context import Context
 from memcache_lsp.session.documents import Documents
 from memcache_lsp.session.indexing import IndexingBars
-from memcache_lsp.session.lsp import NAME, Server, is_notification, typed, types
+from memcache_lsp.session.lsp import NAME, Server, is_notification, typed, types, warm
 from memcache_lsp.session.settings import SECTION, parse_settings, section_of
+
+_HANDLERS = {**sync.HANDLERS, **own.HANDLERS, **symbols.HANDLERS, **selection.HANDLERS}
 
 _WATCHERS = {
     "id": "memcache-files",
@@ -49,6 +51,11 @@ async def serve(
     return code
 
 
+def prepare() -> None:
+    """Do once, before the first session, what would hold the loop in it."""
+    warm(_HANDLERS)
+
+
 class Session:
     """One editor's session; the endpoint of its connection."""
 
@@ -56,7 +63,7 @@ class Session:
         self._id = session_id
         self._connection = connection
         self._backend = backend
-        self._server = Server({**sync.HANDLERS, **own.HANDLERS, **symbols.HANDLERS, **selection.HANDLERS})
+        self._server = Server(_HANDLERS)
         self._context: Context | None = None  # until the client has initialized
         self._bars: IndexingBars
         self._lifecycle: dict[str, Callable[[Any], Awaitable[Any]]] = {

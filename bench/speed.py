@@ -4,8 +4,9 @@
 
 Each folder is copied first, so that a file can be changed, and indexed into a cache of this run's own by the real
 command line. Wall seconds, CPU seconds of the process, peak memory and sizes on disk are printed as a table; what takes
-a second or so is the best of three (`--times`), which other load on the machine disturbs least. `--synthetic` makes a project of N source files, always the same, and measures
-that too. With `--check` the exit code is 1 where a limit of `LIMITS` is broken.
+a second or so is the best of three (`--times`), which other load on the machine disturbs least. `--synthetic` makes a
+project of N source files, always the same, and measures that too. With `--check` the exit code is 1 where a limit of
+`LIMITS` is broken.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ Frames are truncated, huge, negative or doubled in their headers, of the wrong c
 of unknown methods, of malformed params of every method, cancels of ids that are in flight, finished or unknown. What
 cannot be parsed must get one error with a null id; where the boundary of frames is lost the session must end, and the
 next one is served. `--huge` is how many frames of more than 64 MiB are among them. COMMAND is the server, by default
-`memcache-lsp serve`. The same seed sends the same frames. The exit code is 1 where an answer was missing or too many.
+`memcache-lsp serve`. A seed makes runs alike, and not equal, for what the server asks is answered when it asks. The
+exit code is 1 where an answer was missing or too many.
 """
 
 from __future__ import annotations

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any
 
 import cattrs
-from lsprotocol import types
+from lsprotocol import converters, types
 from pygls.capabilities import ServerCapabilitiesBuilder
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import LanguageServerProtocol, default_converter
+from pygls.protocol import LanguageServerProtocol
 
 from memcache_lsp import __version__
 from memcache_lsp.protocol.codec import InvalidParams
@@ -27,6 +27,7 @@ __all__ = ["NAME", "Handler", "Server", "converter", "is_notification", "to_json
 
 NAME = "memcache-lsp"
 
+log = logging.getLogger(__name__)
 logging.getLogger("pygls").setLevel(logging.WARNING)  # it logs what users type
 
 Handler = Callable[..., Awaitable[Any]]
@@ -78,19 +79,18 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def warm(handlers: Mapping[str, Handler]) -> None:
+def warm(handlers: Mapping[str, Handler], methods: Iterable[str]) -> None:
     """Make what the first session would wait for: pygls and cattrs write code for each type that they meet first."""
     Server(handlers).capabilities(encoding="utf-16", commands=[""])
-    for method in types.METHOD_TO_TYPES:
-        if method in handlers:
-            with contextlib.suppress(InvalidParams):
-                typed(method, {})
+    for method in methods:
+        with contextlib.suppress(InvalidParams):
+            typed(method, {})
 
 
 @cache
 def converter() -> cattrs.Converter:
     """Return the one way between JSON and lsprotocol's types; it takes no number for a text and no text for a number."""
-    made: cattrs.Converter = default_converter()  # type: ignore[no-untyped-call]
+    made = converters.get_converter(cattrs.Converter(detailed_validation=False))
     for kind in (str, int, bool):
         made.register_structure_hook(kind, _strict)
     return made
@@ -108,8 +108,10 @@ def typed(method: str, params: Any) -> Any:
         return params
     try:
         return converter().structure({} if params is None else params, kind)
-    except Exception as error:  # cattrs raises whatever it meets on its way
-        raise InvalidParams(f"The parameters of {method} are not what LSP says they are.") from error
+    except Exception as error:  # noqa: BLE001 - cattrs raises whatever it meets on its way
+        log.debug("%s: %s in its parameters", method, type(error).__name__)
+    # Raised out here, so that no garbage in cycles is left: collecting that holds the event loop.
+    raise InvalidParams(f"The parameters of {method} are not what LSP says they are.")
 
 
 def to_json(value: Any) -> Any:

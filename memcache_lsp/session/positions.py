@@ -95,4 +95,4 @@ class Text:
         first, last = max(0, start - 1), start + len(new)
         seam = text[first : last + 1]
         middle = [at for found in _LINE_END.finditer(seam) if max(1, start) <= (at := first + found.end()) <= last]
-        return Text(text, [*before, *middle, *(at + shift for at in after)])
+        return Text(text, before + middle + [at + shift for at in after])

@@ -53,7 +53,7 @@ async def serve(
 
 def prepare() -> None:
     """Do once, before the first session, what would hold the loop in it."""
-    warm(_HANDLERS)
+    warm(_HANDLERS, [*_HANDLERS, types.SET_TRACE, types.WORKSPACE_DID_CHANGE_CONFIGURATION, types.INITIALIZED])
 
 
 class Session:

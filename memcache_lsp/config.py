@@ -37,6 +37,10 @@ def _number(least: int, most: int = 2**62) -> Callable[[Any], str]:
     return check
 
 
+def _none_or(check: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: "" if value == 0 and not isinstance(value, bool) else check(value)
+
+
 def _truth(value: Any) -> str:
     return "" if isinstance(value, bool) else "must be true or false"
 
@@ -77,8 +81,8 @@ class UserSettings:
 
     embedder: str = _setting("", _text)  # a name, or a folder in full or from ~
     model: str = _setting("", _text)  # a GGUF file in full or from ~, or a name in the models folder
-    context_tokens: int = _setting(0, _number(0))
-    threads: int = _setting(0, _number(0))
+    context_tokens: int = _setting(0, _none_or(_number(256, 1_000_000)))  # fewer hold no question and answer
+    threads: int = _setting(0, _number(0, 1024))
     qdrant_url: str = _setting("", _url)
     qdrant_collection: str = _setting("", _text)
     qdrant_read_only: bool = _setting(False, _truth)  # search what somebody else indexes

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import platform
+import re
 import shutil
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memcache_lsp import indexing, locking, paths
@@ -34,6 +35,7 @@ from memcache_lsp.values import Hit, Scope
 
 _log = logging.getLogger(__name__)
 
+_SPECIAL = re.compile(r"[*?\[\]\\!# ]")  # in a pattern of gitignore
 MAX_FILES = 200_000  # of a root that the user did not name; more is a home folder or a disk
 
 
@@ -126,9 +128,7 @@ class Project:
         if self._place.read_only:
             return Report()
         with self._updating:
-            scanned = Scanner(self.root, self._setup.user, self._setup.project).scan(
-                cancelled, max_files=None if self._setup.named else MAX_FILES
-            )
+            scanned = self._scanner().scan(cancelled, max_files=None if self._setup.named else MAX_FILES)
             indexer = Indexer(
                 manifest=self._manifest,
                 store=self._store,
@@ -159,7 +159,7 @@ class Project:
             return self._searcher.search(question, scope=scope, limit=limit, per_file=per_file, layer=layer)
 
     def _layer(self, overlay: Overlay) -> Layer:
-        gate = Scanner(self.root, self._setup.user, self._setup.project)
+        gate = self._scanner()
 
         def indexed_hash(path: str) -> str:
             with self._lock:
@@ -183,6 +183,14 @@ class Project:
                 self._store.close()
             finally:
                 self._manifest.close()
+
+    def _scanner(self) -> Scanner:
+        """Return the gate of this root, which leaves out our own folders where they lie below it."""
+        project = self._setup.project
+        own = (paths.cache_dir(), paths.data_dir(), paths.state_dir())
+        below = [folder.relative_to(self.root).as_posix() for folder in own if self.root in folder.parents]
+        exclude = tuple("/" + _SPECIAL.sub(r"\\\g<0>", folder) + "/" for folder in below)
+        return Scanner(self.root, self._setup.user, replace(project, exclude=(*project.exclude, *exclude)))
 
     def _indexed_paths(self) -> list[str]:
         if self._place.read_only:

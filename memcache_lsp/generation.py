@@ -53,7 +53,7 @@ def load(path: Path, *, context_tokens: int | None = None, threads: int | None =
             )
         generator = LlamaGenerator(library, model, path.stem)
         try:
-            generator._open(context_tokens, threads or choose_threads(_cores(), _load()))  # noqa: SLF001
+            generator._open(context_tokens, min(threads, _cores()) if threads else choose_threads(_cores(), _load()))  # noqa: SLF001
         except BaseException:
             generator.close()
             raise
@@ -71,6 +71,8 @@ def _load() -> float:
 def _check_file(path: Path) -> None:
     """Refuse what is no GGUF file before llama.cpp sees it, for its own messages do not tell what to do."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ModelError(f"{path} is not a GGUF file: name a model in GGUF format.")
         with path.open("rb") as file:
             head = file.read(8)
     except FileNotFoundError:

@@ -1,8 +1,11 @@
 """The command line as its users meet it: the real process, its streams, its exit code."""
 
+import contextlib
 import functools
 import json
 import os
+import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,7 +103,7 @@ def test_search_json_prints_hits_and_nothing_else(example):
 def test_search_takes_its_scope(example):
     hits = lines(run("search", "--root", example, "--json", "retry", "--glob", "docs/", "--language", "markdown"))
     assert {hit["path"] for hit in hits} == {"docs/retries.md"}
-    assert run("search", "--root", example, "--json", "retry", "--kind", "no such kind", code=3).stdout == ""
+    assert run("search", "--root", example, "--json", "retry", "--kind", "macro", code=3).stdout == ""
 
 
 def test_batch_answers_each_query_with_a_line(example):
@@ -265,6 +268,110 @@ def test_bad_input_gets_one_sentence(tmp_path, name):
     assert done.stderr.startswith("memcache-lsp: ")
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+WRONG_SETTINGS = {
+    "threads": ("threads = 100000", "threads must be"),
+    "context": ("context_tokens = 1", "context_tokens must be"),
+    "server": ('qdrant_url = "http://[bad"', "qdrant_url"),
+    "embedder": ('embedder = "no/such"', "embedder"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SETTINGS)
+def test_a_bad_setting_is_told(example, name):
+    line, expected = WRONG_SETTINGS[name]
+    config = Path(os.environ["MEMCACHE_HOME"]) / "config" / "config.toml"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text(line + "\n")
+    code = 1 if name in {"server", "embedder"} else 0
+    done = run("search", "--root", example, "retry", code=code, HF_HUB_OFFLINE="1")
+    assert expected in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_process_without_streams_ends_quietly(example):
+    run("index", "--root", example)
+    program = f'"{sys.executable}" -m memcache_lsp'
+    for command in ("search --json retry >&-", "search retry - <&-", "search --json --batch <&-", "index --json >&-"):
+        done = subprocess.run(
+            ["bash", "-c", f'{program} {command} --root "$0"', str(example)], capture_output=True, text=True
+        )
+        assert "Traceback" not in done.stderr, command
+
+
+def test_arguments_that_are_no_text_are_borne(example):
+    for option in ("--glob", "--language", "--kind"):
+        command = [sys.executable.encode(), b"-m", b"memcache_lsp", b"search", b"--root", os.fsencode(example)]
+        done = subprocess.run([*command, option.encode(), b"\xff", b"retry\xff"], capture_output=True)
+        assert done.returncode in {2, 3}
+        assert b"Traceback" not in done.stderr
+
+
+def test_a_pipe_is_no_model(example, tmp_path):
+    os.mkfifo(tmp_path / "model.gguf")
+    done = run("ask", "--root", example, "--model", tmp_path / "model.gguf", "retry", code=1)
+    assert "not a GGUF file" in done.stderr
+
+
+def test_a_deleted_project_can_be_forgotten(example):
+    run("index", "--root", example)
+    shutil.rmtree(example)
+    assert "Forgot" in run("index", "--root", example, "--drop").stdout
+
+
+def test_our_own_folders_are_not_indexed(example):
+    home = example / "own [folder]"
+    home.mkdir()
+    for _ in range(2):
+        result = lines(run("index", "--root", example, "--json", MEMCACHE_HOME=str(home)))[-1]
+    assert (result["added"], result["changed"]) == (0, 0)
+
+
+def test_lines_are_counted_as_editors_count_them(tmp_path):
+    text = 'import os\n\x0c\ndef formfeed_one():\n    x = "a\u2028b"\n    y = 2\n    return "giraffe"\n'
+    (tmp_path / "a.py").write_text(text)
+    hit = lines(run("search", "--root", tmp_path, "--json", "formfeed_one"))[0]
+    assert hit["snippet"] in text
+    shown = run("search", "--root", tmp_path, "formfeed_one").stdout
+    assert '6      return "giraffe"' in shown
+
+
+def test_a_long_ignore_file_counts(tmp_path):
+    (tmp_path / ".gitignore").write_text("".join(f"pattern{n}*/**/x{n}\n" for n in range(30_000)) + "private.txt\n")
+    (tmp_path / "private.txt").write_text("hush zebrafish\n")
+    assert {h["path"] for h in lines(run("search", "--root", tmp_path, "--json", "zebrafish"))} <= {".gitignore"}
+
+
+def test_control_characters_of_a_project_do_not_reach_the_terminal(tmp_path):
+    (tmp_path / "evil.md").write_text("# Title \x1b]0;pwned\x07\n\nzebra \x1b[2J crossing \u202e\n" + "More words.\n" * 100)
+    for arguments in (["search", "zebra"], ["ask", "--no-model", "zebra crossing"]):
+        out = run(*arguments, "--root", tmp_path).stdout
+        assert "zebra" in out
+        assert not set("\x1b\x07\u202e") & set(out)
+
+
+def test_on_a_terminal_the_answer_goes_to_stdout_whole(example, smollm2):
+    """With stderr a terminal, where the bar is drawn, and stdout a pipe; and with both."""
+    run("index", "--root", example)
+    master, slave = pty.openpty()
+    arguments = ["ask", "--root", example, "--model", smollm2, "--max-tokens", "12", "how are retries delayed"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "memcache_lsp", *map(str, arguments)], stdout=subprocess.PIPE, stderr=slave, text=True
+    )
+    os.close(slave)
+    drawn = b""
+    with contextlib.suppress(OSError):  # the terminal is gone with the process
+        while piece := os.read(master, 4096):
+            drawn += piece
+    os.close(master)
+    out = process.stdout.read()
+    process.stdout.close()
+    assert process.wait(60) == 0
+    sources, answer = out.split("\n\n", 1)
+    assert sources.startswith("Sources")
+    assert len(answer.split("\n\nCited")[0].split()) > 3
+    assert b"Reading the evidence" in drawn
 
 
 def test_the_home_folder_is_indexed_only_when_named(tmp_path):

@@ -139,6 +139,8 @@ def _add_serve(commands: Any) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; only a bug shows a traceback."""
+    os.umask(0o077)  # what is made is the user's own
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name or a snippet may hold what the terminal cannot show
@@ -162,6 +164,15 @@ def run(arguments: Sequence[str]) -> int:
             return _told(f"The disk is full{where}: free some space, then run the command again.", UserError.exit_code)
         return _told(f"The system refused: {error.strerror or error}{where}.", UserError.exit_code)
     return code
+
+
+def _open_missing_streams() -> None:
+    """Give a process that was started without a stream an empty one."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115, PTH123 - it lives as long as the process
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - the same
 
 
 def _told(sentence: str, code: int) -> int:

@@ -74,6 +74,8 @@ def _stopping(events: Iterator[Event], stop: StopFlag) -> Iterator[Event]:
 def _model_path(options: argparse.Namespace) -> Path | None:
     if options.no_model:
         return None
+    if options.model == "":
+        raise UsageError("--model is empty: name a model, or leave it out.")
     user, _ = config.load_user_settings()
     if options.model:
         return models.locate(options.model, relative=True)
@@ -92,7 +94,9 @@ def _generator(options: argparse.Namespace, path: Path | None, *, wanted: bool) 
         return
     user, _ = config.load_user_settings()
     try:
-        generator = generation.load(path, context_tokens=user.context_tokens or None, threads=user.threads or None)
+        generator = work.interruptible(
+            lambda: generation.load(path, context_tokens=user.context_tokens or None, threads=user.threads or None)
+        )
     except ModelError as error:
         if options.model or user.model:
             raise

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
+from pathlib import Path
 
 from memcache_lsp import engine
 from memcache_lsp.cli import render, work
@@ -25,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _drop(options: argparse.Namespace) -> int:
-    root = work.resolve_root(options)
+    # a project that was deleted can still be forgotten
+    root = Path(os.path.realpath(options.root)) if options.root else work.resolve_root(options)
     there = engine.drop_index(root, work.user_settings())
     if options.json:
         render.print_json({"type": "result", "dropped": there})

@@ -21,7 +21,7 @@ _BAR_AFTER_S = 0.3  # a bar that is gone at once only flickers
 
 def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object as a line on stdout, at once."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value) + "\n")  # ASCII, for some take U+2028 for the end of a line
     sys.stdout.flush()
 
 

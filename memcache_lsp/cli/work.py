@@ -9,20 +9,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from memcache_lsp import config, paths
+from memcache_lsp.chunking.outline import KINDS
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UsageError, UserError
 from memcache_lsp.indexing import Progress, Report
+from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.values import Scope
 
 _POLL_S = 0.05
 
+T = TypeVar("T")
+
 
 def resolve_root(options: argparse.Namespace) -> Path:
     """Return the project's root: `--root` literally, or the current folder's project."""
+    if options.root == "":
+        raise UsageError("--root is empty: name a folder, or leave it out.")
     if options.root is not None:
         return paths.check_root(Path(options.root), explicit=True)
     try:
@@ -63,8 +69,19 @@ def notice(text: str) -> None:
 
 
 def scope_of(options: argparse.Namespace) -> Scope:
-    """Return the scope that the command line names."""
-    return Scope(globs=tuple(options.glob), languages=tuple(options.language), kinds=tuple(options.kind))
+    """Return the scope that the command line names; UsageError for a language or kind that does not exist."""
+    languages = tuple(name.lower() for name in options.language)
+    kinds = tuple(name.lower() for name in options.kind)
+    for what, names, known in (("language", languages, (*LANGUAGES, "text")), ("kind", kinds, sorted(KINDS))):
+        for name in names:
+            if name not in known:
+                raise UsageError(f"There is no {what} {name!r}: there are {', '.join(known)}.")
+    return Scope(globs=tuple(map(_clean, options.glob)), languages=languages, kinds=kinds)
+
+
+def _clean(text: str) -> str:
+    """Return an argument whose bytes may not have been text."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def text_of(words: list[str], what: str) -> str:
@@ -72,7 +89,26 @@ def text_of(words: list[str], what: str) -> str:
     text = sys.stdin.read() if words == ["-"] else " ".join(words)
     if not text.strip():
         raise UsageError(f"The {what} is empty: write it behind the command, in quotes.")
-    return text.strip()
+    return _clean(text.strip())
+
+
+def interruptible(action: Callable[[], T]) -> T:
+    """Do something that cannot be interrupted in a thread, so that Ctrl-C need not wait for it."""
+    outcome: list[T | BaseException] = []
+
+    def act() -> None:
+        try:
+            outcome.append(action())
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            outcome.append(error)
+
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_POLL_S)
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
 
 
 class Updating:

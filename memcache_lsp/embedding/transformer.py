@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from memcache_lsp import models
-from memcache_lsp.errors import ModelError
+from memcache_lsp.errors import MemcacheError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +94,7 @@ class SentenceTransformerEmbedder:
                     str(self._folder or self._name), device="cpu", trust_remote_code=False
                 )
                 self._dimension = int(self._model.encode(["a"], show_progress_bar=False).shape[1])
-            except ModelError:
+            except MemcacheError:  # ours, or a stop
                 raise
             except Exception as error:  # whatever a model's files, the hub or torch raise, the user named this model
                 raise ModelError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage
+from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ SNIPPET_LINES = 12
 
 def snippet(hit: Hit) -> str:
     """Return the first lines of a hit's text."""
-    return "\n".join(hit.text.splitlines()[:SNIPPET_LINES])
+    return "\n".join(lines_of(hit.text)[:SNIPPET_LINES])
 
 
 # For the command line

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-MAX_RULES_BYTES = 512 * 1024
+MAX_RULES_BYTES = 8 * 1024 * 1024  # no ignore file of a person or a tool has a tenth of it
 MAX_INDEX_BYTES = 256 * 1024 * 1024
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NO_BLOCK = getattr(os, "O_NONBLOCK", 0)

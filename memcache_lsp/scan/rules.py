@@ -14,7 +14,7 @@ import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-MAX_RULES = 10_000  # of one file; whoever writes more wants to keep us busy
+MAX_RULES = 100_000  # of one file; whoever writes more wants to keep us busy
 MAX_PATTERN_BYTES = 4096
 
 _SPECIAL = re.compile(rb"[*?\[\\]")

@@ -47,11 +47,12 @@ def connect(*, url: str | None = None, api_key: str | None = None, folder: Path 
         raise UserError(
             "A Qdrant server needs the qdrant extra: pip install 'memcache-lsp[qdrant]', or unset qdrant_url."
         ) from error
-    if url is not None:
+    with _translated():
+        if url is None:
+            return qdrant_client.QdrantClient(path=str(folder)) if folder else qdrant_client.QdrantClient(":memory:")
         if api_key and not url.startswith(("https://", *_LOOPBACK)):
             raise UserError("QDRANT_API_KEY would go over the network in the clear: use a qdrant_url with https.")
         return qdrant_client.QdrantClient(url=url, api_key=api_key, timeout=30, check_compatibility=False)
-    return qdrant_client.QdrantClient(path=str(folder)) if folder else qdrant_client.QdrantClient(":memory:")
 
 
 class ClientStore:

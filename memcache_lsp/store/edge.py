@@ -44,6 +44,7 @@ class EdgeStore:
         `dimension` is asked only where the shard has to be made.
         """
         self._folder = folder
+        self._deleted = False
         self._require_room(_LEAST_FREE_TO_READ_BYTES if folder.exists() else _LEAST_FREE_BYTES)
         with _translated():
             if (folder / "edge_config.json").exists():
@@ -79,6 +80,7 @@ class EdgeStore:
     def delete(self, ids: Sequence[int]) -> None:
         with _translated():
             if ids:
+                self._deleted = True
                 self._shard.update(qe.UpdateOperation.delete_points(list(ids)))
 
     def search(self, query: Query) -> Candidates:
@@ -130,6 +132,10 @@ class EdgeStore:
 
     def close(self) -> None:
         with _translated():
+            if self._deleted:
+                # Deleted points count in the inverse document frequency until their segment is written anew, which
+                # the engine does where they are many. It takes a second for ten thousand, so only when nobody waits.
+                self._shard.optimize()
             self._shard.close()
 
 

@@ -197,7 +197,7 @@ def test_a_truncated_model_gets_one_sentence(smollm2, tmp_path, capfd):
 def test_a_missing_file_and_a_folder_get_one_sentence(tmp_path):
     with pytest.raises(ModelError, match="no model at"):
         load(tmp_path / "none.gguf")
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="not a GGUF file"):
         load(tmp_path)
 
 

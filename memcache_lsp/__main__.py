@@ -6,11 +6,20 @@ import os
 import sys
 
 
+def _is_front(arguments: list[str]) -> bool:
+    """Tell whether an editor starts a relay, which must cost no more than it has to."""
+    return arguments[:1] in (["serve"], ["--stdio"]) and not {"--no-daemon", "-h", "--help"}.intersection(arguments)
+
+
 def main() -> int:
     """Run the command line and return its exit code."""
     if sys.path and sys.path[0] in {"", os.getcwd()}:  # noqa: PTH109 - as Python itself writes it
         del sys.path[0]  # `python -m` puts the project there, whose files must never be imported
     try:
+        if _is_front(sys.argv[1:]):
+            from memcache_lsp import front  # noqa: PLC0415 - and nothing else
+
+            return front.main(sys.argv[2:])
         from memcache_lsp.cli import run  # noqa: PLC0415 - keeps importing this module free
 
         return run(sys.argv[1:])

@@ -74,6 +74,7 @@ class _Daemon:
         self._numbers = count(1)
         self._sessions: set[asyncio.Task[None]] = set()
         self._leaving = asyncio.Event()
+        self._closing = contextlib.ExitStack()
         self._alone_since = time.monotonic()
 
     def leave(self) -> None:
@@ -85,6 +86,7 @@ class _Daemon:
         try:
             await self._leaving.wait()
         finally:
+            self._listener.leave()
             for task in (*tasks, *self._sessions):
                 task.cancel()
             with contextlib.suppress(TimeoutError):
@@ -92,6 +94,7 @@ class _Daemon:
                     await asyncio.gather(*tasks, *self._sessions, return_exceptions=True)
                     await self._hub.close()
             self._listener.close()
+            self._closing.close()
 
     async def _accept(self) -> None:
         while True:
@@ -99,7 +102,7 @@ class _Daemon:
             if hello.role == "stop":
                 _log.info("told to stop")
                 self.leave()
-                self._asked = peer  # closed with this process, which is what the asker waits for
+                self._closing.callback(peer.close)  # only with this process, which is what the asker waits for
                 return
             task = asyncio.create_task(self._serve(peer), name="session")
             self._sessions.add(task)

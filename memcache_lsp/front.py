@@ -52,6 +52,15 @@ def run(
         front.close()
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Run from the command line: what is wrong is one sentence."""
+    try:
+        return run(arguments)
+    except UserError as error:
+        print(f"memcache-lsp: {error}", file=sys.stderr)  # noqa: T201 - the process has no other voice
+        return error.exit_code
+
+
 class _Gone(Exception):
     """The editor does not read any more."""
 

@@ -15,7 +15,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.no_daemon:
         from memcache_lsp import front  # noqa: PLC0415
 
-        return front.run([])
+        return front.main([])
     import asyncio  # noqa: PLC0415
 
     from memcache_lsp import daemon  # noqa: PLC0415

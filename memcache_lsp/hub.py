@@ -24,6 +24,7 @@ from memcache_lsp.config import UserSettings
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.generator import StopFlag
+from memcache_lsp.indexing import Report
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.protocol import parts, spec, wire
@@ -471,6 +472,17 @@ async def _root_status(keeper: Keeper) -> parts.RootStatus:
         failed=tuple(parts.FileProblem(path=f.path, reason=f.reason) for f in failed[:_FAILED_SHOWN]),
         message=keeper.message,
         size_bytes=known.size_bytes if known else None,
+        report=_report(keeper.report) if keeper.report else None,
+    )
+
+
+def _report(report: Report) -> parts.IndexReport:
+    return parts.IndexReport(
+        added=report.added,
+        changed=report.changed,
+        removed=report.removed,
+        unchanged=report.unchanged,
+        chunks=report.chunks,
     )
 
 

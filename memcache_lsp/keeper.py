@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from memcache_lsp.engine import Project, Setup, open_project, recipe_of
 from memcache_lsp.errors import MemcacheError, Stopped
-from memcache_lsp.indexing import Progress
+from memcache_lsp.indexing import Progress, Report
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.protocol.parts import IndexState
 from memcache_lsp.status import Status, read_status
@@ -50,6 +50,7 @@ class Keeper:
         self.state: IndexState = "unindexed"
         self.message: str | None = None
         self.progress = Progress(0, 0)
+        self.report: Report | None = None  # of the last update that came to its end
         self.users: set[int] = set()
         self._setup = setup
         self._changed = changed
@@ -64,6 +65,7 @@ class Keeper:
         self._stop = threading.Event()
         self._wanted = asyncio.Event()
         self._paused = False
+        self._busy_updating = False
         self._busy = 0
         self._used_at = self._looked_at = time.monotonic()
         self._closed = False
@@ -98,7 +100,7 @@ class Keeper:
     @property
     def quiescent(self) -> bool:
         """Tell whether nothing is being indexed."""
-        return self.state != "indexing" and not self._wanted.is_set()
+        return self.state != "indexing" and not self._wanted.is_set() and not self._busy_updating
 
     @property
     def worker(self) -> IndexWorker | None:
@@ -204,6 +206,13 @@ class Keeper:
 
     async def _update(self) -> None:
         self._looked_at = time.monotonic()
+        self._busy_updating = True  # also while another process is waited for
+        try:
+            await self._bring()
+        finally:
+            self._busy_updating = False
+
+    async def _bring(self) -> None:
         try:
             project = await self._opened()
             self._wanted.clear()  # opening wants an update, which this is
@@ -230,7 +239,7 @@ class Keeper:
                 self._worker = IndexWorker(recipe_of(self._setup(self.root)))
             worker = self._worker
             prepare = lambda jobs: worker.prepare(jobs, cancelled=self._stop.is_set)  # noqa: E731
-        project.update(on_progress=self._on_progress, cancelled=self._stop.is_set, prepare=prepare)
+        self.report = project.update(on_progress=self._on_progress, cancelled=self._stop.is_set, prepare=prepare)
 
     def _on_progress(self, progress: Progress) -> None:
         def tell() -> None:

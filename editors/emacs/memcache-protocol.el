@@ -615,6 +615,31 @@ The file relative to its root."
 Why, in words."
   (plist-get file-problem :reason))
 
+(defsubst memcache-index-report-added (index-report)
+  "Return `:added' of INDEX-REPORT.
+Files that were new."
+  (plist-get index-report :added))
+
+(defsubst memcache-index-report-changed (index-report)
+  "Return `:changed' of INDEX-REPORT.
+Files that had another content."
+  (plist-get index-report :changed))
+
+(defsubst memcache-index-report-removed (index-report)
+  "Return `:removed' of INDEX-REPORT.
+Files that were gone."
+  (plist-get index-report :removed))
+
+(defsubst memcache-index-report-unchanged (index-report)
+  "Return `:unchanged' of INDEX-REPORT.
+Files that were as before."
+  (plist-get index-report :unchanged))
+
+(defsubst memcache-index-report-chunks (index-report)
+  "Return `:chunks' of INDEX-REPORT.
+Pieces that were written."
+  (plist-get index-report :chunks))
+
 (defsubst memcache-root-status-uri (root-status)
   "Return `:uri' of ROOT-STATUS.
 The root."
@@ -649,6 +674,11 @@ One sentence for the user, where there is something to say."
   "Return `:sizeBytes' of ROOT-STATUS.
 Size of the index on disk."
   (plist-get root-status :sizeBytes))
+
+(defsubst memcache-root-status-report (root-status)
+  "Return `:report' of ROOT-STATUS.
+What the last indexing did, where there was one."
+  (plist-get root-status :report))
 
 (defsubst memcache-session-status-id (session-status)
   "Return `:id' of SESSION-STATUS.

@@ -11,7 +11,6 @@ from pathlib import Path
 from memcache_lsp import answering, config, generation, models
 from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage
 from memcache_lsp.cli import render, work
-from memcache_lsp.engine import Project
 from memcache_lsp.errors import ModelError, UsageError
 from memcache_lsp.generation import Generator, StopFlag
 from memcache_lsp.indexing import Progress
@@ -30,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     if options.model and options.no_model:
         raise UsageError("--model and --no-model exclude each other: leave out one.")
     path = _model_path(options)  # a named model that is not there is told before any work
-    with work.opened(options) as project, work.Updating(project, question=question) as updating:
+    with work.at(options, question=question) as (project, updating):
         with render.progress_bar("Indexing", "files") as bar:
             complete = updating.wait(INDEX_WAIT_S, bar.show) is not None
             hits = _evidence(project, question, options)
@@ -55,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     return 3 if reason == "no_answer" else 0
 
 
-def _evidence(project: Project, question: str, options: argparse.Namespace) -> list[Hit]:
+def _evidence(project: work.Searchable, question: str, options: argparse.Namespace) -> list[Hit]:
     """Return what the answer may draw on, best first; nothing if the index knows no content word of the question."""
     if not project.knows_any(question):
         return []

@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     if options.drop:
         return _drop(options)
     began = time.monotonic()
-    with work.opened(options, rebuild=options.rebuild) as project, work.Updating(project, needed=True) as updating:
+    with work.at(options, needed=True, rebuild=options.rebuild) as (_, updating):
         report = _wait_json(updating) if options.json else _wait(updating)
     if options.json:
         render.print_json(_to_json(report))
@@ -37,14 +37,14 @@ def _drop(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wait(updating: work.Updating) -> Report:
+def _wait(updating: work.Waiting) -> Report:
     with render.progress_bar("Indexing", "files") as bar:
         report = updating.wait(None, bar.show)
     assert report is not None
     return report
 
 
-def _wait_json(updating: work.Updating) -> Report:
+def _wait_json(updating: work.Waiting) -> Report:
     shown = Progress(0, 0)
 
     def show(progress: Progress) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from memcache_lsp.cli import render, work
-from memcache_lsp.engine import Project
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit
@@ -27,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
             )
         return _batch(options)
     question = work.text_of(options.query, "query")
-    with work.opened(options) as project, work.Updating(project, question=question) as updating:
+    with work.at(options, question=question) as (project, updating):
         hits: list[Hit] = []
         complete = updating.wait(FIRST_HITS_S) is not None
         while not complete and not hits:
@@ -47,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     return 0 if final else 3
 
 
-def _search(project: Project, question: str, options: argparse.Namespace) -> list[Hit]:
+def _search(project: work.Searchable, question: str, options: argparse.Namespace) -> list[Hit]:
     return project.search(question, scope=work.scope_of(options), limit=options.limit)
 
 
@@ -62,7 +61,7 @@ def _show(hits: list[Hit], options: argparse.Namespace, *, partial: bool) -> Non
 
 
 def _batch(options: argparse.Namespace) -> int:
-    with work.opened(options) as project, work.Updating(project) as updating:
+    with work.at(options) as (project, updating):
         updating.wait(FIRST_HITS_S)
         for identifier, question in _queries():
             hits = project.search(question, scope=work.scope_of(options), limit=options.limit) if question else []

@@ -9,16 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from memcache_lsp import config, paths
 from memcache_lsp.chunking.outline import KINDS
+from memcache_lsp.cli import remote
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UsageError, UserError
 from memcache_lsp.indexing import Progress, Report
 from memcache_lsp.languages import LANGUAGES
-from memcache_lsp.values import Scope
+from memcache_lsp.values import Hit, Scope
 
 _POLL_S = 0.05
 
@@ -61,6 +62,46 @@ def opened(options: argparse.Namespace, *, rebuild: bool = False) -> Iterator[Pr
         notice(text)
     with contextlib.closing(project):
         yield project
+
+
+class Searchable(Protocol):
+    """A project, opened here or in the daemon."""
+
+    def search(self, question: str, *, scope: Scope, limit: int, per_file: int | None = None) -> list[Hit]:
+        """Return the best hits of what is indexed so far."""
+        ...
+
+    def knows_any(self, question: str) -> bool:
+        """Tell whether any content word of the question is known."""
+        ...
+
+
+class Waiting(Protocol):
+    """An update that goes on, here or in the daemon."""
+
+    report: Report | None
+
+    def wait(self, timeout_s: float | None, on_progress: Callable[[Progress], None] = ...) -> Report | None:
+        """Wait for it; return its report, or None if it is still going on."""
+        ...
+
+
+@contextlib.contextmanager
+def at(
+    options: argparse.Namespace, *, question: str | None = None, needed: bool = False, rebuild: bool = False
+) -> Iterator[tuple[Searchable, Waiting]]:
+    """Give the project and the update that brings its index in step: in the daemon where one runs, else here."""
+    root = resolve_root(options)
+    there = remote.find(root)
+    if there is not None:
+        with contextlib.closing(there):
+            yield there, remote.RemoteUpdating(there, rebuild=rebuild)
+        return
+    with (
+        opened(options, rebuild=rebuild) as project,
+        Updating(project, question=question, needed=needed) as updating,
+    ):
+        yield project, updating
 
 
 def notice(text: str) -> None:

@@ -147,6 +147,17 @@ class RootState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IndexReport:
+    """What the last indexing of a root did, in files."""
+
+    added: Annotated[int, "Files that were new."]
+    changed: Annotated[int, "Files that had another content."]
+    removed: Annotated[int, "Files that were gone."]
+    unchanged: Annotated[int, "Files that were as before."]
+    chunks: Annotated[int, "Pieces that were written."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RootStatus(RootState):
     """A root and its index."""
 
@@ -155,6 +166,7 @@ class RootStatus(RootState):
     failed: Annotated[tuple[FileProblem, ...], "Files that could not be indexed; the first 100."]
     message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
     size_bytes: Annotated[int | None, Between(0, 2**53), "Size of the index on disk."] = None
+    report: Annotated[IndexReport | None, "What the last indexing did, where there was one."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

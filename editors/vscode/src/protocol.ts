@@ -390,6 +390,20 @@ export interface FileProblem {
   readonly reason: string;
 }
 
+/** What the last indexing of a root did, in files. */
+export interface IndexReport {
+  /** Files that were new. */
+  readonly added: number;
+  /** Files that had another content. */
+  readonly changed: number;
+  /** Files that were gone. */
+  readonly removed: number;
+  /** Files that were as before. */
+  readonly unchanged: number;
+  /** Pieces that were written. */
+  readonly chunks: number;
+}
+
 /** A root and its index. */
 export interface RootStatus {
   /** The root. */
@@ -406,6 +420,8 @@ export interface RootStatus {
   readonly message?: string;
   /** Size of the index on disk. */
   readonly sizeBytes?: number;
+  /** What the last indexing did, where there was one. */
+  readonly report?: IndexReport;
 }
 
 /** One connected editor or command line. */

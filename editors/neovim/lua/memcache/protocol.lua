@@ -186,6 +186,14 @@
 ---@field path string The file relative to its root.
 ---@field reason string Why, in words.
 
+---What the last indexing of a root did, in files.
+---@class memcache.IndexReport
+---@field added integer Files that were new.
+---@field changed integer Files that had another content.
+---@field removed integer Files that were gone.
+---@field unchanged integer Files that were as before.
+---@field chunks integer Pieces that were written.
+
 ---A root and its index.
 ---@class memcache.RootStatus
 ---@field uri string The root.
@@ -195,6 +203,7 @@
 ---@field failed memcache.FileProblem[] Files that could not be indexed; the first 100.
 ---@field message? string One sentence for the user, where there is something to say.
 ---@field sizeBytes? integer Size of the index on disk.
+---@field report? memcache.IndexReport What the last indexing did, where there was one.
 
 ---One connected editor or command line.
 ---@class memcache.SessionStatus

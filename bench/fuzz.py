@@ -82,8 +82,8 @@ class _Run:
                 await self._send_all(count, huge=huge)
                 await self._check(reading)
         except TimeoutError:
-            missing = self._expected - self._got
-            self._report.wrong.append(f"session {self._report.sessions}: not answered in time: {dict(missing)}")
+            missing = {key: self._plan.methods.get(key, "") for key in self._expected - self._got}
+            self._report.wrong.append(f"session {self._report.sessions}: not answered in time: {missing}")
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -146,6 +146,7 @@ class Frames:
     def __init__(self, chance: random.Random, root: str) -> None:
         self.chance = chance
         self.lost = False
+        self.methods: dict[str, str] = {}  # by the id that a request of them had
         self._root = root
         self._ids = 0
         self._used: list[Any] = ["unused"]
@@ -270,6 +271,7 @@ class Frames:
 
     def _ask(self, kind: str, method: str, params: Any) -> tuple[str, bytes, str]:
         key = self._id()
+        self.methods[json.dumps(key)] = method
         return kind, _framed(_request(key, method, params)), json.dumps(key)
 
     def _id(self) -> Any:

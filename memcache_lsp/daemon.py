@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -21,7 +22,7 @@ from memcache_lsp.embedding import Embedder, Serialized, open_embedder
 from memcache_lsp.engine import Setup
 from memcache_lsp.hub import Hub
 from memcache_lsp.rendezvous import Listener
-from memcache_lsp.session.session import serve
+from memcache_lsp.session.session import prepare, serve
 from memcache_lsp.session.stdio import Stdio
 from memcache_lsp.session.watchdog import Watchdog
 
@@ -58,6 +59,9 @@ async def run_daemon(listener: Listener, *, idle_s: float = IDLE_S) -> None:
     with contextlib.suppress(NotImplementedError):
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, daemon.leave)
+    prepare()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays, and need not be looked through again
     watchdog = Watchdog()
     watchdog.start()
     try:

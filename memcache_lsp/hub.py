@@ -88,10 +88,10 @@ class Hub:
         await self.set_roots(session.id, session.roots)
 
     async def close_session(self, session_id: int) -> None:
-        """Forget a session; a root that nobody uses any more is closed."""
+        """Forget a session; a root that nobody uses any more is closed after it has been idle."""
         self._listeners.pop(session_id, None)
         if self._sessions.pop(session_id, None) is not None:
-            await self._release(session_id, keep=())
+            self._release(session_id, keep=())
 
     async def set_roots(self, session_id: int, roots: Sequence[Path]) -> None:
         """Take the session's present roots."""
@@ -108,15 +108,19 @@ class Hub:
             keeper.users.add(session_id)
             if session.info.settings.index_on_start:
                 keeper.start()
-        await self._release(session_id, keep=session.roots)
-
-    async def _release(self, session_id: int, *, keep: Sequence[Path]) -> None:
+        self._release(session_id, keep=session.roots)
         for root, keeper in list(self._keepers.items()):
-            if root not in keep:
-                keeper.users.discard(session_id)
-            if not keeper.users:
+            if keeper.asleep:
                 del self._keepers[root]
                 await keeper.close()
+
+    def _release(self, session_id: int, *, keep: Sequence[Path]) -> None:
+        for root, keeper in list(self._keepers.items()):
+            if root in keep or session_id not in keeper.users:
+                continue
+            keeper.users.discard(session_id)
+            if not keeper.users:  # it stays, so that an editor that is started again finds it open
+                keeper.cancel()
 
     def settings_changed(self, session_id: int, settings: SessionSettings) -> None:
         """Take the session's present settings."""

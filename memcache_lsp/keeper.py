@@ -103,6 +103,11 @@ class Keeper:
         return self.state != "indexing" and not self._wanted.is_set() and not self._busy_updating
 
     @property
+    def asleep(self) -> bool:
+        """Tell whether nobody uses it and nothing is open, so that it can be forgotten."""
+        return not self.users and self._project is None and not self._busy
+
+    @property
     def worker(self) -> IndexWorker | None:
         """Return the index worker, if the root has one now."""
         return self._worker

@@ -10,11 +10,13 @@ are the stream. Pure; imports the standard library only.
 from __future__ import annotations
 
 import json
+import re
 from enum import Enum
 from typing import Any
 
 _HEADER_BYTES = 8 * 1024
 _LENGTH_DIGITS = 13
+_CHARSET = re.compile(rb"content-type:[^\r\n]*;\s*charset\s*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
 _NAME = b"!#$%&'*+.^_`|~-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -42,6 +44,9 @@ class Piece:
         """Return the message in a whole frame; None where there is none that we understand."""
         if self.kind is not Kind.FRAME:
             return None
+        charset = _CHARSET.search(self.data, 0, self._body_at)
+        if charset and charset[1].lower() not in {b"utf-8", b"utf8"}:
+            return None  # the session skips it, too
         try:
             message = json.loads(self.data[self._body_at :].decode())
         except (ValueError, RecursionError):

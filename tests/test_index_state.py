@@ -191,7 +191,7 @@ def test_the_index_follows_the_project_through_everything(monkeypatch):
         run_state_machine_as_test(
             IndexMachine,
             settings=settings(
-                max_examples=80,
+                max_examples=50,
                 stateful_step_count=12,
                 deadline=None,
                 derandomize=True,

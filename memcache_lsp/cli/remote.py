@@ -50,6 +50,7 @@ class RemoteProject:
             "rootUri": uri,
             "workspaceFolders": [{"uri": uri, "name": root.name}],
             "capabilities": {"experimental": {"memcache": {}}},
+            "initializationOptions": {"memcache": {"indexOnStart": False}},  # `RemoteUpdating` starts it
         }
         connection.ask("initialize", params)
         connection.tell("initialized", {})

@@ -1,0 +1,344 @@
+"""The real server, end to end, in both modes: the daemon behind fronts, and one process by itself."""
+
+import asyncio
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import lsp
+import pytest
+from lsp import ServerError, process, run
+
+from memcache_lsp import rendezvous
+
+OURS = {"experimental": {"memcache": {}}}
+COURIER = Path(__file__).parent.parent / "examples" / "courier"
+QUESTION = "what happens to a parcel that fails too often?"
+MODES = {"daemon": ("serve",), "no-daemon": ("serve", "--no-daemon")}
+
+
+@pytest.fixture(autouse=True)
+def short_home(monkeypatch):
+    """A home whose path leaves room for a socket's; its daemon is ended with the test."""
+    folder = tempfile.mkdtemp(prefix="mc-", dir="/dev/shm" if Path("/dev/shm").is_dir() else "/tmp")
+    monkeypatch.setenv("MEMCACHE_HOME", folder)
+    monkeypatch.setattr(lsp, "TIMEOUT_S", 60)
+    yield Path(folder)
+    rendezvous.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=MODES)
+def command(request):
+    return (sys.executable, "-m", "memcache_lsp", *MODES[request.param])
+
+
+@pytest.fixture
+def daemon():
+    return (sys.executable, "-m", "memcache_lsp", "serve")
+
+
+@contextlib.asynccontextmanager
+async def editor(command, root, **options):
+    async with process(*command) as client:
+        await client.initialize(root, capabilities=options.pop("capabilities", OURS), **options)
+        client.notify("initialized", {})
+        yield client
+        with contextlib.suppress(ServerError, TimeoutError):
+            await client.shutdown()
+
+
+async def settled(client):
+    while True:
+        status = await client.request("memcache/status", {})
+        if status["quiescent"]:
+            return status
+        await asyncio.sleep(0.05)
+
+
+def shown(root, location):
+    path = Path(location["uri"].removeprefix("file://"))
+    assert path.is_relative_to(root)
+    lines = path.read_text().splitlines()
+    return "\n".join(lines[location["range"]["start"]["line"] : location["range"]["end"]["line"]])
+
+
+def test_search_ask_and_status(command, example):
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            status = await settled(client)
+            assert status["health"] == "ok"
+            assert status["roots"][0]["files"]["done"] > 10
+            result = await client.request("memcache/search", {"query": "dead letters", "limit": 5})
+            assert result["complete"]
+            assert "dead" in shown(example, result["hits"][0]["location"]).lower()
+            _, future = client.start("memcache/ask", {"question": QUESTION, "partialResultToken": "p"})
+            answer = await future
+            assert answer["finishReason"] == "extract"
+            values = [params["value"] for method, params in client.notifications if method == "$/progress"]
+            kinds = [value["type"] for value in values if "type" in value]
+            assert kinds[0] == "sources"
+            assert {"delta", "citation"} <= set(kinds)
+            for value in values:
+                if value.get("type") == "citation":
+                    assert shown(example, value["location"]).strip()
+            whole = await client.request("memcache/ask", {"question": QUESTION})
+            assert whole["answer"] == "".join(value["text"] for value in values if value.get("type") == "delta")
+            nothing = await client.request("memcache/ask", {"question": "xylophone cadenza"})
+            assert nothing["finishReason"] == "no_answer"
+
+    talk()
+
+
+def test_unsaved_text_is_found_at_its_present_lines(command, example):
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            path = example / "courier" / "retry.py"
+            uri, text = path.as_uri(), path.read_text()
+            document = {"uri": uri, "languageId": "python", "version": 1, "text": text}
+            client.notify("textDocument/didOpen", {"textDocument": document})
+            start = {"line": 0, "character": 0}
+            typed = '"""Typed."""\n\n\ndef zebra_crossing():\n    return "unsaved"\n\n\n'
+            client.notify(
+                "textDocument/didChange",
+                {
+                    "textDocument": {"uri": uri, "version": 2},
+                    "contentChanges": [{"range": {"start": start, "end": start}, "text": typed}],
+                },
+            )
+            hits = (await client.request("memcache/search", {"query": "zebra_crossing", "limit": 3}))["hits"]
+            assert hits[0]["path"] == "courier/retry.py"
+            assert hits[0]["origin"] == "buffer"
+            first, end = (hits[0]["location"]["range"][side]["line"] for side in ("start", "end"))
+            assert first <= 3 < end
+            client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+            hits = (await client.request("memcache/search", {"query": "zebra_crossing", "limit": 3}))["hits"]
+            assert all("zebra" not in hit["snippet"] for hit in hits)
+
+    talk()
+
+
+def test_a_saved_change_is_indexed_when_the_editor_tells(command, example):
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            path = example / "courier" / "fresh.py"
+            path.write_text("def giraffe_transport():\n    return 'tall parcels'\n")
+            changes = {"changes": [{"uri": path.as_uri(), "type": 1}]}
+            client.notify("workspace/didChangeWatchedFiles", changes)
+            while True:
+                hits = (await client.request("memcache/search", {"query": "giraffe_transport", "limit": 1}))["hits"]
+                if hits and hits[0]["path"] == "courier/fresh.py":
+                    break
+                await asyncio.sleep(0.05)
+            assert hits[0]["origin"] == "index"
+
+    talk()
+
+
+def test_indexing_is_steered(command, example):
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            paused = await client.request("memcache/index", {"action": "pause"})
+            assert paused["roots"][0]["state"] == "paused"
+            assert (await client.request("memcache/search", {"query": "retry"}))["hits"]
+            await client.request("memcache/index", {"action": "rebuild"})
+            status = await settled(client)
+            assert status["roots"][0]["state"] == "ready"
+            assert status["roots"][0]["report"]["added"] == status["roots"][0]["files"]["done"]
+
+    talk()
+
+
+def test_threads_are_kept_listed_asked_again_and_deleted(command, example):
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            first = await client.request("memcache/ask", {"question": QUESTION})
+            more = {"question": "how are retries delayed?", "threadId": first["threadId"]}
+            await client.request("memcache/ask", more)
+            listed = (await client.request("memcache/threads", {"action": "list"}))["threads"]
+            assert [thread["threadId"] for thread in listed] == [first["threadId"]]
+            this = {"threadId": first["threadId"]}
+            got = (await client.request("memcache/threads", {"action": "get", **this}))["threads"][0]
+            assert [turn["question"] for turn in got["turns"]] == [QUESTION, more["question"]]
+            again = await client.request("memcache/threads", {"action": "askAgain", **this})
+            assert again["asked"]["finishReason"] == "extract"
+            await client.request("memcache/threads", {"action": "delete", **this})
+            assert (await client.request("memcache/threads", {"action": "list"}))["threads"] == []
+            with pytest.raises(ServerError, match="no thread"):
+                await client.request("memcache/threads", {"action": "get", **this})
+
+    talk()
+
+
+def test_plain_editors_get_symbols_actions_and_markdown(command, example):
+    @run
+    async def talk():
+        async with editor(command, example, capabilities={}) as client:
+            await settled_by_command(client)
+            symbols = await client.request("workspace/symbol", {"query": "webhook signature"})
+            assert any("webhooks" in symbol["location"]["uri"] for symbol in symbols)
+            uri = (example / "courier" / "retry.py").as_uri()
+            span = {"start": {"line": 0, "character": 0}, "end": {"line": 5, "character": 0}}
+            params = {"textDocument": {"uri": uri}, "range": span, "context": {"diagnostics": []}}
+            actions = await client.request("textDocument/codeAction", params)
+            assert any("Explain" in action["title"] for action in actions)
+            answer = await client.execute("memcache.ask", {"question": QUESTION})
+            assert "[1]" in answer["markdown"]
+
+    talk()
+
+
+async def settled_by_command(client):
+    while not (await client.execute("memcache.status", {}))["quiescent"]:
+        await asyncio.sleep(0.05)
+
+
+def configure(home, smollm2):
+    folder = home / "config"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / "config.toml").write_text(f"model = {json.dumps(str(smollm2))}\n")
+
+
+def test_a_question_stops_when_told(command, example, smollm2, short_home):
+    """While the prompt is read and while tokens stream; the next question is answered."""
+    configure(short_home, smollm2)
+
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            for kind in ("stage", "delta"):
+                client.notifications.clear()
+                key, future = client.start("memcache/ask", {"question": QUESTION, "partialResultToken": "p"})
+                await client.wait_for(lambda kind=kind: kind in kinds_of(client))
+                client.notify("$/cancelRequest", {"id": key})
+                with pytest.raises(ServerError) as error:
+                    await future
+                assert error.value.code == -32800
+            answer = await client.request("memcache/ask", {"question": QUESTION})
+            assert answer["finishReason"] in {"stop", "length"}
+            assert answer["usage"]["answerTokens"] > 0
+
+    talk()
+
+
+def kinds_of(client):
+    return [params["value"].get("type") for method, params in client.notifications if method == "$/progress"]
+
+
+def test_two_editors_share_one_index_and_a_kill_of_one_disturbs_nobody(daemon, example):
+    @run
+    async def talk():
+        async with editor(daemon, example) as one, editor(daemon, example) as two:
+            first, second = await settled(one), await settled(two)
+            assert first["pid"] == second["pid"]
+            assert len(second["sessions"]) == 2
+            one.process.kill()
+            assert (await two.request("memcache/search", {"query": "retry"}))["hits"]
+            while len((await two.request("memcache/status", {}))["sessions"]) > 1:
+                await asyncio.sleep(0.05)
+
+    talk()
+
+
+def test_the_command_line_uses_the_engine_that_runs(daemon, example):
+    @run
+    async def talk():
+        async with editor(daemon, example) as client:
+            await settled(client)
+            command = (sys.executable, "-m", "memcache_lsp")
+
+            async def output(*arguments):
+                child = await asyncio.create_subprocess_exec(
+                    *command, *arguments, "--root", str(example), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                )
+                out, err = await child.communicate()
+                assert child.returncode == 0, err
+                return [json.loads(line) for line in out.splitlines()]
+
+            hits = await output("search", "--json", "--limit", "3", "dead letters")
+            assert len(hits) == 3
+            for hit in hits:
+                text = (example / hit["path"]).read_text().splitlines()
+                assert hit["snippet"].splitlines()[0] == text[hit["startLine"] - 1]
+            (example / "courier" / "fresh.py").write_text("def giraffe():\n    return 1\n")
+            result = (await output("index", "--json"))[-1]
+            assert result["added"] == 1
+            assert result["failed"] == []
+            events = await output("ask", "--json", "--no-model", QUESTION)
+            assert events[-1]["finishReason"] == "extract"
+            assert (await output("index", "--json", "--rebuild"))[-1]["added"] > 10
+
+    talk()
+
+
+def test_a_lost_daemon_is_replaced_and_knows_the_open_buffers(daemon, example):
+    @run
+    async def talk():
+        async with editor(daemon, example) as client:
+            status = await settled(client)
+            uri = (example / "courier" / "unsaved.py").as_uri()
+            document = {"uri": uri, "languageId": "python", "version": 1, "text": "def okapi():\n    return 1\n"}
+            client.notify("textDocument/didOpen", {"textDocument": document})
+            await client.request("memcache/search", {"query": "okapi"})
+            os.kill(status["pid"], signal.SIGKILL)
+            hits = None
+            while not hits or hits[0]["path"] != "courier/unsaved.py":
+                with contextlib.suppress(ServerError):
+                    hits = (await client.request("memcache/search", {"query": "okapi", "limit": 1}))["hits"]
+            assert (await client.request("memcache/status", {}))["pid"] != status["pid"]
+
+    talk()
+
+
+def test_a_killed_index_worker_is_replaced(daemon, tmp_path):
+    root = tmp_path / "many"
+    root.mkdir()
+    for number in range(300):
+        (root / f"m{number}.py").write_text("\n".join(f"def f{i}_{number}():\n    return {i}\n" for i in range(20)))
+
+    @run
+    async def talk():
+        async with editor(daemon, root) as client:
+            pid = None
+            while pid is None:
+                status = await client.request("memcache/status", {})
+                assert not status["quiescent"]
+                pid = next((w.get("pid") for w in status["workers"] if w["name"] == "index"), None)
+            os.kill(pid, signal.SIGKILL)
+            status = await settled(client)
+            assert status["roots"][0]["files"]["done"] == 300
+            assert status["roots"][0]["failed"] == []
+
+    talk()
+
+
+def test_stop_ends_everything(daemon, example):
+    @run
+    async def talk():
+        async with editor(daemon, example) as client:
+            pid = (await settled(client))["pid"]
+            assert await asyncio.to_thread(rendezvous.stop)
+            assert rendezvous.holder() is None
+            with contextlib.suppress(ProcessLookupError):
+                handle = os.pidfd_open(pid)
+                assert select.select([handle], [], [], 5)[0]  # it is readable once the process has ended
+                os.close(handle)
+
+    talk()

@@ -205,6 +205,8 @@ class Project:
         with self._lock:
             if not self._manifest.is_clean():
                 self._store.flush()
+                if self._store.count() != self._manifest.count_points():
+                    raise StoreBroken("store: it did not keep what was written")
                 self._manifest.mark(clean=True)
 
 

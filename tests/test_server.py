@@ -51,8 +51,9 @@ async def editor(command, root, **options):
         await client.initialize(root, capabilities=options.pop("capabilities", OURS), **options)
         client.notify("initialized", {})
         yield client
-        with contextlib.suppress(ServerError, TimeoutError):
-            await client.shutdown()
+        if not client._ended:
+            with contextlib.suppress(ServerError, TimeoutError):
+                await client.shutdown()
 
 
 async def settled(client):
@@ -250,6 +251,7 @@ def test_two_editors_share_one_index_and_a_kill_of_one_disturbs_nobody(daemon, e
             assert first["pid"] == second["pid"]
             assert len(second["sessions"]) == 2
             one.process.kill()
+            await one.ended()
             assert (await two.request("memcache/search", {"query": "retry"}))["hits"]
             while len((await two.request("memcache/status", {}))["sessions"]) > 1:
                 await asyncio.sleep(0.05)

@@ -79,7 +79,7 @@ def _installation() -> Iterator[Finding]:
     for module, extra, use in extras:
         if not importlib.util.find_spec(module):
             yield Finding(NOTE, f"no {extra} extra", f"for {use}: pip install 'memcache-lsp[{extra}]'")
-        elif _imports(module):
+        elif module != "llama_cpp" or _imports(module):  # the others are plain Python, and torch takes seconds
             yield Finding(OK, f"the {extra} extra ({use})")
         else:
             advice = f"pip install --force-reinstall 'memcache-lsp[{extra}]'"

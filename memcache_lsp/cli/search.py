@@ -13,8 +13,8 @@ from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit
 
-FIRST_HITS_S = 1.2  # how long a search waits for the index before it shows what there is
-AGAIN_S = 0.3  # and how often it looks until there is something
+FIRST_HITS_S = 0.8  # how long a search waits for the index before it shows what there is
+AGAIN_S = 0.2  # and how often it looks until there is something
 
 
 def run(options: argparse.Namespace) -> int:

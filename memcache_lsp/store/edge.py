@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,10 @@ class EdgeStore:
         self._require_room(_LEAST_FREE_TO_READ_BYTES if folder.exists() else _LEAST_FREE_BYTES)
         with _translated():
             if (folder / "edge_config.json").exists():
-                self._shard = qe.EdgeShard.load(str(folder))
+                if not any((folder / "wal").glob("open-*")):  # the engine would make another and ignore what is written
+                    raise StoreBroken("store: the write-ahead log is gone")
+                with _quiet():
+                    self._shard = qe.EdgeShard.load(str(folder))
                 if self._shard.info().payload_schema.keys() < set(INDEXED_FIELDS):
                     self._make_indexes()  # killed between making the shard and its indexes
             else:
@@ -165,6 +170,21 @@ def _to_filter(wanted: Filter) -> qe.Filter | None:
     return qe.Filter(
         must=[qe.FieldCondition(name, match=qe.MatchAny(any=values)) for name, values in conditions.items()]
     )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep stderr closed for a moment: of files that are broken the engine would print a panic with its stack."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 @contextlib.contextmanager

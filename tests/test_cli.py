@@ -344,7 +344,9 @@ def test_a_long_ignore_file_counts(tmp_path):
 
 
 def test_control_characters_of_a_project_do_not_reach_the_terminal(tmp_path):
-    (tmp_path / "evil.md").write_text("# Title \x1b]0;pwned\x07\n\nzebra \x1b[2J crossing \u202e\n" + "More words.\n" * 100)
+    (tmp_path / "evil.md").write_text(
+        "# Title \x1b]0;pwned\x07\n\nzebra \x1b[2J crossing \u202e\n" + "More words.\n" * 100
+    )
     for arguments in (["search", "zebra"], ["ask", "--no-model", "zebra crossing"]):
         out = run(*arguments, "--root", tmp_path).stdout
         assert "zebra" in out

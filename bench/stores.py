@@ -53,7 +53,7 @@ def make_points(count: int) -> list[Any]:
         }  # fmt: skip
         text = Sparse(tuple(terms), (1.0,) * len(terms))
         points.append(
-            Point(number, vector / np.linalg.norm(vector), text, Sparse(tuple(terms[:5]), (1.0,) * 5), payload)
+            Point(number + 1, vector / np.linalg.norm(vector), text, Sparse(tuple(terms[:5]), (1.0,) * 5), payload)
         )
     return points
 
@@ -84,7 +84,7 @@ def measure(kind: str, count: int) -> dict[str, float]:
         result = {"upsert all, s": timed(lambda: store.upsert(points))}
         result["query, ms"] = 1000 * timed(lambda: store.search(query), QUERIES)
         result["query in one file, ms"] = 1000 * timed(lambda: store.search(narrow), QUERIES)
-        result["delete 100, ms"] = 1000 * timed(lambda: store.delete(list(range(100))))
+        result["delete 100, ms"] = 1000 * timed(lambda: store.delete(list(range(1, 101))))
         store.close()
         result["reopen, s"] = timed(lambda: open_store(kind, Path(name)))
     result["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000

@@ -6,13 +6,14 @@ Must not import a store's implementation, the manifest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from memcache_lsp.embedding import Embedder
 from memcache_lsp.overlay import Layer
 from memcache_lsp.ranking import Ranked, rank
 from memcache_lsp.scan import select
-from memcache_lsp.store import Filter, Query, Store
+from memcache_lsp.store import Candidates, Filter, Query, Store
 from memcache_lsp.tokens import content_terms, query_vector
 from memcache_lsp.values import Hit, Scope, Span
 
@@ -37,7 +38,7 @@ class Searcher:
         index: open buffers.
         """
         query = self._query(question, scope, extra=layer.hidden if layer else frozenset())
-        found = self._store.search(query)
+        found = self._completed(query, self._store.search(query))
         ranked = rank(question, layer.over(found, query) if layer else found)
         if per_file is not None:
             ranked = _at_most(per_file, sorted(ranked, key=lambda r: -r.score))
@@ -46,6 +47,17 @@ class Searcher:
         payloads = self._store.retrieve(indexed) if indexed else {}
         payloads |= layer.payloads() if layer else {}
         return [_to_hit(payloads[r.id], r) for r in best if r.id in payloads]
+
+    def _completed(self, query: Query, found: Candidates) -> Candidates:
+        """Return the candidates with every vector's score for each, not only that of the one that found it.
+
+        Many points tie at the end of a list, and which of them are in it is chance; with all scores known it hardly
+        matters.
+        """
+        ids = {candidate.id for each in (found.dense, found.text, found.name) for candidate in each}
+        if not ids:
+            return found
+        return self._store.search(replace(query, filter=Filter(ids=tuple(sorted(ids))), limit=len(ids)))
 
     def knows_any(self, question: str) -> bool:
         """Tell whether any content word of the question is in the index."""

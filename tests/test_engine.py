@@ -543,3 +543,20 @@ def test_a_nearly_full_disk_is_told_before_it_is_written_to(project_folder, monk
         assert project.update().changed == 1
         found = indexes.dump(project)
     assert found == indexes.fresh_dump(project_folder, tmp_path / "fresh")
+
+
+def test_two_indexes_of_the_same_files_answer_alike(tmp_path, monkeypatch):
+    """Hundreds of chunks tie by the words of their paths; which of them the store lists must not matter."""
+    root = tmp_path / "routing"
+    root.mkdir()
+    for number in range(40):
+        body = "\n\n".join(f"def route_{number}_{i}(request):\n    return request.path({i})\n" * 3 for i in range(12))
+        (root / f"route_{number % 7}_{number}.py").write_text(body)
+    answers = []
+    for home in ("one", "two"):
+        monkeypatch.setenv("MEMCACHE_HOME", str(tmp_path / home))
+        with indexes.opened(root) as project:
+            project.update()
+            hits = project.search("how are requests routed", scope=EVERYWHERE, limit=10)
+            answers.append([(hit.path, hit.span, hit.score) for hit in hits])
+    assert answers[0] == answers[1]

@@ -116,6 +116,16 @@ def test_filters_before_the_search(store):
     assert store.search(ask("word", dense=unit(1), paths=())).dense == ()
 
 
+def test_scores_named_points_alone(store):
+    store.upsert([point(i, dense=unit(1, i / 10), text=sparse(word=1, **{f"w{i}": i})) for i in range(1, 20)])
+    every = store.search(ask("word", dense=unit(1), limit=100))
+    some = store.search(ask("word", dense=unit(1), limit=100, ids=(3, 7, 12345)))
+    for name in ("dense", "text"):
+        expected = {c.id: c.score for c in getattr(every, name) if c.id in {3, 7}}
+        assert {c.id: c.score for c in getattr(some, name)} == pytest.approx(expected)
+    assert store.search(ask("word", dense=unit(1), ids=())).dense == ()
+
+
 def test_replaces_deletes_counts_and_lists(store):
     store.upsert([point(i, start=i) for i in range(1, 400)])
     store.upsert([point(7, start=1000)])

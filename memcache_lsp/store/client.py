@@ -215,9 +215,11 @@ class ClientStore:
 
     def _to_filter(self, wanted: Filter) -> Any:
         m = self._models
-        must = [
+        must: list[Any] = [
             m.FieldCondition(key=name, match=m.MatchAny(any=values)) for name, values in wanted.conditions().items()
         ]
+        if wanted.ids is not None:
+            must.append(m.HasIdCondition(has_id=list(wanted.ids)))
         return m.Filter(must=must) if must else None
 
 

@@ -44,9 +44,10 @@ class Filter:
     paths: tuple[str, ...] | None = None
     languages: tuple[str, ...] | None = None
     kinds: tuple[str, ...] | None = None
+    ids: tuple[int, ...] | None = None
 
     def conditions(self) -> dict[str, list[str]]:
-        """Return the allowed values by payload field."""
+        """Return the allowed values by payload field, without the ids."""
         pairs = zip(INDEXED_FIELDS, (self.paths, self.languages, self.kinds), strict=True)
         return {name: list(values) for name, values in pairs if values is not None}
 

@@ -164,12 +164,12 @@ def _to_point(point: Point) -> qe.Point:
 
 
 def _to_filter(wanted: Filter) -> qe.Filter | None:
-    conditions = wanted.conditions()
-    if not conditions:
-        return None
-    return qe.Filter(
-        must=[qe.FieldCondition(name, match=qe.MatchAny(any=values)) for name, values in conditions.items()]
-    )
+    must: list[Any] = [
+        qe.FieldCondition(name, match=qe.MatchAny(any=values)) for name, values in wanted.conditions().items()
+    ]
+    if wanted.ids is not None:
+        must.append(qe.HasIdCondition(set(wanted.ids)))
+    return qe.Filter(must=must) if must else None
 
 
 @contextlib.contextmanager

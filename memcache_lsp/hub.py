@@ -12,7 +12,7 @@ import os
 import resource
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -285,10 +285,24 @@ class Hub:
             path, context_tokens=self._user().context_tokens or None, threads=self._user().threads or None
         )
         events = self._model.answer(question, evidence, found=len(hits), max_tokens=max_tokens)
-        async with aclosing(events):  # type: ignore[type-var]
-            async for event in events:
-                if not isinstance(event, Sources):
-                    yield event
+        with self._indexing_waits():
+            async with aclosing(events):  # type: ignore[type-var]
+                async for event in events:
+                    if not isinstance(event, Sources):
+                        yield event
+
+    @contextmanager
+    def _indexing_waits(self) -> Iterator[None]:
+        """Keep indexing off the cores while the model reads and writes."""
+        why = f"question {next(self._numbers)}"
+        workers = [keeper.worker for keeper in self._keepers.values() if keeper.worker is not None]
+        for worker in workers:
+            worker.pause(why)
+        try:
+            yield
+        finally:
+            for worker in workers:
+                worker.resume(why)
 
     def _model_path(self) -> Path | None:
         return models.locate(self._user().model or None)

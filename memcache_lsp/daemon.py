@@ -20,6 +20,7 @@ from pathlib import Path
 from memcache_lsp import config
 from memcache_lsp.embedding import Embedder, Serialized, open_embedder
 from memcache_lsp.engine import Setup
+from memcache_lsp.errors import MemcacheError
 from memcache_lsp.hub import Hub
 from memcache_lsp.rendezvous import Listener
 from memcache_lsp.session.session import prepare, serve
@@ -56,7 +57,7 @@ def make_hub(mode: str) -> Hub:
 async def run_daemon(listener: Listener, *, idle_s: float = IDLE_S) -> None:
     """Serve whoever connects until told to stop, or until nobody has been there for `idle_s`."""
     daemon = _Daemon(listener, idle_s=idle_s)
-    with contextlib.suppress(NotImplementedError):
+    with contextlib.suppress(NotImplementedError):  # loops of Windows take no signal handlers
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, daemon.leave)
     prepare()
@@ -162,8 +163,6 @@ def log_to_stderr() -> None:
 
 def main() -> int:
     """Be the daemon; one sentence in the log where there is one already."""
-    from memcache_lsp.errors import MemcacheError  # noqa: PLC0415
-
     log_to_stderr()
     try:
         with Listener() as listener:

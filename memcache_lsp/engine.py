@@ -159,14 +159,12 @@ class Project:
             return self._searcher.search(question, scope=scope, limit=limit, per_file=per_file, layer=layer)
 
     def _layer(self, overlay: Overlay) -> Layer:
-        gate = self._scanner()
-
         def indexed_hash(path: str) -> str:
             with self._lock:
                 return self._manifest.hash_of(path)
 
         def may_enter(path: str) -> bool:
-            return gate.should_index(path, must_exist=False) is None
+            return self._scanner().should_index(path, must_exist=False) is None  # asked of buffers that changed only
 
         return overlay.read(self._embedder, indexed_hash=indexed_hash, may_enter=may_enter)
 

@@ -26,8 +26,10 @@ from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.indexing import Report
 from memcache_lsp.keeper import Keeper
+from memcache_lsp.lines import lines_of
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.protocol import parts, spec, wire
+from memcache_lsp.redact import redact
 from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.session.uris import from_path, to_path
@@ -455,9 +457,6 @@ def _selected(session: _Session, params: spec.AskParams) -> list[tuple[Path, Hit
     root = next((r for r in session.roots if path and (_real(path) or path).is_relative_to(r)), None)
     if params.selection is None or text is None or path is None or root is None:
         return []
-    from memcache_lsp.lines import lines_of  # noqa: PLC0415
-    from memcache_lsp.redact import redact  # noqa: PLC0415
-
     first, last = params.selection.start.line, params.selection.end.line
     chosen = "\n".join(lines_of(redact(text).text)[first : last + 1])
     if not chosen.strip():

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,7 +30,6 @@ _log = logging.getLogger(__name__)
 
 IDLE_S = 60.0  # without a request, until the store is closed
 LOOK_AGAIN_S = 10.0  # how old a look at the files may be when somebody asks
-_WANT_S = 5.0  # how long the first search waits for an index that is being opened by another process
 
 T = TypeVar("T")
 
@@ -43,7 +43,6 @@ class Keeper:
         *,
         setup: Callable[[Path], Setup],
         changed: Callable[[Keeper], None],
-        in_process: bool = False,
         idle_s: float = IDLE_S,
     ) -> None:
         self.root = root
@@ -54,7 +53,6 @@ class Keeper:
         self.users: set[int] = set()
         self._setup = setup
         self._changed = changed
-        self._in_process = in_process
         self._idle_s = idle_s
         self._loop = asyncio.get_running_loop()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
@@ -238,13 +236,13 @@ class Keeper:
 
     def _bring_in_step(self, project: Project) -> None:
         """Update the index, in the index thread; the heavy part is done by the worker's process."""
-        prepare = None
-        if not self._in_process:
-            if self._worker is None:
-                self._worker = IndexWorker(recipe_of(self._setup(self.root)))
-            worker = self._worker
-            prepare = lambda jobs: worker.prepare(jobs, cancelled=self._stop.is_set)  # noqa: E731
-        self.report = project.update(on_progress=self._on_progress, cancelled=self._stop.is_set, prepare=prepare)
+        if self._worker is None:
+            self._worker = IndexWorker(recipe_of(self._setup(self.root)))
+        self.report = project.update(
+            on_progress=self._on_progress,
+            cancelled=self._stop.is_set,
+            prepare=partial(self._worker.prepare, cancelled=self._stop.is_set),
+        )
 
     def _on_progress(self, progress: Progress) -> None:
         def tell() -> None:

@@ -5,7 +5,8 @@
 The data (`--data`) is `repos.json`, a list of {"name", "language", "benchmark_root"}, and `annotations/NAME.json`, a
 list of {"query", "relevant", "secondary", "category"} whose targets are paths, or {"path", "start_line", "end_line"}.
 The repositories lie in `--corpora` by name, at the revisions that the data names. Each is indexed into a cache of this
-run's own by `memcache-lsp index --json`, and asked by `memcache-lsp search --json --batch --limit 10`.
+run's own by `memcache-lsp index --json`, and asked by `memcache-lsp search --json --batch --limit 10`; the first command
+starts the daemon that serves them all.
 
 A target's rank is that of the first hit that covers it, gain is binary; a question without an answer scores 0; a
 repository's score is the mean over its questions, a language's and the whole's the mean over their repositories. The
@@ -15,10 +16,10 @@ exit code is 1 where a repository is missing, a file failed or a question had no
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -141,7 +142,22 @@ def problems(wanted: list[str], rows: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def summarize(rows: list[dict[str, Any]]) -> str:
+def end_daemon(home: str) -> float:
+    """End the daemon of the run; return the most memory it took, in MB, 0 where the system does not tell."""
+    environment = os.environ | {"MEMCACHE_HOME": home}
+    told = subprocess.run(
+        [PROGRAM, "status", "--root", home, "--json"], check=True, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    daemon = json.loads(told.stdout)["daemon"]
+    peak_mb = 0.0
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{daemon['pid']}/status").read_text()
+        peak_mb = int(status.partition("VmHWM:")[2].split()[0]) / 1000
+    subprocess.run([PROGRAM, "stop"], check=True, stdout=subprocess.DEVNULL, env=environment)
+    return peak_mb
+
+
+def summarize(rows: list[dict[str, Any]], peak_mb: float) -> str:
     """Return the table by language, as Markdown."""
     lines = ["| language | repositories | NDCG@10 | index s | ms a query |", "|---|---|---|---|---|"]
     for language in [*sorted({row["language"] for row in rows}), "all"]:
@@ -158,10 +174,9 @@ def summarize(rows: list[dict[str, Any]]) -> str:
     by_kind = ", ".join(
         f"{kind} {statistics.mean(values):.3f} ({len(values)})" for kind, values in sorted(kinds.items())
     )
-    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
     counts = {name: sum(row[name] for row in rows) for name in ("files", "chunks", "failed", "unanswered")}
     told = "{files} files, {chunks} chunks, {failed} failed, {unanswered} queries unanswered".format(**counts)
-    lines += ["", f"By kind of question: {by_kind}.", f"{told}, peak memory {peak_mb:.0f} MB."]
+    lines += ["", f"By kind of question: {by_kind}.", f"{told}, peak memory of the daemon {peak_mb:.0f} MB."]
     return "\n".join(lines)
 
 
@@ -173,7 +188,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write everything as JSON here")
     args = parser.parse_args()
     repos = load(args.data, args.repo)
-    rows = []
+    rows, peak_mb = [], 0.0
     with tempfile.TemporaryDirectory() as home:
         for repo in repos:
             if not (args.corpora / repo["name"]).is_dir():
@@ -185,10 +200,12 @@ def main() -> int:
                 f"query {row['query_ms']:6.1f} ms  NDCG@10 {row['ndcg10']:.3f}",
                 flush=True,
             )
+        if rows:
+            peak_mb = end_daemon(home)
     if not rows:
         print("None of the repositories is there: see --help for what --corpora must hold.", file=sys.stderr)
         return 1
-    print("\n" + summarize(rows))
+    print("\n" + summarize(rows, peak_mb))
     if args.out:
         args.out.write_text(json.dumps(rows, indent=1))
     found = problems(args.repo or [repo["name"] for repo in repos], rows)

@@ -1,10 +1,11 @@
 """Measure what a user waits for: indexing from nothing, an unchanged run, one changed file, the first hits.
 
-    python bench/speed.py [FOLDER …] [--synthetic N] [--times N] [--check]
+    python bench/speed.py [FOLDER …] [--synthetic N] [--times N] [--check] [--no-daemon]
 
 Each folder is copied first, so that a file can be changed, and indexed into a cache of this run's own by the real
-command line. Wall seconds, CPU seconds of the process, peak memory and sizes on disk are printed as a table; what takes
-a second or so is the best of three (`--times`), which other load on the machine disturbs least. `--synthetic` makes a
+command line, through a daemon that the first command starts, or with `--no-daemon` without one. Wall seconds, CPU seconds
+and peak memory of the command's process, and sizes on disk are printed as a table; what takes a second or so is the best
+of three (`--times`), which other load on the machine disturbs least. `--synthetic` makes a
 project of N source files, always the same, and measures that too. With `--check` the exit code is 1 where a limit of
 `LIMITS` is broken.
 """
@@ -111,18 +112,25 @@ def file_to_change(root: Path) -> Path:
     return sorted(files, key=lambda p: (p.stat().st_size, p))[len(files) // 2]
 
 
-def measure(folder: Path, scratch: Path, *, times: int) -> Row:
+def forget(home: Path) -> None:
+    """End what runs for a home, and remove it."""
+    if home.exists():
+        run(home, "stop")
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def measure(folder: Path, scratch: Path, *, times: int, mode: tuple[str, ...]) -> Row:
     """Measure one project in a copy of it."""
     root, home = scratch / "project", scratch / "home"
     shutil.copytree(folder, root, symlinks=True)
     time.sleep(2.1)  # a file younger than the clock's grain is read again, which is not what is measured here
-    index = ("index", "--root", str(root), "--json")
-    query = ("search", "--root", str(root), "--json", "--limit", "3", QUESTION)
+    index = ("index", *mode, "--root", str(root), "--json")
+    query = ("search", *mode, "--root", str(root), "--json", "--limit", "3", QUESTION)
     first = []
     for _ in range(times):
-        shutil.rmtree(home, ignore_errors=True)
+        forget(home)
         first.append(run(home, *query))
-    shutil.rmtree(home)
+    forget(home)
     cold = run(home, *index)
     report = json.loads(cold.lines[-1])
     same = [run(home, *index) for _ in range(times)]
@@ -134,6 +142,8 @@ def measure(folder: Path, scratch: Path, *, times: int) -> Row:
         one.append(run(home, *index))
         assert json.loads(one[-1].lines[-1])["changed"] == 1
     search = [run(home, *query) for _ in range(times)]
+    taken_mb = disk_mb(home)
+    forget(home)
     return Row(
         name=folder.name,
         files=report["added"],
@@ -146,7 +156,7 @@ def measure(folder: Path, scratch: Path, *, times: int) -> Row:
         one_s=min(r.wall_s for r in one),
         search_s=min(r.wall_s for r in search),
         peak_mb=max(r.peak_mb for r in (cold, *first, *same, *one, *search)),
-        disk_mb=disk_mb(home),
+        disk_mb=taken_mb,
     )
 
 
@@ -210,6 +220,7 @@ def main() -> int:
     parser.add_argument("--synthetic", type=int, metavar="N", help="measure a project of N files made for this")
     parser.add_argument("--times", type=int, default=3, metavar="N", help="how often what is short is measured")
     parser.add_argument("--check", action="store_true", help="fail where a limit is broken")
+    parser.add_argument("--no-daemon", action="store_true", help="each command with an engine of its own")
     args = parser.parse_args()
     if not args.folders and not args.synthetic:
         parser.error("name a folder or --synthetic N")
@@ -225,7 +236,7 @@ def main() -> int:
             make_project(folders[-1], args.synthetic)
         for folder in folders:
             with tempfile.TemporaryDirectory() as scratch:
-                row = measure(folder, Path(scratch), times=args.times)
+                row = measure(folder, Path(scratch), times=args.times, mode=("--no-daemon",) if args.no_daemon else ())
             print(to_line(row), flush=True)
             broken += broken_limits(row)
     if not args.check:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from memcache_lsp.values import Hit
 
 ANSWER_TOKENS = 256
+EVIDENCE_HITS = 12  # that an answer may draw on
+EVIDENCE_PER_FILE = 3
+FOUND_HITS = 100  # how many are counted
 NO_EVIDENCE = "Nothing in the index answers this."
 
 FinishReason = Literal["stop", "length", "extract", "no_answer"]
@@ -94,6 +97,7 @@ class Result:
     evidence_found: int
     usage: Usage
     timings: Timings
+    message: str | None = None  # for the user, where there is something to say
     type: Literal["result"] = "result"
 
 

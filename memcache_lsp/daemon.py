@@ -141,6 +141,7 @@ class _Daemon:
 
 async def serve_stdio() -> int:
     """Serve the editor at the standard streams, with an engine of its own; return the exit code."""
+    prepare()
     hub = make_hub("in_process")
     streams, watchdog = Stdio(), Watchdog()
     await streams.open()

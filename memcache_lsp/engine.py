@@ -21,7 +21,7 @@ from memcache_lsp.chunking import CHUNKER_VERSION
 from memcache_lsp.config import ProjectSettings, UserSettings, file_size_limit, qdrant_api_key
 from memcache_lsp.embedding import Embedder, Serialized
 from memcache_lsp.errors import Stopped
-from memcache_lsp.indexing import Indexer, Progress, Report, repair
+from memcache_lsp.indexing import Indexer, repair
 from memcache_lsp.manifest import Manifest, ManifestBroken
 from memcache_lsp.overlay import Layer, Overlay
 from memcache_lsp.preparing import INDEXED, POINT_VERSION, Job, Prepared, Preparer, Recipe
@@ -31,7 +31,7 @@ from memcache_lsp.searching import Searcher
 from memcache_lsp.store import Place, Store, StoreBroken
 from memcache_lsp.store.opening import LOCAL_FOLDERS
 from memcache_lsp.tokens import TOKENIZER_VERSION
-from memcache_lsp.values import Hit, Scope
+from memcache_lsp.values import Hit, Progress, Report, Scope
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,6 @@ class Setup:
     user: UserSettings
     project: ProjectSettings
     embedder: Embedder
-    named: bool = False  # the user named the root, so however large it is, it is meant
 
 
 class Project:
@@ -56,8 +55,8 @@ class Project:
     def __init__(self, setup: Setup, *, folder: Path) -> None:
         """Use `open_project`, which holds the folder's lock."""
         self.root = setup.root
+        self.setup = setup
         self.notices: list[str] = []  # one sentence each on what opening had to do
-        self._setup = setup
         self._folder = folder
         self._place = place_of(setup.user, setup.root, folder)
         self._embedder = Serialized(setup.embedder)  # a search may come while an update embeds
@@ -120,15 +119,16 @@ class Project:
         cancelled: Callable[[], bool] = lambda: False,
         question: str | None = None,
         prepare: Callable[[Sequence[Job]], Sequence[Prepared]] | None = None,
+        max_files: int | None = MAX_FILES,
     ) -> Report:
         """Bring the index in step with the project; with a question, files whose path speaks of it come first.
 
-        `prepare` does the heavy part in place of this process.
+        `prepare` does the heavy part in place of this process. UserError where there are more than `max_files`.
         """
         if self._place.read_only:
             return Report()
         with self._updating:
-            scanned = self._scanner().scan(cancelled, max_files=None if self._setup.named else MAX_FILES)
+            scanned = self._scanner().scan(cancelled, max_files=max_files)
             indexer = Indexer(
                 manifest=self._manifest,
                 store=self._store,
@@ -184,11 +184,11 @@ class Project:
 
     def _scanner(self) -> Scanner:
         """Return the gate of this root, which leaves out our own folders where they lie below it."""
-        project = self._setup.project
+        project = self.setup.project
         own = (paths.cache_dir(), paths.data_dir(), paths.state_dir())
         below = [folder.relative_to(self.root).as_posix() for folder in own if self.root in folder.parents]
         exclude = tuple("/" + _SPECIAL.sub(r"\\\g<0>", folder) + "/" for folder in below)
-        return Scanner(self.root, self._setup.user, replace(project, exclude=(*project.exclude, *exclude)))
+        return Scanner(self.root, self.setup.user, replace(project, exclude=(*project.exclude, *exclude)))
 
     def _indexed_paths(self) -> list[str]:
         if self._place.read_only:

@@ -10,21 +10,18 @@ import asyncio
 import logging
 import os
 import resource
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from memcache_lsp import __version__, answering, models
-from memcache_lsp.answering import Event, Result, Sources
+from memcache_lsp.answering import EVIDENCE_HITS, EVIDENCE_PER_FILE, FOUND_HITS, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.generator import StopFlag
-from memcache_lsp.indexing import Report
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.lines import lines_of
 from memcache_lsp.overlay import Overlay
@@ -33,13 +30,12 @@ from memcache_lsp.redact import redact
 from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.session.uris import from_path, to_path
-from memcache_lsp.values import Hit, Scope, Span
+from memcache_lsp.threads import Threads
+from memcache_lsp.values import Hit, Report, Scope, Span
 from memcache_lsp.workers.model import ModelWorker
 
 _log = logging.getLogger(__name__)
 
-EVIDENCE_HITS, EVIDENCE_PER_FILE, FOUND_HITS = 12, 3, 100
-_THREADS = 200  # the latest that are kept
 _FAILED_SHOWN = 100
 
 Listener = Callable[[spec.DidChangeStatusParams | IndexProgress], None]
@@ -73,7 +69,7 @@ class Hub:
         self._keepers: dict[Path, Keeper] = {}
         self._sessions: dict[int, _Session] = {}
         self._listeners: dict[int, Listener] = {}
-        self._threads: OrderedDict[str, spec.Thread] = OrderedDict()
+        self._threads = Threads()
         self._numbers = count(1)
         self._background: set[asyncio.Task[None]] = set()
 
@@ -241,16 +237,14 @@ class Hub:
         session = self._sessions[session_id]
         hits, places = await self._evidence(session, params)
         uri_of = lambda path: from_path(places[path])  # noqa: E731
-        thread_id = params.thread_id or f"t{next(self._numbers)}"
-        turn_id = f"{thread_id}.{next(self._numbers)}"
-        answer_tokens = session.info.settings.answer_tokens
-        async with aclosing(self._answer(params.question, hits, answer_tokens)) as events:
+        thread_id, turn_id = self._threads.new_turn(params.thread_id)
+        async with aclosing(self._answer(params.question, hits, session.info.settings)) as events:
             async for event in events:
                 if isinstance(event, Result):
                     result = wire.result_to_spec(
                         event, thread_id=thread_id, turn_id=turn_id, streamed=False, uri_of=uri_of
                     )
-                    self._remember(thread_id, turn_id, params.question, result)
+                    self._threads.remember(params.question, result)
                     yield result
                 else:
                     yield wire.event_to_partial(event, uri_of=uri_of)
@@ -273,25 +267,40 @@ class Hub:
             hits.append(replace(hit, path=path))
         return hits, places
 
-    async def _answer(self, question: str, hits: Sequence[Hit], max_tokens: int) -> AsyncGenerator[Event, None]:
-        path = self._model_path() if hits else None
-        evidence = hits[:EVIDENCE_HITS]
-        if path is None:
-            run = answering.answer(question, evidence, found=len(hits), generator=None, stop=StopFlag())
-            for event in await asyncio.to_thread(lambda: list(run)):
-                yield event
+    async def _answer(
+        self, question: str, hits: Sequence[Hit], settings: SessionSettings
+    ) -> AsyncGenerator[Event, None]:
+        evidence = tuple(hits[:EVIDENCE_HITS])
+        yield Sources(evidence)
+        message = None
+        if hits and settings.use_model:
+            path, message = self._model_path(), models.NO_MODEL
+            if path is not None:
+                yield Stage("waiting" if self._model.requests else "loading", 0)
+                message = await self._loaded(path)
+        if message is None and hits and settings.use_model:
+            events = self._model.answer(question, evidence, found=len(hits), max_tokens=settings.answer_tokens)
+            with self._indexing_waits():
+                async with aclosing(events):  # type: ignore[type-var]
+                    async for event in events:
+                        if not isinstance(event, Sources):
+                            yield event
             return
-        yield Sources(tuple(evidence))
-        yield answering.Stage("loading", 0)
-        await self._model.load(
-            path, context_tokens=self._user().context_tokens or None, threads=self._user().threads or None
-        )
-        events = self._model.answer(question, evidence, found=len(hits), max_tokens=max_tokens)
-        with self._indexing_waits():
-            async with aclosing(events):  # type: ignore[type-var]
-                async for event in events:
-                    if not isinstance(event, Sources):
-                        yield event
+        run = answering.answer(question, evidence, found=len(hits), generator=None, stop=StopFlag())
+        for event in await asyncio.to_thread(lambda: list(run)):
+            if not isinstance(event, Sources):
+                yield replace(event, message=message) if isinstance(event, Result) else event
+
+    async def _loaded(self, path: Path) -> str | None:
+        """Load the model; where it cannot be and nobody named it, return the sentence that says so."""
+        user = self._user()
+        try:
+            await self._model.load(path, context_tokens=user.context_tokens or None, threads=user.threads or None)
+        except ModelError as error:
+            if user.model:
+                raise
+            return f"{error} The answer is quotations."
+        return None
 
     @contextmanager
     def _indexing_waits(self) -> Iterator[None]:
@@ -311,44 +320,28 @@ class Hub:
 
     # Threads
 
-    def _remember(self, thread_id: str, turn_id: str, question: str, result: spec.AskResult) -> None:
-        turn = spec.Turn(
-            turn_id=turn_id,
-            question=question,
-            answer=result.answer or "",
-            citations=result.citations or (),
-            finish_reason=result.finish_reason,
-        )
-        before = self._threads.pop(thread_id, None)
-        turns = (*(before.turns or ()), turn) if before else (turn,)
-        self._threads[thread_id] = spec.Thread(
-            thread_id=thread_id,
-            title=(before.title if before else question)[:80],
-            updated=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            turns=turns,
-        )
-        while len(self._threads) > _THREADS:
-            self._threads.popitem(last=False)
-
     async def threads(self, session_id: int, params: spec.ThreadsParams) -> spec.ThreadsResult:
         """List, get, delete threads, or ask again; they last as long as the engine does."""
-        if params.action == "list":
-            return spec.ThreadsResult(threads=tuple(replace(t, turns=None) for t in reversed(self._threads.values())))
-        thread = self._threads.get(params.thread_id or "")
-        if thread is None:
-            raise UserError(f"There is no thread {params.thread_id}: list the threads to see what there is.")
-        if params.action == "delete":
-            del self._threads[thread.thread_id]
-        if params.action == "askAgain":
-            turns = thread.turns or ()
-            turn = next((t for t in turns if t.turn_id == params.turn_id), turns[-1])
-            asked = None
-            again = spec.AskParams(question=turn.question, thread_id=thread.thread_id)
-            async with aclosing(self.ask(session_id, again)) as events:
-                async for event in events:
-                    asked = event if isinstance(event, spec.AskResult) else asked
-            return spec.ThreadsResult(threads=(self._threads[thread.thread_id],), asked=asked)
-        return spec.ThreadsResult(threads=(thread,))
+        name = params.thread_id or ""
+        match params.action:
+            case "list":
+                return spec.ThreadsResult(threads=tuple(self._threads.list()))
+            case "get":
+                return spec.ThreadsResult(threads=(self._threads.get(name),))
+            case "delete":
+                return spec.ThreadsResult(threads=(self._threads.delete(name),))
+            case "askAgain":
+                return await self._ask_again(session_id, self._threads.get(name), params.turn_id)
+
+    async def _ask_again(self, session_id: int, thread: spec.Thread, turn_id: str | None) -> spec.ThreadsResult:
+        turns = thread.turns or ()
+        turn = next((t for t in turns if t.turn_id == turn_id), turns[-1])
+        asked = None
+        again = spec.AskParams(question=turn.question, thread_id=thread.thread_id)
+        async with aclosing(self.ask(session_id, again)) as events:
+            async for event in events:
+                asked = event if isinstance(event, spec.AskResult) else asked
+        return spec.ThreadsResult(threads=(self._threads.get(thread.thread_id),), asked=asked)
 
     # Steering and status
 
@@ -358,6 +351,7 @@ class Hub:
         scope = parts.Scope(roots=(params.root,)) if params.root else None
         keepers = self._keepers_of(session, scope)
         for keeper in keepers:
+            keeper.named |= params.root is not None
             match params.action:
                 case "start":
                     keeper.resume()
@@ -369,6 +363,8 @@ class Hub:
                     keeper.cancel()
                 case "rebuild":
                     await keeper.rebuild()
+                case "drop":
+                    await keeper.drop()
         return spec.IndexResult(roots=tuple(_root_state(keeper) for keeper in keepers))
 
     async def status(self, session_id: int) -> spec.StatusResult:

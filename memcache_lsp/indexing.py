@@ -16,7 +16,7 @@ from memcache_lsp.manifest import FileRecord, Manifest
 from memcache_lsp.preparing import FAILED, INDEXED, Job, Prepared
 from memcache_lsp.store import Point, Store
 from memcache_lsp.tokens import words
-from memcache_lsp.values import Found, Skipped
+from memcache_lsp.values import Found, Progress, Report, Skipped
 
 _FIRST_BATCH_BYTES, _BATCH_BYTES = 12_000, 200_000
 _BATCH_FILES = 64
@@ -30,26 +30,6 @@ class Plan:
     check: tuple[Found, ...]  # to be read: new, or changed by size or time, or too young to tell
     removed: tuple[str, ...]
     unchanged: int
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What an update did, in files."""
-
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    chunks: int = 0  # written
-    failed: tuple[Skipped, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an update is: files read of files to read."""
-
-    done: int
-    total: int
 
 
 @dataclass(slots=True)

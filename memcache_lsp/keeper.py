@@ -17,13 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from memcache_lsp.engine import Project, Setup, open_project, recipe_of
+from memcache_lsp.engine import MAX_FILES, Project, Setup, drop_index, open_project, recipe_of
 from memcache_lsp.errors import MemcacheError, Stopped
-from memcache_lsp.indexing import Progress, Report
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.protocol.parts import IndexState
 from memcache_lsp.status import Status, read_status
-from memcache_lsp.values import Hit, Scope
+from memcache_lsp.values import Hit, Progress, Report, Scope
 from memcache_lsp.workers.index import IndexWorker
 
 _log = logging.getLogger(__name__)
@@ -51,6 +50,7 @@ class Keeper:
         self.progress = Progress(0, 0)
         self.report: Report | None = None  # of the last update that came to its end
         self.users: set[int] = set()
+        self.named = False  # by the user, so however large it is, it is meant
         self._setup = setup
         self._changed = changed
         self._idle_s = idle_s
@@ -143,6 +143,15 @@ class Keeper:
         await self._shut(rebuild=True)
         self.resume()
 
+    async def drop(self) -> None:
+        """Forget everything that is kept of the root; the next request makes it again."""
+        self.cancel()
+        await self._shut()
+        user = await self._in(self._searching, lambda: self._setup(self.root).user)
+        await self._in(self._searching, lambda: drop_index(self.root, user))
+        self.report = None
+        self._set("unindexed")
+
     async def close(self) -> None:
         """End everything."""
         self._closed = True
@@ -170,7 +179,7 @@ class Keeper:
         return self._project
 
     def _open(self, *, rebuild: bool = False) -> Project:
-        return open_project(self._setup(self.root), purpose="memcache-lsp, the engine of your editors", rebuild=rebuild)
+        return open_project(self._setup(self.root), purpose="the memcache-lsp daemon", rebuild=rebuild)
 
     async def _shut(self, *, rebuild: bool = False) -> None:
         """Let go of the index; with `rebuild`, hold it again, emptied."""
@@ -211,12 +220,15 @@ class Keeper:
         self._looked_at = time.monotonic()
         self._busy_updating = True  # also while another process is waited for
         try:
-            await self._bring()
+            state, message = await self._bring()
         finally:
             self._busy_updating = False
+        self._set(state, message)  # only now, for whoever is told may ask whether it is at rest
 
-    async def _bring(self) -> None:
+    async def _bring(self) -> tuple[IndexState, str | None]:
+        """Bring the index in step; return the state it ends in, and what is to be said of it."""
         try:
+            await self._renew()
             project = await self._opened()
             self._wanted.clear()  # opening wants an update, which this is
             self.progress = Progress(0, 0)
@@ -224,15 +236,23 @@ class Keeper:
             async with _Use(self):
                 await self._in(self._indexing, lambda: self._bring_in_step(project))
         except Stopped:
-            self._set("paused" if self._paused else "cancelled")
+            return "paused" if self._paused else "cancelled", None
         except MemcacheError as error:
             _log.warning("indexing root failed: %s", type(error).__name__)
-            self._set("failed", str(error))
+            return "failed", str(error)
         except Exception:  # noqa: BLE001 - the boundary of a root: a bug in one disturbs no other
             _log.exception("indexing a root failed")
-            self._set("failed", "Indexing failed; the log of the engine tells more.")
-        else:
-            self._set("ready", self.message)
+            return "failed", "Indexing failed; the log of the engine tells more."
+        return "ready", self.message
+
+    async def _renew(self) -> None:
+        """Let go of an index that was opened with settings that are no more."""
+        project = self._project
+        if project is None:
+            return
+        setup = await self._in(self._searching, lambda: self._setup(self.root))
+        if setup != project.setup:
+            await self._shut()
 
     def _bring_in_step(self, project: Project) -> None:
         """Update the index, in the index thread; the heavy part is done by the worker's process."""
@@ -242,6 +262,7 @@ class Keeper:
             on_progress=self._on_progress,
             cancelled=self._stop.is_set,
             prepare=partial(self._worker.prepare, cancelled=self._stop.is_set),
+            max_files=None if self.named else MAX_FILES,
         )
 
     def _on_progress(self, progress: Progress) -> None:

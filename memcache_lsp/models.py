@@ -123,6 +123,7 @@ CURATED = (
     ),
 )
 DEFAULT = CURATED[0]
+NO_MODEL = f"No model, so the answer is quotations; for one: memcache-lsp models pull {DEFAULT.name}"
 
 
 def models_dir() -> Path:

@@ -68,6 +68,26 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What an update of an index did, in files."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    chunks: int = 0  # written
+    failed: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an update is: files read of files to read."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """What a search is confined to; empty means everything."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memcache_lsp import models
+from memcache_lsp import models, rendezvous
 
 # Started in the background, a shell has us ignore SIGINT, and every process that a test interrupts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -17,12 +17,14 @@ TEST_HOME = Path(os.environ.get("MEMCACHE_TEST_HOME", Path(__file__).parent.pare
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
-    """Keep every test's caches, settings and models in a folder of its own."""
+    """Keep every test's caches, settings and models in a folder of its own, and end the daemon that it left there."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("MEMCACHE_HOME", str(folder))
     for name in ("GIT_CONFIG_GLOBAL", "QDRANT_API_KEY", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
-    return folder
+    yield folder
+    monkeypatch.setenv("MEMCACHE_HOME", str(folder))
+    rendezvous.stop()
 
 
 def _model(name, monkeypatch):

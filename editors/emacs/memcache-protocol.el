@@ -290,8 +290,10 @@ QUERY: The query that found the hit."
     (&key action root work-done-token)
   "Make `IndexParams'.
 What to do with the index of a root.
-ACTION: What to do.  One of start, pause, resume, cancel, rebuild.  Needed.
-ROOT: The workspace folder; by default each of the session's.
+ACTION: What to do; drop forgets all that is kept of the root until it is
+asked for again.  One of start, pause, resume, cancel, rebuild, drop.  Needed.
+ROOT: The workspace folder, however large if it is named; by default each of
+the session's.
 WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
   (memcache--plist
    :action action
@@ -461,6 +463,11 @@ The whole answer, in Markdown; only without partialResultToken."
   "Return the list of `Cited' of ASK-RESULT.
 Its citations; only without partialResultToken."
   (append (plist-get ask-result :citations) nil))
+
+(defsubst memcache-ask-result-message (ask-result)
+  "Return `:message' of ASK-RESULT.
+One sentence for the user, where there is something to say."
+  (plist-get ask-result :message))
 
 (defsubst memcache-hit-location (hit)
   "Return `:location' of HIT.

@@ -66,6 +66,11 @@ def _add_root(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", metavar="DIR", help="the project (default: the current folder's project)")
 
 
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    _add_root(parser)
+    parser.add_argument("--no-daemon", action="store_true", help="in this process, with an engine of its own")
+
+
 def _add_scope(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("scope", "each may be given several times")
     group.add_argument(
@@ -77,7 +82,7 @@ def _add_scope(parser: argparse.ArgumentParser) -> None:
 
 def _add_index(commands: Any) -> None:
     parser = _command(commands, "index", "index", "Bring a project's index in step with its files.")
-    _add_root(parser)
+    _add_engine(parser)
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--rebuild", action="store_true", help="forget the index first")
     group.add_argument("--drop", action="store_true", help="forget everything that is kept of the project")
@@ -87,7 +92,7 @@ def _add_search(commands: Any) -> None:
     parser = _command(
         commands, "search", "search", "Find the places that a question in words, a name or a path is about."
     )
-    _add_root(parser)
+    _add_engine(parser)
     parser.add_argument("query", nargs="*", help="what to look for")
     parser.add_argument("--limit", type=_positive, default=10, metavar="N", help="hits at most (default 10)")
     parser.add_argument(
@@ -98,7 +103,7 @@ def _add_search(commands: Any) -> None:
 
 def _add_ask(commands: Any) -> None:
     parser = _command(commands, "ask", "ask", "Answer a question from the project, with the lines it comes from.")
-    _add_root(parser)
+    _add_engine(parser)
     parser.add_argument("question", nargs="*", help="the question")
     parser.add_argument(
         "--model", metavar="NAME|PATH", help="a fetched model's name or a GGUF file (default: the curated one)"
@@ -132,7 +137,7 @@ def _add_serve(commands: Any) -> None:
     parser.set_defaults(module="serve")
     parser.add_argument("--stdio", action="store_true", help="what it does anyway")
     parser.add_argument("--no-daemon", action="store_true", help="in this process, with an engine of its own")
-    text = "End the daemon that serves the editors."
+    text = "End the daemon that serves the editors and the commands."
     parser = commands.add_parser("stop", help=text, description=text)
     parser.set_defaults(module="serve")
 

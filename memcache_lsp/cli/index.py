@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import time
 from pathlib import Path
 
-from memcache_lsp import engine
-from memcache_lsp.cli import render, work
-from memcache_lsp.indexing import Progress, Report
+from memcache_lsp import paths
+from memcache_lsp.cli import remote, render, work
+from memcache_lsp.session.uris import from_path
+from memcache_lsp.values import Progress, Report
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,7 +31,15 @@ def run(options: argparse.Namespace) -> int:
 def _drop(options: argparse.Namespace) -> int:
     # a project that was deleted can still be forgotten
     root = Path(os.path.realpath(options.root)) if options.root else work.resolve_root(options)
-    there = engine.drop_index(root, work.user_settings())
+    there = paths.index_dir(root).exists()
+    daemon = remote.find(root)
+    if daemon is not None:  # it may hold the index
+        with contextlib.closing(daemon):
+            daemon.ask("memcache/index", {"action": "drop", "root": from_path(root)})
+    elif there:
+        from memcache_lsp import engine  # noqa: PLC0415 - loads everything
+
+        there = engine.drop_index(root, work.user_settings())
     if options.json:
         render.print_json({"type": "result", "dropped": there})
     else:

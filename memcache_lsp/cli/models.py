@@ -7,7 +7,7 @@ import argparse
 from memcache_lsp import fetching, models
 from memcache_lsp.cli import render, work
 from memcache_lsp.errors import UsageError
-from memcache_lsp.indexing import Progress
+from memcache_lsp.values import Progress
 
 _MB = 1_000_000
 

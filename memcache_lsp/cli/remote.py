@@ -1,101 +1,226 @@
-"""The engine that already runs: what the commands ask of a project goes to the daemon where there is one.
+"""The engine in the daemon: what the commands ask of a project goes to it as an editor's requests do.
 
-The daemon holds the indexes of the roots that editors have open, so the command line cannot open those itself; and a
-warm engine answers in milliseconds. Speaks the protocol of the editors, one request at a time.
+Speaks the protocol of the editors over the daemon's socket, one request at a time. Must not import the engine.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from memcache_lsp import rendezvous
-from memcache_lsp.documents import read_document
+from memcache_lsp.answering import NO_EVIDENCE, Citation, Delta, Event, Result, Sources, Stage, Timings, Usage
+from memcache_lsp.cli import work
 from memcache_lsp.errors import UserError
-from memcache_lsp.indexing import Progress, Report
+from memcache_lsp.lines import lines_of
 from memcache_lsp.session.uris import from_path, to_path
-from memcache_lsp.tokens import content_terms, terms
-from memcache_lsp.values import Document, Found, Hit, Scope, Skipped, Span
+from memcache_lsp.values import Document, Found, Hit, Progress, Report, Scope, Skipped, Span
 
 _MEET_S = 0.5
-_ANSWER_S = 120.0
-_POLL_S = 0.1
-_WHOLE_LIMIT = 1000
+_ANSWER_S = 120.0  # without a word from the daemon
+_POLL_S = 0.5
+_MOST_HITS = 1000
+_CHUNK_BYTES = 64 * 1024
+_TOKEN = "ask"  # noqa: S105 - of progress
+
+Message = dict[str, Any]
+
+_QUIET: Message = {"indexOnStart": False}  # the command says when
 
 
-def find(root: Path) -> RemoteProject | None:
-    """Return the project as the daemon has it; None where no daemon runs."""
+def find(root: Path | None = None) -> Connection | None:
+    """Return a session with the daemon, where one runs."""
+    peer = rendezvous.connect(_MEET_S, role="cli") if rendezvous.supported() else None
+    return Connection(peer, root, _QUIET) if peer else None
+
+
+def join(root: Path, options: argparse.Namespace) -> RemoteProject:
+    """Return the project as the daemon has it; the daemon is started where none runs."""
     if not rendezvous.supported():
-        return None
-    peer = rendezvous.connect(_MEET_S, role="cli")
-    return RemoteProject(_Connection(peer), root) if peer else None
+        raise UserError("This platform has no unix sockets: add --no-daemon.")
+    settings = _QUIET
+    if options.command == "ask":
+        own_model = options.no_model or options.model is not None
+        settings = {**_QUIET, "answerTokens": options.max_tokens, "useModel": not own_model}
+    connection = Connection(rendezvous.ensure_daemon(role="cli"), root, settings)
+    return RemoteProject(connection, root, named=options.root is not None)
 
 
-class RemoteProject:
-    """A project in the daemon, with the methods of `engine.Project` that commands use."""
+class Connection:
+    """A session: requests in order, notifications, and an empty answer to whatever the server asks."""
 
-    def __init__(self, connection: _Connection, root: Path) -> None:
-        self.root = root
-        self.notices: list[str] = []
-        self._connection = connection
-        uri = from_path(root)
-        params: dict[str, Any] = {
+    def __init__(self, peer: socket.socket, root: Path | None, settings: dict[str, Any]) -> None:
+        peer.setblocking(False)
+        self._peer = peer
+        self._received = bytearray()
+        self._ids = count(1)
+        uri = from_path(root) if root else None
+        params: Message = {
             "processId": None,
             "clientInfo": {"name": "memcache-lsp"},
             "rootUri": uri,
-            "workspaceFolders": [{"uri": uri, "name": root.name}],
+            "workspaceFolders": [{"uri": uri, "name": root.name}] if root else [],
             "capabilities": {"experimental": {"memcache": {}}},
-            "initializationOptions": {"memcache": {"indexOnStart": False}},  # `RemoteUpdating` starts it
+            "initializationOptions": {"memcache": settings},
         }
-        connection.ask("initialize", params)
-        connection.tell("initialized", {})
+        self.ask("initialize", params)
+        self._send({"method": "initialized", "params": {}})
 
-    def search(self, question: str, *, scope: Scope, limit: int, per_file: int | None = None) -> list[Hit]:
-        """Return the best hits of what is indexed so far, with their text as it is in the files."""
+    def ask(self, method: str, params: Message) -> Any:
+        """Return the result of a request; UserError with the server's sentence."""
+        return next(value for kind, value in self.stream(method, params) if kind == "result")
+
+    def stream(self, method: str, params: Message) -> Iterator[tuple[str, Any]]:
+        """Yield what comes for a request: ("partial", value) on the token, then ("result", value)."""
+        number = next(self._ids)
+        self._send({"id": number, "method": method, "params": params})
+        while True:
+            message = self._next(_ANSWER_S)
+            if message is None:
+                raise UserError("The memcache-lsp daemon does not answer: end it with `memcache-lsp stop`, try again.")
+            if message.get("method") == "$/progress" and message["params"]["token"] == _TOKEN:
+                yield "partial", message["params"]["value"]
+            if message.get("id") == number and "method" not in message:
+                if "error" in message:
+                    raise UserError(str(message["error"].get("message")))
+                yield "result", message.get("result")
+                return
+
+    def wait_for(self, method: str, timeout_s: float) -> None:
+        """Wait until the server sends a notification, or for so long."""
+        deadline = time.monotonic() + timeout_s
+        while (left := deadline - time.monotonic()) > 0:
+            message = self._next(left)
+            if message is None or message.get("method") == method:
+                return
+
+    def close(self) -> None:
+        """Let go of the socket, which ends the session and what it asked for."""
+        self._peer.close()
+
+    def _next(self, timeout_s: float) -> Message | None:
+        """Return the next message, None if none came; requests of the server are answered with nothing."""
+        deadline = time.monotonic() + timeout_s
+        while (message := self._taken()) is None:
+            if not select.select([self._peer], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                return None
+            try:
+                data = self._peer.recv(_CHUNK_BYTES)
+            except OSError:
+                data = b""
+            if not data:
+                raise UserError("The memcache-lsp daemon ended meanwhile: run the command again.")
+            self._received += data
+        if "id" in message and "method" in message:
+            self._send({"id": message["id"], "result": None})
+        return message
+
+    def _taken(self) -> Message | None:
+        """Take a whole frame out of what was received."""
+        head, found, _ = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return None
+        fields = (line.partition(b":") for line in head.split(b"\r\n"))
+        length = next(int(value) for name, _, value in fields if name.lower() == b"content-length")
+        begin = len(head) + 4
+        if len(self._received) < begin + length:
+            return None
+        message: Message = json.loads(self._received[begin : begin + length])
+        del self._received[: begin + length]
+        return message
+
+    def _send(self, message: Message) -> None:
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        self._peer.settimeout(_ANSWER_S)
+        try:
+            self._peer.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        except OSError:
+            raise UserError("The memcache-lsp daemon ended meanwhile: run the command again.") from None
+        finally:
+            self._peer.setblocking(False)
+
+
+class RemoteProject:
+    """A project in the daemon."""
+
+    def __init__(self, connection: Connection, root: Path, *, named: bool) -> None:
+        self.connection = connection
+        self._root = root
+        self._named = named
+
+    def search(self, question: str, *, scope: Scope, limit: int) -> list[Hit]:
+        """Return the best hits of what is indexed so far; their text is the first lines."""
         wanted = {"globs": scope.globs, "languages": scope.languages, "kinds": scope.kinds}
-        params = {"query": question, "limit": min(limit, _WHOLE_LIMIT), "scope": wanted}
-        hits = [self._hit(hit) for hit in self._connection.ask("memcache/search", params)["hits"]]
-        seen: dict[str, int] = {}
-        kept = []
-        for hit in hits:
-            seen[hit.path] = seen.get(hit.path, 0) + 1
-            if hit.text and (per_file is None or seen[hit.path] <= per_file):
-                kept.append(hit)
-        return kept
+        params = {"query": question, "limit": min(limit, _MOST_HITS), "scope": wanted}
+        return [self._hit(hit) for hit in self.connection.ask("memcache/search", params)["hits"]]
 
-    def knows_any(self, question: str) -> bool:
-        """Tell whether any content word of the question is in what it finds."""
-        asked = set(content_terms(question))
-        hits = self.search(question, scope=Scope(), limit=20)
-        return any(asked.intersection(terms(f"{hit.path} {hit.symbol} {hit.text}")) for hit in hits)
+    def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
+        """Answer by the daemon's model; a model that the command names is loaded here, and reads what was found there."""
+        events = self._asked(question, scope)
+        if options.model is None:
+            yield from events
+            return
+        from memcache_lsp.cli import generating  # noqa: PLC0415 - loads the model's library
+
+        path = generating.model_path(options)
+        hits = [whole for event in events if isinstance(event, Sources) for whole in map(self._whole, event.items)]
+        yield from generating.answer(question, [hit for hit in hits if hit.text], options, path)
+
+    def _asked(self, question: str, scope: Scope) -> Iterator[Event]:
+        wanted = {"globs": scope.globs, "languages": scope.languages, "kinds": scope.kinds}
+        params = {"question": question, "scope": wanted, "partialResultToken": _TOKEN}
+        said: list[str] = []
+        cited: list[Citation] = []
+        for kind, value in self.connection.stream("memcache/ask", params):
+            if kind == "result":
+                yield _result(value, "".join(said), tuple(cited))
+                return
+            match value["type"]:
+                case "sources":
+                    yield Sources(tuple(map(self._hit, value["items"])))
+                case "stage":
+                    yield Stage(value["stage"], value["percent"])
+                case "delta":
+                    said.append(value["text"])
+                    yield Delta(value["seq"], value["text"])
+                case "citation":
+                    cited.append(self._citation(value))
+                    yield cited[-1]
+
+    def steer(self, action: str) -> None:
+        """Start, rebuild or drop the index."""
+        root = {"root": from_path(self._root)} if self._named else {}
+        self.connection.ask("memcache/index", {"action": action, **root})
+
+    def status(self) -> Message:
+        """Return what the daemon says of the root."""
+        status = self.connection.ask("memcache/status", {})
+        return {**status["roots"][0], "quiescent": status["quiescent"]}
 
     def close(self) -> None:
         """Leave the daemon."""
-        self._connection.close()
+        self.connection.close()
 
-    def status(self) -> dict[str, Any]:
-        """Return what the daemon says of the root."""
-        status = self._connection.ask("memcache/status", {})
-        return {**status["roots"][0], "quiescent": status["quiescent"]}
+    def _place(self, location: Message) -> tuple[str, int, int]:
+        """Return path, first and last line of a location, which is of whole lines."""
+        path = to_path(location["uri"]) or self._root
+        lines = location["range"]
+        return path.relative_to(self._root).as_posix(), lines["start"]["line"] + 1, lines["end"]["line"]
 
-    def steer(self, action: str) -> None:
-        """Start or rebuild the index."""
-        self._connection.ask("memcache/index", {"action": action})
-
-    def _hit(self, hit: dict[str, Any]) -> Hit:
-        path = to_path(hit["location"]["uri"]) or self.root
-        lines = hit["location"]["range"]
-        first, end = lines["start"]["line"], lines["end"]["line"]
-        text, start = self._text(path, first, end)
+    def _hit(self, hit: Message) -> Hit:
+        path, first, last = self._place(hit["location"])
         return Hit(
-            path=hit["path"],
-            span=Span(start, start + len(text), first + 1, end),
-            text=text,
+            path=path,
+            span=Span(0, len(hit["snippet"]), first, last),
+            text=hit["snippet"],
             kind=hit["kind"],
             symbol=hit["symbol"],
             language=hit["language"],
@@ -103,101 +228,69 @@ class RemoteProject:
             score=hit["score"],
         )
 
-    def _text(self, path: Path, first: int, end: int) -> tuple[str, int]:
-        """Return the lines of a file as they may be shown, and where they begin; empty for a file that is gone."""
-        relative = path.relative_to(self.root).as_posix()
-        loaded = read_document(self.root, Found(relative, 0, 0))
-        if isinstance(loaded.document, Skipped):
-            return "", 0
-        assert isinstance(loaded.document, Document)
-        pieces = list(_with_ends(loaded.document.text))
-        return "".join(pieces[first:end]).rstrip("\r\n"), sum(map(len, pieces[:first]))
+    def _citation(self, cited: Message) -> Citation:
+        path, first, last = self._place(cited["location"])
+        return Citation(cited["n"], path, first, last, cited["status"])
+
+    def _whole(self, hit: Hit) -> Hit:
+        """Return a hit with its whole text as it may be shown; empty where its file is gone."""
+        from memcache_lsp.documents import read_document  # noqa: PLC0415 - seldom needed
+
+        document = read_document(self._root, Found(hit.path, 0, 0)).document
+        lines = lines_of(document.text) if isinstance(document, Document) else []
+        return replace(hit, text="\n".join(lines[hit.span.start_line - 1 : hit.span.end_line]))
+
+
+def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Result:
+    usage, timings = value["usage"], value["timings"]
+    return Result(
+        answer=answer or (NO_EVIDENCE if value["finishReason"] == "no_answer" else ""),
+        citations=citations,
+        finish_reason=value["finishReason"],
+        evidence_read=value["evidence"]["read"],
+        evidence_found=value["evidence"]["found"],
+        usage=Usage(usage["promptTokens"], usage["reusedTokens"], usage["answerTokens"]),
+        timings=Timings(timings["firstTextSeconds"], timings["totalSeconds"]),
+        message=value.get("message"),
+    )
 
 
 class RemoteUpdating:
-    """An update in the daemon, with the methods of `work.Updating`."""
+    """An update in the daemon."""
 
-    def __init__(self, project: RemoteProject, *, rebuild: bool = False) -> None:
+    def __init__(self, project: RemoteProject, *, needed: bool, rebuild: bool) -> None:
         self._project = project
+        self._needed = needed
+        self._total = 0
         self.report: Report | None = None
         project.steer("rebuild" if rebuild else "start")
 
     def wait(self, timeout_s: float | None, on_progress: Callable[[Progress], None] = lambda _: None) -> Report | None:
         """Wait until the daemon's index is in step; return what it did, or None if it is still at it."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while self.report is None and (deadline is None or time.monotonic() < deadline):
+        while self.report is None:
             status = self._project.status()
             if status["quiescent"]:
-                self._finish(status)
+                self.report = self._reported(status)
+                total = self._total or self.report.added + self.report.changed
+                on_progress(Progress(total, total))
                 break
-            on_progress(Progress(status["files"]["done"], status["files"]["total"]))
-            time.sleep(_POLL_S)
+            self._total = status["files"]["total"]
+            on_progress(Progress(status["files"]["done"], self._total))
+            left = _POLL_S if deadline is None else min(_POLL_S, deadline - time.monotonic())
+            if left <= 0:
+                break
+            self._project.connection.wait_for("memcache/didChangeStatus", left)
         return self.report
 
-    def _finish(self, status: dict[str, Any]) -> None:
-        if status["state"] in {"failed", "paused", "cancelled"}:
-            why = status.get("message") or f"Its state is {status['state']}."
-            raise UserError(f"The engine of your editors did not finish the index: {why}")
-        counts = status.get("report") or {}
+    def _reported(self, status: Message) -> Report:
         failed = tuple(Skipped(f["path"], f["reason"]) for f in status["failed"])
-        self.report = Report(**counts, failed=failed)
-
-
-class _Connection:
-    """Frames over a socket: requests in order, notifications, and an empty answer to whatever the server asks."""
-
-    def __init__(self, peer: socket.socket) -> None:
-        peer.settimeout(_ANSWER_S)
-        self._peer = peer
-        self._stream = peer.makefile("rb")
-        self._ids = count(1)
-
-    def ask(self, method: str, params: Any) -> Any:
-        """Return the result of a request; UserError with the server's sentence."""
-        number = next(self._ids)
-        self._send({"id": number, "method": method, "params": params})
-        try:
-            for message in self._messages():
-                if message.get("id") == number and "method" not in message:
-                    if "error" in message:
-                        raise UserError(str(message["error"].get("message")))
-                    return message.get("result")
-                if "id" in message and "method" in message:
-                    self._send({"id": message["id"], "result": None})
-        except OSError as error:
-            raise UserError(f"The engine of your editors does not answer ({error}); try again.") from None
-        raise UserError("The engine of your editors ended meanwhile; try again.")
-
-    def tell(self, method: str, params: Any) -> None:
-        """Send a notification."""
-        self._send({"method": method, "params": params})
-
-    def close(self) -> None:
-        """Let go of the socket, which ends the session."""
-        self._stream.close()
-        self._peer.close()
-
-    def _send(self, message: dict[str, Any]) -> None:
-        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        self._peer.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-
-    def _messages(self) -> Iterator[dict[str, Any]]:
-        while True:
-            length = 0
-            while (line := self._stream.readline()) not in {b"\r\n", b""}:
-                name, _, value = line.partition(b":")
-                length = int(value) if name.lower() == b"content-length" else length
-            if not line:
-                return
-            yield json.loads(self._stream.read(length))
-
-
-def _with_ends(text: str) -> Iterator[str]:
-    """Cut a text into lines as editors count them, each with its end."""
-    begin = 0
-    while begin < len(text):
-        ends = [i for i in (text.find("\n", begin), text.find("\r", begin)) if i >= 0]
-        end = min(ends, default=len(text) - 1)
-        end += text.startswith("\r\n", end)
-        yield text[begin : end + 1]
-        begin = end + 1
+        if status["state"] == "ready":
+            if status.get("message"):
+                work.notice(status["message"])
+            return Report(**(status.get("report") or {}), failed=failed)
+        why = status.get("message") or f"Indexing is {status['state']}: another editor said so."
+        if self._needed or not status["chunks"]:
+            raise UserError(why)
+        work.notice(f"{why} This is from what is indexed.")
+        return Report(failed=failed)

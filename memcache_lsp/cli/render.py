@@ -10,10 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from memcache_lsp.indexing import Progress
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol.wire import snippet
-from memcache_lsp.values import Hit
+from memcache_lsp.values import Hit, Progress
 
 _PLAIN_EVERY_S = 2.0
 _BAR_AFTER_S = 0.3  # a bar that is gone at once only flickers

@@ -14,7 +14,8 @@ from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit
 
 FIRST_HITS_S = 0.8  # how long a search waits for the index before it shows what there is
-AGAIN_S = 0.2  # and how often it looks until there is something
+BATCH_WAIT_S = 5.0  # and a batch, whose queries get one line each
+AGAIN_S = 0.2  # how often it looks until there is something
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,17 +27,15 @@ def run(options: argparse.Namespace) -> int:
             )
         return _batch(options)
     question = work.text_of(options.query, "query")
-    with work.at(options, question=question) as (project, updating):
-        hits: list[Hit] = []
+    with work.at(options, question=question) as (engine, updating):
         complete = updating.wait(FIRST_HITS_S) is not None
-        while not complete and not hits:
-            hits = _search(project, question, options)
-            complete = updating.wait(AGAIN_S) is not None
+        hits = [] if complete else _first_hits(engine, updating, question, options)
+        complete = updating.report is not None
         if not complete:
             _show(hits, options, partial=True)
             with render.progress_bar("Indexing", "files") as bar:
                 updating.wait(None, bar.show)
-        final = _search(project, question, options)
+        final = _search(engine, question, options)
         if complete or final != hits or options.json:
             _show(final, options, partial=False)
     if not final and not options.json:
@@ -46,8 +45,18 @@ def run(options: argparse.Namespace) -> int:
     return 0 if final else 3
 
 
-def _search(project: work.Searchable, question: str, options: argparse.Namespace) -> list[Hit]:
-    return project.search(question, scope=work.scope_of(options), limit=options.limit)
+def _search(engine: work.Engine, question: str, options: argparse.Namespace) -> list[Hit]:
+    return engine.search(question, scope=work.scope_of(options), limit=options.limit)
+
+
+def _first_hits(engine: work.Engine, updating: work.Waiting, question: str, options: argparse.Namespace) -> list[Hit]:
+    """Return the hits of what is indexed so far, as soon as there are any, or the index is whole."""
+    while True:
+        complete = updating.report is not None
+        hits = _search(engine, question, options)
+        if hits or complete:
+            return hits
+        updating.wait(AGAIN_S)
 
 
 def _show(hits: list[Hit], options: argparse.Namespace, *, partial: bool) -> None:
@@ -61,10 +70,10 @@ def _show(hits: list[Hit], options: argparse.Namespace, *, partial: bool) -> Non
 
 
 def _batch(options: argparse.Namespace) -> int:
-    with work.at(options) as (project, updating):
-        updating.wait(FIRST_HITS_S)
+    with work.at(options) as (engine, updating):
+        updating.wait(BATCH_WAIT_S)
         for identifier, question in _queries():
-            hits = project.search(question, scope=work.scope_of(options), limit=options.limit) if question else []
+            hits = _first_hits(engine, updating, question, options) if question else []
             line: dict[str, Any] = {"id": identifier, "hits": [wire.hit_to_json(hit) for hit in hits]}
             render.print_json(line if updating.report else line | {"partial": True})
         with render.progress_bar("Indexing", "files") as bar:

@@ -1,12 +1,15 @@
-"""`memcache-lsp status`: what is indexed, what is not and why, and what it takes on disk."""
+"""`memcache-lsp status`: what is indexed, what is not and why, what it takes on disk; what the daemon is at."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections import Counter
+from typing import Any
 
 from memcache_lsp import paths
-from memcache_lsp.cli import render, work
+from memcache_lsp.cli import remote, render, work
+from memcache_lsp.session.uris import to_path
 from memcache_lsp.status import Status, read_status
 from memcache_lsp.values import Skipped
 
@@ -19,17 +22,51 @@ def run(options: argparse.Namespace) -> int:
     status = read_status(root)
     vectors = paths.cache_dir() / "vectors.sqlite"
     vectors_bytes = vectors.stat().st_size if vectors.exists() else 0
-    if status is None:
-        if options.json:
-            render.print_json({"root": str(root), "indexed": False})
-        else:
-            print(f"{root} is not indexed yet: `memcache-lsp index` does it, and so does the first search.")
-        return 0
+    daemon = _daemon()
     if options.json:
-        render.print_json(_to_json(status, vectors_bytes))
+        known = {"root": str(root), "indexed": False} if status is None else _to_json(status, vectors_bytes)
+        render.print_json({**known, "daemon": daemon})
+        return 0
+    if status is None:
+        print(f"{root} is not indexed yet: `memcache-lsp index` does it, and so does the first search.")
     else:
         _print(status, vectors_bytes, every=options.all)
+    print()
+    _print_daemon(daemon)
     return 0
+
+
+def _daemon() -> dict[str, Any] | None:
+    """Return what the daemon says of itself, in the names of the protocol."""
+    connection = remote.find()
+    if connection is None:
+        return None
+    with contextlib.closing(connection):
+        status = connection.ask("memcache/status", {})
+    own = {session["id"]: session for session in status["sessions"]}
+    own.pop(max(own))  # our own, the latest
+    kept = ("version", "pid", "memoryBytes", "workers", "queue", "model", "outside", "message")
+    return {name: status.get(name) for name in kept} | {"sessions": list(own.values())}
+
+
+def _print_daemon(daemon: dict[str, Any] | None) -> None:
+    if daemon is None:
+        print("daemon        not running; the first editor or command starts it")
+        return
+    print(f"daemon        {daemon['version']}, pid {daemon['pid']}, {render.size(daemon['memoryBytes'])}")
+    for session in daemon["sessions"]:
+        roots = ", ".join(str(to_path(uri)) for uri in session["roots"])
+        print(render.printable(f"  session     {session['client'] or 'an editor'}{f' at {roots}' if roots else ''}"))
+    for worker in daemon["workers"]:
+        memory = f", pid {worker['pid']}, {render.size(worker['memoryBytes'] or 0)}" if worker.get("pid") else ""
+        print(f"  worker      {worker['name']}: {worker['state']}{memory}")
+    if model := daemon["model"]:
+        print(render.printable(f"  model       {model['name']}, {model['state']}"))
+    queue = daemon["queue"]
+    print(f"  queue       {queue['questions']} questions, {queue['files']} files")
+    for sentence in (*daemon["outside"], daemon["message"]):
+        if sentence:
+            print(f"  {sentence}")
 
 
 def _to_json(status: Status, vectors_bytes: int) -> dict[str, object]:

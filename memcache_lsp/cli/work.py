@@ -1,4 +1,8 @@
-"""What the commands share: open the project, keep its index in step behind the command's back, tell how far it is."""
+"""What the commands share: which project, where its engine is, what the command line confines a search to.
+
+The engine is the daemon's, started where none runs, so that commands and editors share one index and one model;
+`--no-daemon` opens the project here. Loads nothing heavy by itself: most commands only wait for the daemon.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,18 @@ import argparse
 import contextlib
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from memcache_lsp import config, paths
 from memcache_lsp.chunking.outline import KINDS
-from memcache_lsp.cli import remote
-from memcache_lsp.embedding import open_embedder
-from memcache_lsp.engine import Project, Setup, open_project
-from memcache_lsp.errors import Stopped, UsageError, UserError
-from memcache_lsp.indexing import Progress, Report
+from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.languages import LANGUAGES
-from memcache_lsp.values import Hit, Scope
+from memcache_lsp.values import Hit, Progress, Report, Scope
+
+if TYPE_CHECKING:
+    from memcache_lsp.answering import Event
 
 _POLL_S = 0.05
 
@@ -44,35 +46,15 @@ def user_settings() -> config.UserSettings:
     return config.load_user_settings()[0]
 
 
-def load_setup(root: Path, *, named: bool) -> Setup:
-    """Read the settings, report what is wrong with them on stderr, and open the embedder."""
-    user, user_problems = config.load_user_settings()
-    project, project_problems = config.load_project_settings(root)
-    for problem in (*user_problems, *project_problems):
-        notice(problem)
-    return Setup(root=root, user=user, project=project, embedder=open_embedder(user.embedder or None), named=named)
+class Engine(Protocol):
+    """A project with its index, opened here or in the daemon."""
 
-
-@contextlib.contextmanager
-def opened(options: argparse.Namespace, *, rebuild: bool = False) -> Iterator[Project]:
-    """Open the project for one command."""
-    setup = load_setup(resolve_root(options), named=options.root is not None)
-    project = open_project(setup, purpose=f"memcache-lsp {options.command}", rebuild=rebuild)
-    for text in project.notices:
-        notice(text)
-    with contextlib.closing(project):
-        yield project
-
-
-class Searchable(Protocol):
-    """A project, opened here or in the daemon."""
-
-    def search(self, question: str, *, scope: Scope, limit: int, per_file: int | None = None) -> list[Hit]:
+    def search(self, question: str, *, scope: Scope, limit: int) -> list[Hit]:
         """Return the best hits of what is indexed so far."""
         ...
 
-    def knows_any(self, question: str) -> bool:
-        """Tell whether any content word of the question is known."""
+    def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
+        """Answer, the sources first; closing the generator stops the model."""
         ...
 
 
@@ -89,19 +71,25 @@ class Waiting(Protocol):
 @contextlib.contextmanager
 def at(
     options: argparse.Namespace, *, question: str | None = None, needed: bool = False, rebuild: bool = False
-) -> Iterator[tuple[Searchable, Waiting]]:
-    """Give the project and the update that brings its index in step: in the daemon where one runs, else here."""
+) -> Iterator[tuple[Engine, Waiting]]:
+    """Give the project and the update that brings its index in step.
+
+    Where the command can do without the update (`needed` is False), one that fails with a sentence for the user is
+    told as a notice: what is indexed can still be searched. `question` says what is to be indexed first.
+    """
     root = resolve_root(options)
-    there = remote.find(root)
-    if there is not None:
-        with contextlib.closing(there):
-            yield there, remote.RemoteUpdating(there, rebuild=rebuild)
+    for problem in (*config.load_user_settings()[1], *config.load_project_settings(root)[1]):
+        notice(problem)
+    if options.no_daemon:
+        from memcache_lsp.cli import local  # noqa: PLC0415 - loads the whole engine
+
+        with local.at(options, root, question=question, needed=needed, rebuild=rebuild) as here:
+            yield here
         return
-    with (
-        opened(options, rebuild=rebuild) as project,
-        Updating(project, question=question, needed=needed) as updating,
-    ):
-        yield project, updating
+    from memcache_lsp.cli import remote  # noqa: PLC0415 - each branch loads what it needs and no more
+
+    with contextlib.closing(remote.join(root, options)) as there:
+        yield there, remote.RemoteUpdating(there, needed=needed, rebuild=rebuild)
 
 
 def notice(text: str) -> None:
@@ -150,55 +138,3 @@ def interruptible(action: Callable[[], T]) -> T:
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
     return outcome[0]
-
-
-class Updating:
-    """An update that runs in a thread while the command goes on; the exit of the block ends it.
-
-    Where the command can do without it (`needed` is False), an update that fails with a sentence for the user is told
-    as a notice and counts as done: what is indexed can still be searched.
-    """
-
-    def __init__(self, project: Project, *, question: str | None = None, needed: bool = False) -> None:
-        self._needed = needed
-        self._project = project
-        self._question = question
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="update", daemon=True)
-        self._failure: BaseException | None = None
-        self.progress = Progress(0, 0)
-        self.report: Report | None = None
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        while self._thread.is_alive():  # an impatient second Ctrl-C must not leave a thread that writes
-            with contextlib.suppress(KeyboardInterrupt):
-                self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            self.report = self._project.update(
-                on_progress=self._on_progress, cancelled=self._stop.is_set, question=self._question
-            )
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-            self._failure = error
-
-    def _on_progress(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def wait(self, timeout_s: float | None, on_progress: Callable[[Progress], None] = lambda _: None) -> Report | None:
-        """Wait for the update, interruptibly; return its report, or None if it is still going on."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while self._thread.is_alive() and (deadline is None or time.monotonic() < deadline):
-            self._thread.join(_POLL_S)
-            on_progress(self.progress)
-        if isinstance(self._failure, UserError) and not isinstance(self._failure, Stopped) and not self._needed:
-            notice(f"{self._failure} This is from what is indexed.")
-            self._failure, self.report = None, Report()
-        if self._failure is not None:
-            raise self._failure
-        return self.report

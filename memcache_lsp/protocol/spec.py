@@ -72,6 +72,7 @@ class AskResult:
     timings: Annotated[Timings, "How long it took."]
     answer: Annotated[str | None, "The whole answer, in Markdown; only without partialResultToken."] = None
     citations: Annotated[tuple[Cited, ...] | None, "Its citations; only without partialResultToken."] = None
+    message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,8 +211,13 @@ class StatusResult:
 class IndexParams:
     """What to do with the index of a root."""
 
-    action: Annotated[Literal["start", "pause", "resume", "cancel", "rebuild"], "What to do."]
-    root: Annotated[str | None, IsUri, "The workspace folder; by default each of the session's."] = None
+    action: Annotated[
+        Literal["start", "pause", "resume", "cancel", "rebuild", "drop"],
+        "What to do; drop forgets all that is kept of the root until it is asked for again.",
+    ]
+    root: Annotated[
+        str | None, IsUri, "The workspace folder, however large if it is named; by default each of the session's."
+    ] = None
     work_done_token: WorkToken = None
 
 

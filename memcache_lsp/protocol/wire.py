@@ -69,7 +69,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
                     "firstTextSeconds": round(event.timings.first_text_s, 3),
                     "totalSeconds": round(event.timings.total_s, 3),
                 },
-            }
+            } | ({"message": event.message} if event.message else {})
 
 
 def _citation_to_json(citation: Citation) -> dict[str, Any]:
@@ -153,4 +153,5 @@ def result_to_spec(
         ),
         answer=None if streamed else result.answer,
         citations=None if streamed else tuple(citation_to_spec(c, uri_of=uri_of) for c in result.citations),
+        message=result.message,
     )

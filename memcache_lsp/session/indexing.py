@@ -6,6 +6,7 @@ A bar never goes back, can be cancelled, and always ends. Must not import the en
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class IndexingBars:
             bar.latest = progress
             self._report(bar)
         elif self._context.client.takes_progress and not progress.finished:
-            bar = _Bar(f"memcache/indexing/{self._context.id}/{next(self._numbers)}", progress)
+            bar = _Bar(f"memcache/indexing/{os.getpid()}/{self._context.id}/{next(self._numbers)}", progress)
             self._bars[progress.root] = bar
             self._context.connection.spawn(self._begin(bar))
         if progress.finished:

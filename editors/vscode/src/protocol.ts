@@ -204,9 +204,9 @@ export type StatusParams = Record<string, never>;
 
 /** What to do with the index of a root. */
 export interface IndexParams {
-  /** What to do. */
-  readonly action: "start" | "pause" | "resume" | "cancel" | "rebuild";
-  /** The workspace folder; by default each of the session's. */
+  /** What to do; drop forgets all that is kept of the root until it is asked for again. */
+  readonly action: "start" | "pause" | "resume" | "cancel" | "rebuild" | "drop";
+  /** The workspace folder, however large if it is named; by default each of the session's. */
   readonly root?: string;
   /** Where LSP's work-done progress is sent by `$/progress`. */
   readonly workDoneToken?: number | string;
@@ -300,6 +300,8 @@ export interface AskResult {
   readonly answer?: string;
   /** Its citations; only without partialResultToken. */
   readonly citations?: readonly Cited[];
+  /** One sentence for the user, where there is something to say. */
+  readonly message?: string;
 }
 
 /** The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from 1. */

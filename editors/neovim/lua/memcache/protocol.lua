@@ -76,8 +76,8 @@
 
 ---What to do with the index of a root.
 ---@class memcache.IndexParams
----@field action "start"|"pause"|"resume"|"cancel"|"rebuild" What to do.
----@field root? string The workspace folder; by default each of the session's.
+---@field action "start"|"pause"|"resume"|"cancel"|"rebuild"|"drop" What to do; drop forgets all that is kept of the root until it is asked for again.
+---@field root? string The workspace folder, however large if it is named; by default each of the session's.
 ---@field workDoneToken? integer|string Where LSP's work-done progress is sent by `$/progress`.
 
 ---What to do with which thread.
@@ -132,6 +132,7 @@
 ---@field timings memcache.Timings How long it took.
 ---@field answer? string The whole answer, in Markdown; only without partialResultToken.
 ---@field citations? memcache.Cited[] Its citations; only without partialResultToken.
+---@field message? string One sentence for the user, where there is something to say.
 
 ---The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from 1.
 ---@class memcache.AskSources

@@ -1,0 +1,115 @@
+"""The engine in this process, for `--no-daemon`: open the project, update it behind the command's back, ask it.
+
+Must not be imported by a command that can do with the daemon: it loads everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Self
+
+from memcache_lsp import answering, config
+from memcache_lsp.answering import Event
+from memcache_lsp.cli import generating, work
+from memcache_lsp.embedding import open_embedder
+from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
+from memcache_lsp.errors import Stopped, UserError
+from memcache_lsp.values import Hit, Progress, Report, Scope
+
+_POLL_S = 0.05
+
+
+@contextlib.contextmanager
+def at(
+    options: argparse.Namespace, root: Path, *, question: str | None, needed: bool, rebuild: bool
+) -> Iterator[tuple[LocalProject, Updating]]:
+    """Give the project, opened for one command, and its update."""
+    user, project = config.load_user_settings()[0], config.load_project_settings(root)[0]
+    setup = Setup(root=root, user=user, project=project, embedder=open_embedder(user.embedder or None))
+    opened = open_project(setup, purpose=f"memcache-lsp {options.command}", rebuild=rebuild)
+    for text in opened.notices:
+        work.notice(text)
+    max_files = MAX_FILES if options.root is None else None  # however large a root is that was named, it is meant
+    with (
+        contextlib.closing(opened),
+        Updating(opened, question=question, needed=needed, max_files=max_files) as updating,
+    ):
+        yield LocalProject(opened), updating
+
+
+class LocalProject:
+    """A project that this process holds."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def search(self, question: str, *, scope: Scope, limit: int) -> list[Hit]:
+        """Return the best hits of what is indexed so far."""
+        return self._project.search(question, scope=scope, limit=limit)
+
+    def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
+        """Answer by the model where there is one, else by quotations; nothing if no content word is known."""
+        path = generating.model_path(options)
+        hits: list[Hit] = []
+        if self._project.knows_any(question):
+            hits = self._project.search(
+                question, scope=scope, limit=answering.FOUND_HITS, per_file=answering.EVIDENCE_PER_FILE
+            )
+        yield from generating.answer(question, hits, options, path)
+
+
+class Updating:
+    """An update that runs in a thread while the command goes on; the exit of the block ends it."""
+
+    def __init__(self, project: Project, *, question: str | None, needed: bool, max_files: int | None) -> None:
+        self._project = project
+        self._question = question
+        self._needed = needed
+        self._max_files = max_files
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="update", daemon=True)
+        self._failure: BaseException | None = None
+        self.progress = Progress(0, 0)
+        self.report: Report | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        while self._thread.is_alive():  # an impatient second Ctrl-C must not leave a thread that writes
+            with contextlib.suppress(KeyboardInterrupt):
+                self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self.report = self._project.update(
+                on_progress=self._on_progress,
+                cancelled=self._stop.is_set,
+                question=self._question,
+                max_files=self._max_files,
+            )
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self._failure = error
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def wait(self, timeout_s: float | None, on_progress: Callable[[Progress], None] = lambda _: None) -> Report | None:
+        """Wait for the update, interruptibly; return its report, or None if it is still going on."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while self._thread.is_alive() and (deadline is None or time.monotonic() < deadline):
+            self._thread.join(_POLL_S)
+            on_progress(self.progress)
+        if isinstance(self._failure, UserError) and not isinstance(self._failure, Stopped) and not self._needed:
+            work.notice(f"{self._failure} This is from what is indexed.")
+            self._failure, self.report = None, Report()
+        if self._failure is not None:
+            raise self._failure
+        return self.report

@@ -12,7 +12,7 @@ import platform
 import re
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from memcache_lsp.manifest import Manifest, ManifestBroken
 from memcache_lsp.overlay import Layer, Overlay
 from memcache_lsp.preparing import INDEXED, POINT_VERSION, Job, Prepared, Preparer, Recipe
 from memcache_lsp.redact import REDACTOR_VERSION
-from memcache_lsp.scan import Scanner
+from memcache_lsp.scan import Scanner, outermost
 from memcache_lsp.searching import Searcher
 from memcache_lsp.store import Place, Store, StoreBroken
 from memcache_lsp.store.opening import LOCAL_FOLDERS
@@ -64,6 +64,7 @@ class Project:
         self._preparer = Preparer(recipe_of(setup), embedder=self._embedder)
         self._lock = threading.RLock()
         self._updating = threading.Lock()
+        self._gate = self._scanner()  # of whoever holds `_updating`
         self._held = contextlib.ExitStack()
         self._manifest, self._store = self._open()
         self._searcher = Searcher(self._store, self._embedder, paths=self._indexed_paths)
@@ -120,15 +121,24 @@ class Project:
         cancelled: Callable[[], bool] = lambda: False,
         question: str | None = None,
         prepare: Callable[[Sequence[Job]], Sequence[Prepared]] | None = None,
+        only: Iterable[str] | None = None,
+        entered: Callable[[str], None] = lambda _: None,
     ) -> Report:
         """Bring the index in step with the project; with a question, files whose path speaks of it come first.
 
-        `prepare` does the heavy part in place of this process.
+        `prepare` does the heavy part in place of this process. With `only`, nothing but these paths and what lies below
+        them is looked at; none of them may be one that `scan.changes_rules`. `entered` is told of each folder just
+        before it is listed.
         """
         if self._place.read_only:
             return Report()
+        within = None if only is None else outermost(only)
+        max_files = None if self._setup.named else MAX_FILES
         with self._updating:
-            scanned = self._scanner().scan(cancelled, max_files=None if self._setup.named else MAX_FILES)
+            if within is None:
+                scanned = self._gate.scan(cancelled, max_files=max_files, entered=entered)
+            else:
+                scanned = self._gate.look(within, cancelled, max_files=max_files, entered=entered)
             indexer = Indexer(
                 manifest=self._manifest,
                 store=self._store,
@@ -143,6 +153,7 @@ class Project:
                     on_progress=on_progress,
                     cancelled=cancelled,
                     first=indexing.order_for(question) if question else None,
+                    within=within,
                 )
             except Stopped:  # between two batches, so all is in step; after any other failure the mark stays
                 self._mark_clean()

@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,6 +58,8 @@ class Project:
         """Use `open_project`, which holds the folder's lock."""
         self.root = setup.root
         self.notices: list[str] = []  # one sentence each on what opening had to do
+        self.id = uuid.uuid4().hex  # of this opening of the index
+        self.id_before: str | None = None  # of the one before, which was another process's where we do not know it
         self._setup = setup
         self._folder = folder
         self._place = place_of(setup.user, setup.root, folder)
@@ -94,6 +97,7 @@ class Project:
             if not self._place.read_only and (not manifest.is_clean() or store.count() != manifest.count_points()):
                 orphans, broken = repair(manifest, store)
                 _log.info("repaired: %d orphaned points, %d files to read again", orphans, broken)
+            self.id_before = manifest.sign(self.id)
             undo.pop_all()
         return manifest, store
 

@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from memcache_lsp import paths
 from memcache_lsp.config import ProjectSettings
 from memcache_lsp.engine import Project, Setup, open_project, recipe_of
 from memcache_lsp.errors import MemcacheError, Stopped
@@ -40,7 +39,6 @@ _REST = 2.0  # how much longer than an update nothing that is only a hint begins
 _LONGEST_REST_S = 10.0
 
 T = TypeVar("T")
-Stamp = tuple[int, int, int]
 
 
 class Keeper:
@@ -73,7 +71,7 @@ class Keeper:
         self._watcher: Watcher | None = None
         self._everything = True  # is to be looked at by the next update, or only these:
         self._hints: set[str] = set()
-        self._left: Stamp | None = None  # what the index was when it was closed
+        self._left = ""  # the id of the project that was closed last
         self._hurries = 0  # who waits
         self._hurry_once = False  # somebody waits for the update that is wanted, or going on
         self._small = False  # the update that is going on is
@@ -211,10 +209,9 @@ class Keeper:
             if self._closed:
                 raise Stopped("The engine is ending: ask again when it is back.")
             if self._project is None:
-                left = await self._in(self._searching, partial(_stamp, self.root))
-                self._project = await self._in(self._searching, self._open)
-                self.message = " ".join(self._project.notices) or None
-                self._everything = self._everything or bool(self._project.notices) or left is None or left != self._left
+                project = self._project = await self._in(self._searching, self._open)
+                self.message = " ".join(project.notices) or None
+                self._everything = self._everything or bool(project.notices) or project.id_before != self._left
                 if self._everything:
                     self._want()
         return self._project
@@ -236,7 +233,7 @@ class Keeper:
                 await self._in(self._searching, worker.close)
             if project is not None:
                 await self._in(self._searching, project.close)
-                self._left = await self._in(self._searching, partial(_stamp, self.root))
+                self._left = project.id
             if rebuild:
                 self._everything = True
                 self._project = await self._in(self._searching, lambda: self._open(rebuild=True))
@@ -375,14 +372,6 @@ class Keeper:
 
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(tell)
-
-
-def _stamp(root: Path) -> Stamp | None:
-    """Return what changes whenever another process writes the index; None where there is none."""
-    with suppress(OSError):
-        status = (paths.index_dir(root) / "manifest.sqlite").stat()
-        return status.st_ino, status.st_mtime_ns, status.st_size
-    return None
 
 
 class _Use:

@@ -36,7 +36,7 @@ create table if not exists unscanned (path text primary key, reason text not nul
 """
 
 
-_DIRTY, _IDENTITY = "dirty", "identity"  # keys of meta
+_DIRTY, _IDENTITY, _SIGNED = "dirty", "identity", "signed"  # keys of meta
 
 
 class ManifestMissing(MemcacheError):
@@ -105,6 +105,13 @@ class Manifest:
     def mark(self, *, clean: bool) -> None:
         """Remember whether the store is in step with the rows."""
         self._set(_DIRTY, "0" if clean else "1")
+
+    def sign(self, name: str) -> str | None:
+        """Leave the name of whoever may write from now on; return who could before."""
+        with _translated():
+            before = self._get(_SIGNED)
+        self._set(_SIGNED, name)
+        return before
 
     def _get(self, key: str) -> str | None:
         row = self._db.execute("select value from meta where key = ?", (key,)).fetchone()

@@ -12,7 +12,8 @@ import platform
 import re
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from memcache_lsp.manifest import Manifest, ManifestBroken
 from memcache_lsp.overlay import Layer, Overlay
 from memcache_lsp.preparing import INDEXED, POINT_VERSION, Job, Prepared, Preparer, Recipe
 from memcache_lsp.redact import REDACTOR_VERSION
-from memcache_lsp.scan import Scanner
+from memcache_lsp.scan import Scanner, outermost
 from memcache_lsp.searching import Searcher
 from memcache_lsp.store import Place, Store, StoreBroken
 from memcache_lsp.store.opening import LOCAL_FOLDERS
@@ -57,12 +58,15 @@ class Project:
         self.root = setup.root
         self.setup = setup
         self.notices: list[str] = []  # one sentence each on what opening had to do
+        self.id = uuid.uuid4().hex  # of this opening of the index
+        self.id_before: str | None = None  # of the one before, which was another process's where we do not know it
         self._folder = folder
         self._place = place_of(setup.user, setup.root, folder)
         self._embedder = Serialized(setup.embedder)  # a search may come while an update embeds
         self._preparer = Preparer(recipe_of(setup), embedder=self._embedder)
         self._lock = threading.RLock()
         self._updating = threading.Lock()
+        self._gate = self._scanner()  # of whoever holds `_updating`
         self._held = contextlib.ExitStack()
         self._manifest, self._store = self._open()
         self._searcher = Searcher(self._store, self._embedder, paths=self._indexed_paths)
@@ -92,6 +96,7 @@ class Project:
             if not self._place.read_only and (not manifest.is_clean() or store.count() != manifest.count_points()):
                 orphans, broken = repair(manifest, store)
                 _log.info("repaired: %d orphaned points, %d files to read again", orphans, broken)
+            self.id_before = manifest.sign(self.id)
             undo.pop_all()
         return manifest, store
 
@@ -119,16 +124,24 @@ class Project:
         cancelled: Callable[[], bool] = lambda: False,
         question: str | None = None,
         prepare: Callable[[Sequence[Job]], Sequence[Prepared]] | None = None,
+        only: Iterable[str] | None = None,
+        entered: Callable[[str], None] = lambda _: None,
         max_files: int | None = MAX_FILES,
     ) -> Report:
         """Bring the index in step with the project; with a question, files whose path speaks of it come first.
 
-        `prepare` does the heavy part in place of this process. UserError where there are more than `max_files`.
+        `prepare` does the heavy part in place of this process. With `only`, nothing but these paths and what lies below
+        them is looked at; none of them may be one that `scan.changes_rules`. `entered` is told of each folder just
+        before it is listed. UserError where there are more than `max_files`.
         """
         if self._place.read_only:
             return Report()
+        within = None if only is None else outermost(only)
         with self._updating:
-            scanned = self._scanner().scan(cancelled, max_files=max_files)
+            if within is None:
+                scanned = self._gate.scan(cancelled, max_files=max_files, entered=entered)
+            else:
+                scanned = self._gate.look(within, cancelled, max_files=max_files, entered=entered)
             indexer = Indexer(
                 manifest=self._manifest,
                 store=self._store,
@@ -143,6 +156,7 @@ class Project:
                     on_progress=on_progress,
                     cancelled=cancelled,
                     first=indexing.order_for(question) if question else None,
+                    within=within,
                 )
             except Stopped:  # between two batches, so all is in step; after any other failure the mark stays
                 self._mark_clean()

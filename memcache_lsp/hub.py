@@ -354,11 +354,11 @@ class Hub:
             keeper.named |= params.root is not None
             match params.action:
                 case "start":
-                    keeper.resume()
+                    keeper.resume(hurry=True)
                 case "pause":
                     keeper.pause()
                 case "resume":
-                    keeper.resume()
+                    keeper.resume(hurry=True)
                 case "cancel":
                     keeper.cancel()
                 case "rebuild":

@@ -116,15 +116,17 @@ class Indexer:
         on_progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
         first: Callable[[Found], bool] | None = None,
+        within: Sequence[str] | None = None,
     ) -> Report:
         """Bring the index in step with the files found; `first` is the sort key of the reading.
 
+        With `within`, the files found are all that lie at or below those paths, and no other ones are touched.
         Raises Stopped when cancelled; what was written until then stays and counts the next time.
         """
         with self._lock:
-            recorded = self._manifest.records()
-            if list(unscanned) != self._manifest.unscanned():
-                self._manifest.replace_unscanned(unscanned)
+            recorded = self._manifest.records(within)
+            if list(unscanned) != self._manifest.unscanned(within):
+                self._manifest.replace_unscanned(unscanned, within)
         todo = plan(recorded, found)
         tally = _Tally(unchanged=todo.unchanged)
         if todo.removed:

@@ -1,7 +1,7 @@
 """One root of the daemon: its index is opened when somebody asks, kept in step, and closed when nobody does.
 
-Owns the project, its index worker and two threads, so that a root that stalls delays no other. Everything public runs
-on the event loop. Must not import editor types.
+Owns the project, its watcher, its index worker and two threads, so that a root that stalls delays no other. Everything
+public runs on the event loop. Must not import editor types.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -21,14 +21,20 @@ from memcache_lsp.engine import MAX_FILES, Project, Setup, drop_index, open_proj
 from memcache_lsp.errors import MemcacheError, Stopped
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.protocol.parts import IndexState
+from memcache_lsp.scan import changes_rules
 from memcache_lsp.status import Status, read_status
 from memcache_lsp.values import Hit, Progress, Report, Scope
+from memcache_lsp.watching import Watcher
 from memcache_lsp.workers.index import IndexWorker
 
 _log = logging.getLogger(__name__)
 
 IDLE_S = 60.0  # without a request, until the store is closed
 LOOK_AGAIN_S = 10.0  # how old a look at the files may be when somebody asks
+LOOK_AGAIN_WATCHED_S = 300.0  # the same where changes are told: network drives and bind mounts tell none
+_SMALL = 16  # files that are indexed at normal priority, for they are done before anybody notices
+_REST = 2.0  # how much longer than an update nothing that is only a hint begins another
+_LONGEST_REST_S = 10.0
 
 T = TypeVar("T")
 
@@ -48,7 +54,7 @@ class Keeper:
         self.state: IndexState = "unindexed"
         self.message: str | None = None
         self.progress = Progress(0, 0)
-        self.report: Report | None = None  # of the last update that came to its end
+        self.report: Report | None = None  # of the last look at everything that came to its end
         self.users: set[int] = set()
         self.named = False  # by the user, so however large it is, it is meant
         self._setup = setup
@@ -60,6 +66,15 @@ class Keeper:
         self._opening = asyncio.Lock()
         self._project: Project | None = None
         self._worker: IndexWorker | None = None
+        self._watcher: Watcher | None = None
+        self._everything = True  # is to be looked at by the next update, or only these:
+        self._hints: set[str] = set()
+        self._left = ""  # the id of the project that was closed last
+        self._hurries = 0  # who waits
+        self._hurry_once = False  # somebody waits for the update that is wanted, or going on
+        self._small = False  # the update that is going on is
+        self._asked = False  # for an update, by somebody
+        self._rest_until = 0.0
         self._stop = threading.Event()
         self._wanted = asyncio.Event()
         self._paused = False
@@ -78,6 +93,8 @@ class Keeper:
         async with _Use(self):
             project = await self._opened()
             self._look_again()
+            if self.report is None:  # who asks this early waits for the index as well
+                self._hurry_once = True
             return await self._in(
                 self._searching,
                 lambda: project.search(question, scope=scope, limit=limit, per_file=per_file, overlay=overlay),
@@ -112,11 +129,34 @@ class Keeper:
 
     # Steering
 
-    def start(self) -> None:
-        """Bring the index in step, soon."""
+    def start(self, *, hurry: bool = False) -> None:
+        """Bring the index in step, soon; with `hurry` at normal priority until it is."""
         self._used_at = time.monotonic()
-        if not self._paused:
-            self._wanted.set()
+        self._everything = self._asked = True
+        self._hurry_once = self._hurry_once or hurry
+        self._want()
+
+    @contextmanager
+    def hurry(self) -> Iterator[None]:
+        """Index at normal priority and without rests meanwhile, for somebody waits."""
+        self._hurries += 1
+        try:
+            yield
+        finally:
+            self._hurries -= 1
+
+    def hint(self, paths: Iterable[str] | None) -> None:
+        """Take it that something may have changed at or below these paths (relative, POSIX), or anywhere.
+
+        Whoever has stopped the indexing is not overruled by a hint; it counts once the indexing goes on.
+        """
+        hints = None if paths is None else set(paths)
+        if hints is None or self.state in {"paused", "cancelled"} or any(map(changes_rules, hints)):
+            self._everything = True
+        else:
+            self._hints |= hints
+        if self.state != "cancelled":
+            self._loop.call_later(max(0.0, self._rest_until - time.monotonic()), self._want)
 
     def pause(self) -> None:
         """Stop indexing until `resume`; searches go on."""
@@ -125,15 +165,17 @@ class Keeper:
         self._wanted.clear()
         self._set("paused")
 
-    def resume(self) -> None:
-        """Go on after `pause`."""
+    def resume(self, *, hurry: bool = False) -> None:
+        """Go on after `pause`; `hurry` as in `start`."""
         self._paused = False
-        self.start()
+        self.start(hurry=hurry)
 
     def cancel(self) -> None:
-        """Stop the indexing that is going on."""
+        """Stop the indexing that is going on; where nobody uses the root, it is not watched any more."""
         self._stop.set()
         self._wanted.clear()
+        if not self.users:
+            self._unwatch()
         if self.state == "indexing":
             self._set("cancelled")
 
@@ -141,7 +183,7 @@ class Keeper:
         """Forget the index and make it again."""
         self.cancel()
         await self._shut(rebuild=True)
-        self.resume()
+        self.resume(hurry=True)
 
     async def drop(self) -> None:
         """Forget everything that is kept of the root; the next request makes it again."""
@@ -150,12 +192,14 @@ class Keeper:
         user = await self._in(self._searching, lambda: self._setup(self.root).user)
         await self._in(self._searching, lambda: drop_index(self.root, user))
         self.report = None
+        self._everything = True
         self._set("unindexed")
 
     async def close(self) -> None:
         """End everything."""
         self._closed = True
         self._stop.set()
+        self._unwatch()
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
@@ -173,10 +217,15 @@ class Keeper:
             if self._closed:
                 raise Stopped("The engine is ending: ask again when it is back.")
             if self._project is None:
-                self._project = await self._in(self._searching, self._open)
-                self.message = " ".join(self._project.notices) or None
-                self._wanted.set() if not self._paused else None
+                project = self._project = await self._in(self._searching, self._open)
+                self.message = " ".join(project.notices) or None
+                self._everything = self._everything or bool(project.notices) or project.id_before != self._left
+                if self._everything:
+                    self._want()
         return self._project
+
+    def _has_new_settings(self) -> bool:
+        return self._project is not None and self._setup(self.root) != self._project.setup
 
     def _open(self, *, rebuild: bool = False) -> Project:
         return open_project(self._setup(self.root), purpose="the memcache-lsp daemon", rebuild=rebuild)
@@ -190,12 +239,30 @@ class Keeper:
                 await self._in(self._searching, worker.close)
             if project is not None:
                 await self._in(self._searching, project.close)
+                self._left = project.id
             if rebuild:
+                self._everything = True
                 self._project = await self._in(self._searching, lambda: self._open(rebuild=True))
 
     def _look_again(self) -> None:
-        if time.monotonic() - self._looked_at > LOOK_AGAIN_S and not self._paused:
+        watched = self._watcher is not None and self._watcher.active
+        if time.monotonic() - self._looked_at > (LOOK_AGAIN_WATCHED_S if watched else LOOK_AGAIN_S):
+            self._everything = True
+            self._want()
+
+    def _want(self) -> None:
+        if not self._paused and not self._closed:
             self._wanted.set()
+
+    def _watch(self) -> None:
+        if self._watcher is None and self.users:
+            self._watcher = Watcher(self.root, changed=self.hint)
+
+    def _unwatch(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        self._everything = True  # whatever happens from now on
+        if watcher is not None:
+            watcher.close()
 
     def _set(self, state: IndexState, message: str | None = None) -> None:
         self.state = state
@@ -217,58 +284,99 @@ class Keeper:
             await self._update()
 
     async def _update(self) -> None:
-        self._looked_at = time.monotonic()
+        began = time.monotonic()
+        asked, self._asked = self._asked, False
         self._busy_updating = True  # also while another process is waited for
         try:
             state, message = await self._bring()
         finally:
             self._busy_updating = False
-        self._set(state, message)  # only now, for whoever is told may ask whether it is at rest
+            self._hurry_once = self._wanted.is_set() and self._hurry_once
+            now = time.monotonic()
+            self._rest_until = now if asked else now + min(_LONGEST_REST_S, _REST * (now - began))
+        if (state, message) != (self.state, self.message):
+            self._set(state, message)  # only now, for whoever is told may ask whether it is at rest
 
     async def _bring(self) -> tuple[IndexState, str | None]:
         """Bring the index in step; return the state it ends in, and what is to be said of it."""
         try:
-            await self._renew()
+            if self._everything and await self._in(self._searching, self._has_new_settings):
+                await self._shut()
             project = await self._opened()
             self._wanted.clear()  # opening wants an update, which this is
+            only = self._take_hints()
             self.progress = Progress(0, 0)
-            self._set("indexing", self.message)
+            if only is None:
+                self._watch()
+                self._set("indexing", self.message)
             async with _Use(self):
-                await self._in(self._indexing, lambda: self._bring_in_step(project))
+                report = await self._in(self._indexing, lambda: self._bring_in_step(project, only))
         except Stopped:
+            self._everything = True
             return "paused" if self._paused else "cancelled", None
         except MemcacheError as error:
             _log.warning("indexing root failed: %s", type(error).__name__)
-            return "failed", str(error)
+            return self._fail(str(error))
         except Exception:  # noqa: BLE001 - the boundary of a root: a bug in one disturbs no other
             _log.exception("indexing a root failed")
-            return "failed", "Indexing failed; the log of the engine tells more."
+            return self._fail("Indexing failed; the log of the engine tells more.")
+        if only is None:
+            self.report = report
         return "ready", self.message
 
-    async def _renew(self) -> None:
-        """Let go of an index that was opened with settings that are no more."""
-        project = self._project
-        if project is None:
-            return
-        setup = await self._in(self._searching, lambda: self._setup(self.root))
-        if setup != project.setup:
-            await self._shut()
+    def _take_hints(self) -> frozenset[str] | None:
+        """Return the paths to be looked at, None for everything; those that come from now on are the next update's."""
+        only = None if self._everything else frozenset(self._hints)
+        if only is None:
+            self._looked_at = time.monotonic()
+        self._everything = False
+        self._hints = set()
+        return only
 
-    def _bring_in_step(self, project: Project) -> None:
+    def _fail(self, message: str) -> tuple[IndexState, str]:
+        self._everything = True
+        if self._watcher is not None and self._watcher.active and not self._watcher.sees_root:
+            self._watcher.seek()
+        else:  # every change would make it fail again
+            self._unwatch()
+        return "failed", message
+
+    def _bring_in_step(self, project: Project, only: frozenset[str] | None) -> Report:
         """Update the index, in the index thread; the heavy part is done by the worker's process."""
         if self._worker is None:
-            self._worker = IndexWorker(recipe_of(self._setup(self.root)))
-        self.report = project.update(
+            self._worker = IndexWorker(recipe_of(self._setup(self.root)), hurried=self._is_hurried)
+        watcher = self._watcher
+        entered: set[str] = set()
+
+        def enter(folder: str) -> None:
+            entered.add(folder)
+            if watcher is not None:
+                watcher.watch(folder)
+
+        report = project.update(
             on_progress=self._on_progress,
             cancelled=self._stop.is_set,
             prepare=partial(self._worker.prepare, cancelled=self._stop.is_set),
+            only=only,
+            entered=enter,
             max_files=None if self.named else MAX_FILES,
         )
+        if watcher is not None:
+            watcher.keep(entered, within=only)
+        return report
+
+    def _is_hurried(self) -> bool:
+        return self._hurries > 0 or self._hurry_once or self._small
 
     def _on_progress(self, progress: Progress) -> None:
+        self._small = progress.total <= _SMALL
+
         def tell() -> None:
             self.progress = progress
-            self._changed(self)
+            if progress.total and self.state == "ready":  # what was hinted at has come to something
+                self._set("indexing", self.message)
+            else:
+                self._changed(self)
 
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(tell)

@@ -36,7 +36,7 @@ create table if not exists unscanned (path text primary key, reason text not nul
 """
 
 
-_DIRTY, _IDENTITY = "dirty", "identity"  # keys of meta
+_DIRTY, _IDENTITY, _SIGNED = "dirty", "identity", "signed"  # keys of meta
 
 
 class ManifestMissing(MemcacheError):
@@ -106,6 +106,13 @@ class Manifest:
         """Remember whether the store is in step with the rows."""
         self._set(_DIRTY, "0" if clean else "1")
 
+    def sign(self, name: str) -> str | None:
+        """Leave the name of whoever may write from now on; return who could before."""
+        with _translated():
+            before = self._get(_SIGNED)
+        self._set(_SIGNED, name)
+        return before
+
     def _get(self, key: str) -> str | None:
         row = self._db.execute("select value from meta where key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
@@ -114,10 +121,17 @@ class Manifest:
         with _translated(), self._db:
             self._db.execute("insert or replace into meta values (?, ?)", (key, value))
 
-    def records(self) -> dict[str, FileRecord]:
-        """Return every file's record by path."""
+    def records(self, within: Sequence[str] | None = None) -> dict[str, FileRecord]:
+        """Return every file's record by path; with `within`, of those paths and what lies below them."""
         with _translated():
-            return {row[0]: _to_record(row) for row in self._db.execute("select * from files order by path")}
+            return {row[0]: _to_record(row) for row in self._rows("files", within)}
+
+    def _rows(self, table: str, within: Sequence[str] | None) -> Iterable[tuple[Any, ...]]:
+        select = f"select * from {table}"  # noqa: S608 - one of our own two
+        if within is None:
+            return self._db.execute(f"{select} order by path")
+        query = f"{select} where path = ? or (path > ? and path < ?)"
+        return [row for path in within for row in self._db.execute(query, _range(path))]
 
     def paths(self, status: str) -> list[str]:
         """Return the paths of the files of one status."""
@@ -149,17 +163,21 @@ class Manifest:
                 "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [_to_row(r) for r in records]
             )
 
-    def replace_unscanned(self, skipped: Sequence[Skipped]) -> None:
-        """Write what the scan did not offer, in place of what the last one did not."""
+    def replace_unscanned(self, skipped: Sequence[Skipped], within: Sequence[str] | None = None) -> None:
+        """Write what the scan did not offer, in place of what the last one did not; `within` as in `records`."""
         with _translated(), self._db:
-            self._db.execute("delete from unscanned")
+            if within is None:
+                self._db.execute("delete from unscanned")
+            else:
+                query = "delete from unscanned where path = ? or (path > ? and path < ?)"
+                self._db.executemany(query, map(_range, within))
             self._db.executemany(
                 "insert or replace into unscanned values (?, ?)", [(s.path, s.reason) for s in skipped]
             )
 
-    def unscanned(self) -> list[Skipped]:
+    def unscanned(self, within: Sequence[str] | None = None) -> list[Skipped]:
         with _translated():
-            return [Skipped(*row) for row in self._db.execute("select path, reason from unscanned order by path")]
+            return sorted((Skipped(*row) for row in self._rows("unscanned", within)), key=lambda each: each.path)
 
     def clear(self) -> None:
         """Forget every file."""
@@ -178,6 +196,11 @@ def _open_to_read(path: Path) -> sqlite3.Connection:
         db.close()
         raise ManifestMissing("This project is not indexed.")
     return db
+
+
+def _range(path: str) -> tuple[str, str, str]:
+    """Return a path and the ends between which all that lies below it is sorted."""
+    return path, f"{path}/", f"{path}0"  # 0 follows the slash
 
 
 def _to_record(row: tuple[Any, ...]) -> FileRecord:

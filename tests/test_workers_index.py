@@ -14,6 +14,7 @@ import pytest
 from memcache_lsp.errors import ModelError, Stopped, UserError
 from memcache_lsp.preparing import FAILED, INDEXED, Job, Preparer, Recipe
 from memcache_lsp.values import Found
+from memcache_lsp.workers import index
 from memcache_lsp.workers.child import command_for
 from memcache_lsp.workers.index import IndexWorker, backoff_s
 
@@ -270,6 +271,60 @@ def test_it_rests_for_its_share(worker_of):
         worker.prepare(jobs_of("a"))
         spent.append(time.monotonic() - began)
     assert spent[1] >= min(2.0, 8 * spent[0])  # nine times what the work took, without what surrounds it
+
+
+def priorities(results):
+    return {one.language for one in results}  # of the process that prepared it, as its preparer tells
+
+
+def test_while_somebody_waits_it_works_at_normal_priority_without_rest(worker_of):
+    hurry = threading.Event()
+    worker = worker_of(share=lambda: 0.95, hurried=hurry.is_set)
+    hurry.set()
+    for number in range(5):
+        assert priorities(worker.prepare(jobs_of(f"a{number}"))) == {"0"}
+    assert worker.starts == 1
+    first = worker.pid
+    hurry.clear()
+    assert priorities(worker.prepare(jobs_of("b"))) == {"19"}
+    assert worker.pid == first  # to stand back is always allowed
+    threads = Path(f"/proc/{first}/task").iterdir()
+    nice = {(folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[16] for folder in threads}
+    assert nice == {"19"}
+    hurry.set()
+    assert priorities(worker.prepare(jobs_of("c"))) == {"0"}
+    assert worker.starts == 2  # to come forward again is not
+
+
+def test_who_begins_to_wait_during_a_batch_has_it_done_anew(worker_of, tmp_path):
+    """The file hangs in the process of low priority only."""
+    worker = worker_of(hurried=(tmp_path / "hang.done").exists)
+    results = worker.prepare(jobs_of("a", "once-hang"))
+    assert summary(results) == {"a": INDEXED, "once-hang": INDEXED}
+    assert priorities(results) == {"0"}
+    assert worker.starts == 2
+
+
+def test_a_rest_ends_when_somebody_waits(worker_of):
+    hurry = threading.Event()
+    worker = worker_of(hurried=hurry.is_set)
+    worker.prepare(jobs_of("a"))
+    worker._rested_at = time.monotonic() + 3600
+    thread = threading.Thread(target=worker.prepare, args=(jobs_of("b"),))
+    thread.start()
+    hurry.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_a_process_that_takes_long_to_start_is_not_started_anew(worker_of, monkeypatch):
+    monkeypatch.setattr(index, "_QUICK_START_S", 0.0)
+    hurry = threading.Event()
+    worker = worker_of(hurried=hurry.is_set)
+    worker.prepare(jobs_of("a"))
+    hurry.set()
+    assert priorities(worker.prepare(jobs_of("b"))) == {"19"}
+    assert worker.starts == 1
 
 
 def test_an_empty_batch_starts_nothing(worker_of):

@@ -97,7 +97,7 @@ class Poisoned:
 
 def model(behaviour):
     """Be a model worker that answers with its behaviour."""
-    channel = inside.begin(background=False)
+    channel = inside.begin()
     facts = None
     requests = inside.inbox(channel)
     while True:

@@ -8,6 +8,6 @@ since a hostile project's git configuration runs commands.
 from __future__ import annotations
 
 from memcache_lsp.scan.rules import select
-from memcache_lsp.scan.walk import Scanner, ScanResult
+from memcache_lsp.scan.walk import Scanner, ScanResult, changes_rules, outermost
 
-__all__ = ["ScanResult", "Scanner", "select"]
+__all__ = ["ScanResult", "Scanner", "changes_rules", "outermost", "select"]

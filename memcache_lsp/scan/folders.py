@@ -27,6 +27,7 @@ BAD_NAME = "name: it is not UTF-8 or has control characters"
 LINK = "link: symbolic links are not followed"
 _VCS = frozenset(map(os.fsencode, VCS_FOLDERS))
 _RULE_FILES = (b".gitignore", b".ignore", b".memcacheignore", b".git")
+RULE_NAMES = frozenset((*_RULE_FILES, os.fsencode(PROJECT_FILE)))  # what they say holds for what lies around them
 _Rules = tuple[RuleList, ...]
 _Stamps = tuple[tuple[int, int, int], ...]
 

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memcache_lsp.config import PROJECT_FILE, ProjectSettings, UserSettings, file_size_limit
 from memcache_lsp.errors import Stopped, UserError
-from memcache_lsp.scan.folders import BAD_NAME, LINK, MISSING, Folder, Folders, printable_name, unreadable
+from memcache_lsp.scan.folders import BAD_NAME, LINK, MISSING, RULE_NAMES, Folder, Folders, printable_name, unreadable
 from memcache_lsp.scan.names import reason_by_name
 from memcache_lsp.values import Found, Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 PROGRESS_EVERY = 1000
+_NO_NAMES = frozenset({b"", b".", b".."})
 _KINDS = {
     stat.S_IFLNK: LINK,
     stat.S_IFDIR: "folder: only files are indexed",
@@ -40,6 +41,23 @@ class ScanResult:
 
     found: tuple[Found, ...]
     skipped: tuple[Skipped, ...]
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One walk: whom it tells, and what it has found so far."""
+
+    cancelled: Callable[[], bool]
+    on_progress: Callable[[int], None]
+    max_files: int | None
+    entered: Callable[[str], None]
+    found: list[Found] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def result(self) -> ScanResult:
+        self.found.sort(key=lambda each: each.path)
+        self.skipped.sort(key=lambda each: each.path)
+        return ScanResult(tuple(self.found), tuple(self.skipped))
 
 
 class Scanner:
@@ -94,30 +112,87 @@ class Scanner:
         on_progress: Callable[[int], None] = lambda _found: None,
         *,
         max_files: int | None = None,
+        entered: Callable[[str], None] = lambda _folder: None,
     ) -> ScanResult:
         """Walk the whole project; `on_progress` is told how many files are found so far.
 
+        `entered` is told of each folder just before it is listed, so that who watches it from then on misses nothing.
         Raise `Stopped` when `cancelled` says so, and `UserError` when the root cannot be listed or holds more than
         `max_files`: half a result would look like a project whose other half was deleted.
         """
         self._folders.forget()
-        found: list[Found] = []
-        skipped: list[Skipped] = []
-        waiting = [self._folders.root()]
+        walk = _Walk(cancelled, on_progress, max_files, entered)
+        self._walk([self._folders.root()], walk)
+        on_progress(len(walk.found))
+        return walk.result()
+
+    def look(
+        self,
+        paths: Iterable[str],
+        cancelled: Callable[[], bool] = lambda: False,
+        *,
+        max_files: int | None = None,
+        entered: Callable[[str], None] = lambda _folder: None,
+    ) -> ScanResult:
+        """Say of these paths, and of all that lies below those which are folders, what `scan` would say.
+
+        Of a path that is gone, or that lies where nothing is indexed, nothing is said. No path may lie below another
+        one. Raises as `scan` does.
+        """
+        walk = _Walk(cancelled, lambda _found: None, max_files, entered)
+        known: dict[tuple[bytes, ...], Folder | str] = {(): self._folders.root()}
+        waiting: list[Folder] = []
+        for path in paths:
+            *above, name = path.encode("utf-8", "surrogateescape").split(b"/") if _is_encodable(path) else [b""]
+            if b"\0" in name or name in _NO_NAMES:
+                continue
+            folder = self._folder(tuple(above), known)
+            outcome = MISSING if isinstance(folder, str) else self._look_at(folder, name)
+            if isinstance(outcome, Found):
+                walk.found.append(outcome)
+            elif isinstance(outcome, Folder):
+                waiting.append(outcome)
+            elif outcome != MISSING and not isinstance(folder, str):
+                walk.skipped.append(Skipped(folder.shown + _printable(name), outcome))
+        self._walk(waiting, walk)
+        return walk.result()
+
+    def _folder(self, path: tuple[bytes, ...], known: dict[tuple[bytes, ...], Folder | str]) -> Folder | str:
+        """Return what holds in a folder, or why it is not entered; what is known is not looked at again."""
+        if path not in known:
+            *above, name = path
+            parent = self._folder(tuple(above), known)
+            inside = isinstance(parent, Folder) and name not in _NO_NAMES and b"\0" not in name
+            known[path] = self._folders.enter_afresh(parent, name) if inside else MISSING  # type: ignore[arg-type]
+        return known[path]
+
+    def _look_at(self, folder: Folder, name: bytes) -> Found | Folder | str:
+        try:
+            status = os.lstat(self._folders.real(folder.path + name))
+        except (FileNotFoundError, NotADirectoryError):
+            return MISSING
+        except OSError as error:
+            return unreadable(error)
+        if stat.S_ISDIR(status.st_mode):
+            return self._folders.enter(folder, name)
+        reason = self._judge(folder, name, status.st_mode)
+        return reason or self._offered(folder, name, status)
+
+    def _walk(self, waiting: list[Folder], walk: _Walk) -> None:
         told = 0
         while waiting:
-            if cancelled():
+            if walk.cancelled():
                 raise Stopped("The scan was stopped.")
-            waiting += self._scan_folder(waiting.pop(), found, skipped)
-            if len(found) >= told + PROGRESS_EVERY:
-                told = len(found)
-                on_progress(told)
-            if max_files is not None and len(found) > max_files:
-                raise UserError(f"{self.root} holds more than {max_files} files; to index it all, name it with --root.")
-        on_progress(len(found))
-        found.sort(key=lambda each: each.path)
-        skipped.sort(key=lambda each: each.path)
-        return ScanResult(tuple(found), tuple(skipped))
+            folder = waiting.pop()
+            walk.entered(folder.shown.rstrip("/"))
+            waiting += self._scan_folder(folder, walk.found, walk.skipped)
+            if len(walk.found) >= told + PROGRESS_EVERY:
+                told = len(walk.found)
+                walk.on_progress(told)
+            if walk.max_files is not None and len(walk.found) > walk.max_files:
+                raise UserError(
+                    f"{self.root} holds more than {walk.max_files} files; to index it all, name it with --root."
+                )
 
     def _scan_folder(self, folder: Folder, found: list[Found], skipped: list[Skipped]) -> list[Folder]:
         try:
@@ -150,11 +225,11 @@ class Scanner:
         reason = self._judge(folder, entry.name, stat.S_IFREG)
         if reason:
             return reason
-        status = entry.stat(follow_symlinks=False)
+        return self._offered(folder, entry.name, entry.stat(follow_symlinks=False))
+
+    def _offered(self, folder: Folder, name: bytes, status: os.stat_result) -> Found | str:
         reason = self._too_large(status.st_size)
-        return reason or Found(
-            folder.shown + entry.name.decode(), status.st_size, status.st_mtime_ns, status.st_ctime_ns
-        )
+        return reason or Found(folder.shown + name.decode(), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def _judge(self, folder: Folder, name: bytes, mode: int) -> str:
         """Say why a file is left out, by rules, kind and name, or return an empty string."""
@@ -175,14 +250,32 @@ class Scanner:
         return too_large(size_bytes, self.max_file_size_bytes) if size_bytes > self.max_file_size_bytes else ""
 
 
+def changes_rules(path: str) -> bool:
+    """Tell whether a change of this path may change what is indexed elsewhere."""
+    return os.fsencode(path.rpartition("/")[2]) in RULE_NAMES if _is_encodable(path) else True
+
+
+def outermost(paths: Iterable[str]) -> list[str]:
+    """Return the paths that lie below no other one of them, without those that can be in no index, in order."""
+    kept: list[str] = []
+    for path in sorted({each for each in paths if _is_text(each)}, key=lambda each: each.split("/")):
+        if not kept or not path.startswith(f"{kept[-1]}/"):
+            kept.append(path)
+    return kept
+
+
 def too_large(size_bytes: int, limit_bytes: int) -> str:
     """Say that a file is over the limit."""
     return f"too large: {size_bytes:,} bytes, the limit is {limit_bytes:,}"
 
 
-def _is_encodable(path: str) -> bool:
+def _is_text(path: str) -> bool:
+    return _is_encodable(path, "strict") and "\0" not in path
+
+
+def _is_encodable(path: str, errors: str = "surrogateescape") -> bool:
     try:
-        path.encode("utf-8", "surrogateescape")
+        path.encode("utf-8", errors)
     except UnicodeEncodeError:
         return False
     return True

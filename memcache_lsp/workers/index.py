@@ -30,6 +30,7 @@ IDLE_S = 60.0
 _MODULE = "memcache_lsp.workers.index_child"
 _START_S = 120.0  # torch alone can take half a minute from a cold disk
 _STARTS = 3  # that fail in a row, and then it is said
+_QUICK_START_S = 3.0  # a child that takes longer (torch does) is not started anew just to be of normal priority
 _EMBEDDING = 3  # deadlines that all of a batch's texts together may take
 _POLL_S = 0.05  # how late a cancel or a deadline may be noticed
 _LONGEST_REST_S = 2.0
@@ -51,10 +52,12 @@ def backoff_s(failures: int) -> float:
 
 
 class IndexWorker:
-    """Prepare the files of one project in a process of low priority, which is started again whenever it ends.
+    """Prepare the files of one project in a process of their own, which is started again whenever it ends.
 
     `prepare` may be called from any thread, one batch at a time; `pause`, `resume` and `close` from any other one.
-    `share` is asked after each batch which share of the time to sleep.
+    `share` is asked after each batch which share of the time to sleep. While `hurried` says that somebody waits there
+    is no sleep, and the priority is normal; else it is the lowest. Since no user may raise a priority again, a process
+    of low priority gives way to a new one then, unless it takes long to start.
     """
 
     def __init__(
@@ -65,12 +68,14 @@ class IndexWorker:
         deadline_s: float = DEADLINE_S,
         idle_s: float = IDLE_S,
         share: Callable[[], float] = present_pace,
+        hurried: Callable[[], bool] = lambda: False,
         log: Path | None = None,
     ) -> None:
         self._recipe = recipe
         self._command = [*(command or command_for(_MODULE)), str(idle_s)]
         self._deadline_s = deadline_s
         self._share = share
+        self._hurried = hurried
         self._log = log
         self._turn = threading.Lock()
         self._changed = threading.Condition()  # of the two below
@@ -168,7 +173,8 @@ class IndexWorker:
         self, link: _Link, jobs: Sequence[Job], cancelled: Callable[[], bool]
     ) -> list[Prepared] | _Failure | None:
         """Send a batch and wait for what comes of it; None where the child had just left."""
-        link.child.send(Batch(tuple(jobs)))
+        link.background = link.background or not self._hurried()
+        link.child.send(Batch(tuple(jobs), background=link.background))
         watch = Watch(self._deadline_s)
         watch.restart(link.child.pid, self._deadline_s)
         place: int | None = None
@@ -191,6 +197,9 @@ class IndexWorker:
                 self._check(cancelled)
                 self._failures += 1
                 return _Failure(f"reading it ended the indexing process ({message.how})", place)
+            elif self._is_too_slow(link):
+                self._drop(link)
+                return None
             elif watch.stalled(link.child.pid):
                 self._drop(link)
                 return _Failure(f"it took longer than {watch.deadline_s:g} s", place)
@@ -200,13 +209,17 @@ class IndexWorker:
         """Return a child that takes batches, started if need be."""
         link = self._link
         if link is not None and not link.ended:
-            return link
+            if not self._is_too_slow(link):
+                return link
+            self._drop(link)
         for _ in range(_STARTS):
             self._sleep(backoff_s(self._failures), cancelled)
-            link = self._link = _Link(self._command, self._log or log_path())
+            link = self._link = _Link(self._command, self._log or log_path(), background=not self._hurried())
             self.starts += 1
-            link.child.send(Begin(self._recipe))
+            began = time.monotonic()
+            link.child.send(Begin(self._recipe, background=link.background))
             if self._started(link, cancelled):
+                link.start_s = time.monotonic() - began
                 return link
             self._failures += 1
         raise UserError(f"The indexing process does not start: see {self._log or log_path()}.")
@@ -226,6 +239,9 @@ class IndexWorker:
         self._drop(link)
         return False
 
+    def _is_too_slow(self, link: _Link) -> bool:
+        return link.background and link.start_s < _QUICK_START_S and self._hurried()
+
     def _drop(self, link: _Link) -> None:
         self._link = None
         link.child.kill()
@@ -235,14 +251,16 @@ class IndexWorker:
         with self._changed:
             while self._pauses and not self._closed and not cancelled():
                 self._changed.wait(_POLL_S)
-        self._sleep(self._rested_at - time.monotonic(), cancelled)
+        self._sleep(self._rested_at - time.monotonic(), cancelled, unless=self._hurried)
 
-    def _sleep(self, seconds: float, cancelled: Callable[[], bool]) -> None:
+    def _sleep(
+        self, seconds: float, cancelled: Callable[[], bool], *, unless: Callable[[], bool] = lambda: False
+    ) -> None:
         """Sleep, and raise Stopped as soon as there is nothing to wait for."""
         until = time.monotonic() + seconds
         self._check(cancelled)
         with self._changed:
-            while (left := until - time.monotonic()) > 0:
+            while (left := until - time.monotonic()) > 0 and not unless():
                 self._changed.wait(min(left, _POLL_S))
                 self._check(cancelled)
 
@@ -254,8 +272,10 @@ class IndexWorker:
 class _Link:
     """One child and what it said."""
 
-    def __init__(self, command: Sequence[str], log: Path) -> None:
+    def __init__(self, command: Sequence[str], log: Path, *, background: bool) -> None:
         self.ended = False
+        self.background = background  # it has been told to stand back
+        self.start_s = 0.0
         self._inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
         self.child = Child(command, deliver=self._arrived, log=log)
 

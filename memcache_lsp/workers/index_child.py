@@ -1,4 +1,6 @@
-"""The index worker's program: prepare files of one project, at the lowest priority, and tell at which file it is.
+"""The index worker's program: prepare files of one project and tell at which file it is.
+
+At normal priority until it is told to stand back, and at the lowest from then on.
 
     python -m memcache_lsp.workers.index_child [MODULE:CLASS] IDLE_S     CLASS: instead of `preparing.Preparer`
 
@@ -53,6 +55,7 @@ def _attempt(work: Any, *arguments: object) -> Any:
 def serve(channel: Channel, preparer_path: str, idle_s: float) -> None:
     """Prepare batch after batch, until none came for a while after one."""
     preparer: Any = None
+    standing_back = False
     arrived = inside.inbox(channel)
     patience_s = None
     while True:
@@ -60,6 +63,9 @@ def serve(channel: Channel, preparer_path: str, idle_s: float) -> None:
             message = arrived.get(timeout=patience_s)
         except queue.Empty:
             break
+        if isinstance(message, Begin | Batch) and message.background and not standing_back:
+            inside.stand_back()
+            standing_back = True
         if isinstance(message, Begin):
             preparer = _attempt(_made, preparer_path, message.recipe)
             channel.send(preparer if isinstance(preparer, Failed) else Ready())
@@ -79,7 +85,7 @@ def _made(path: str, recipe: Recipe) -> object:
 
 def main(arguments: list[str]) -> None:
     """Run the worker."""
-    channel = inside.begin(background=True)
+    channel = inside.begin()
     serve(channel, arguments[0] if len(arguments) > 1 else PREPARER, float(arguments[-1]))
     os._exit(0)  # nothing is left to be saved, and to take heavy libraries down takes time
 

@@ -27,7 +27,7 @@ _IO_IDLE = 3 << 13  # IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30, "loongarch64": 30}  # numbers of the system call
 
 
-def begin(*, background: bool) -> Channel:
+def begin() -> Channel:
     """Prepare this process for its work and return the channel to its owner.
 
     From here on, whatever prints goes to the log that is stderr.
@@ -39,8 +39,6 @@ def begin(*, background: bool) -> Channel:
         _end_with_owner()
         _prefer_as_victim()
     _no_core_file()
-    if background:
-        _stand_back()
     return _take_stdio()
 
 
@@ -78,21 +76,25 @@ def _no_core_file() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _stand_back() -> None:
-    """Take the processor and the disk only when nobody else wants them.
+def stand_back() -> None:
+    """Take the processor and the disk only when nobody else wants them, from now on.
 
-    Processes of different sessions share the processor by session first where Linux groups them so (autogroup), and
+    On Linux each thread has a priority of its own, which those that it starts inherit. Processes of different sessions share the processor by session first where Linux groups them so (autogroup), and
     nice counts inside of a session only; a worker is a session of its own, so that group is made nice as well.
     """
-    with suppress(AttributeError, OSError):
-        os.nice(_NICEST)
     if sys.platform != "linux":
+        with suppress(AttributeError, OSError):
+            os.nice(_NICEST)
         return
     with suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(_NICEST), encoding="ascii")
     number = _IOPRIO_SET.get(os.uname().machine)
-    if number is not None:
-        ctypes.CDLL(None).syscall(number, 1, 0, _IO_IDLE)  # 1: this process
+    for folder in list(Path("/proc/self/task").iterdir()):
+        thread = int(folder.name)
+        with suppress(OSError):  # it has ended
+            os.setpriority(os.PRIO_PROCESS, thread, _NICEST)
+        if number is not None:
+            ctypes.CDLL(None).syscall(number, 1, thread, _IO_IDLE)  # 1: of one thread
 
 
 def inbox(channel: Channel) -> queue.SimpleQueue[object]:

@@ -59,6 +59,7 @@ class Begin:
     """To the index worker, once: prepare files of the project in this way."""
 
     recipe: Recipe
+    background: bool = True  # from now on, and never again otherwise: no user may raise a priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Batch:
     """To the index worker: prepare these files."""
 
     jobs: tuple[Job, ...]
+    background: bool = True  # likewise
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class _Program:
 
 def main(arguments: list[str]) -> None:
     """Run the worker."""
-    channel = inside.begin(background=False)
+    channel = inside.begin()
     flag = mmap.mmap(int(arguments[0]), 2) if arguments else None
     _Program(channel, flag).serve()
 

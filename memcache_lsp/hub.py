@@ -39,6 +39,7 @@ from memcache_lsp.workers.model import ModelWorker
 _log = logging.getLogger(__name__)
 
 EVIDENCE_HITS, EVIDENCE_PER_FILE, FOUND_HITS = 12, 3, 100
+_CHOSEN_SCORE = 1.0  # of lines that the user selected; what is found scores less, and infinity is no JSON
 _THREADS = 200  # the latest that are kept
 _FAILED_SHOWN = 100
 
@@ -463,7 +464,7 @@ def _selected(session: _Session, params: spec.AskParams) -> list[tuple[Path, Hit
         return []
     span = Span(0, len(chosen), first + 1, first + 1 + chosen.count("\n"))
     relative = (_real(path) or path).relative_to(root).as_posix()
-    return [(root, Hit(relative, span, chosen, "block", "", "text", (), float("inf")))]
+    return [(root, Hit(relative, span, chosen, "block", "", "text", (), _CHOSEN_SCORE))]
 
 
 def _root_state(keeper: Keeper) -> parts.RootState:

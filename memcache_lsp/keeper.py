@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -57,7 +57,10 @@ class Keeper:
         self._loop = asyncio.get_running_loop()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="look")  # so that status waits for nothing
         self._opening = asyncio.Lock()
+        self._opener: asyncio.Task[Project] | None = None
+        self._begun: set[asyncio.Task[object]] = set()
         self._project: Project | None = None
         self._worker: IndexWorker | None = None
         self._stop = threading.Event()
@@ -92,7 +95,7 @@ class Keeper:
     async def status(self) -> Status | None:
         """Return what the manifest says."""
         with suppress(MemcacheError):
-            return await self._in(self._searching, lambda: read_status(self.root))
+            return await self._in(self._looking, lambda: read_status(self.root))
         return None
 
     @property
@@ -102,8 +105,10 @@ class Keeper:
 
     @property
     def asleep(self) -> bool:
-        """Tell whether nobody uses it and nothing is open, so that it can be forgotten."""
-        return not self.users and self._project is None and not self._busy
+        """Tell whether nobody uses it and nothing is open or about to be, so that it can be forgotten."""
+        if self.users or self._busy or self._busy_updating or self._opening.locked():
+            return False
+        return self._project is None
 
     @property
     def worker(self) -> IndexWorker | None:
@@ -140,7 +145,7 @@ class Keeper:
     async def rebuild(self) -> None:
         """Forget the index and make it again."""
         self.cancel()
-        await self._shut(rebuild=True)
+        await self._to_the_end(self._shut(rebuild=True))
         self.resume()
 
     async def close(self) -> None:
@@ -151,15 +156,34 @@ class Keeper:
         with suppress(asyncio.CancelledError):
             await self._task
         await self._shut()
-        self._searching.shutdown(wait=False)
-        self._indexing.shutdown(wait=False)
+        for executor in (self._searching, self._indexing, self._looking):
+            executor.shutdown(wait=False)
 
     # Inside
 
     async def _in(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await self._loop.run_in_executor(executor, work)
 
+    async def _to_the_end(self, work: Coroutine[object, object, T]) -> T:
+        """Await work that goes on where who awaits it is cancelled: half of it would leave the index locked."""
+        return await asyncio.shield(self._begin(work))
+
+    def _begin(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
+        task = self._loop.create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be left to hear of it
+        return task
+
     async def _opened(self) -> Project:
+        """Return the project, opened if need be; all who ask meanwhile get what comes of one attempt."""
+        if self._opener is None or self._opener.done():
+            if self._project is not None and not self._opening.locked():
+                return self._project
+            self._opener = self._begin(self._open_once())
+        return await asyncio.shield(self._opener)
+
+    async def _open_once(self) -> Project:
         async with self._opening:
             if self._closed:
                 raise Stopped("The engine is ending: ask again when it is back.")
@@ -201,7 +225,7 @@ class Keeper:
                     await self._wanted.wait()
             except TimeoutError:
                 if self._project is not None and not self._busy and time.monotonic() - self._used_at >= self._idle_s:
-                    await self._shut()
+                    await self._to_the_end(self._shut())
                 continue
             self._wanted.clear()
             self._stop.clear()

@@ -65,6 +65,7 @@ class Project:
         self._lock = threading.RLock()
         self._updating = threading.Lock()
         self._held = contextlib.ExitStack()
+        self._closed = False
         self._manifest, self._store = self._open()
         self._searcher = Searcher(self._store, self._embedder, paths=self._indexed_paths)
 
@@ -128,6 +129,8 @@ class Project:
         if self._place.read_only:
             return Report()
         with self._updating:
+            if self._closed:
+                raise Stopped("The index was closed; what is indexed so far is kept.")
             scanned = self._scanner().scan(cancelled, max_files=None if self._setup.named else MAX_FILES)
             indexer = Indexer(
                 manifest=self._manifest,
@@ -163,7 +166,11 @@ class Project:
             with self._lock:
                 return self._manifest.hash_of(path)
 
-        def may_enter(path: str) -> bool:
+        limit_bytes = file_size_limit(self._setup.project, self._setup.user)
+
+        def may_enter(path: str, text: str) -> bool:
+            if len(text) > limit_bytes:  # as its file would be when it is saved
+                return False
             return self._scanner().should_index(path, must_exist=False) is None  # asked of buffers that changed only
 
         return overlay.read(self._embedder, indexed_hash=indexed_hash, may_enter=may_enter)
@@ -176,6 +183,7 @@ class Project:
     def close(self) -> None:
         """Wait for an update that is going on, then let go of the index."""
         with self._held, self._updating, self._lock:
+            self._closed = True
             self._preparer.close()
             try:
                 self._store.close()

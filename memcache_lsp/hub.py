@@ -10,13 +10,14 @@ import asyncio
 import logging
 import os
 import resource
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 from memcache_lsp import __version__, answering, models
 from memcache_lsp.answering import Event, Result, Sources
@@ -40,8 +41,11 @@ _log = logging.getLogger(__name__)
 
 EVIDENCE_HITS, EVIDENCE_PER_FILE, FOUND_HITS = 12, 3, 100
 _CHOSEN_SCORE = 1.0  # of lines that the user selected; what is found scores less, and infinity is no JSON
+_AT_ONCE = 2  # searches of one session in one root: what others ask there comes in between
 _THREADS = 200  # the latest that are kept
 _FAILED_SHOWN = 100
+
+T = TypeVar("T")
 
 Listener = Callable[[spec.DidChangeStatusParams | IndexProgress], None]
 
@@ -52,6 +56,9 @@ class _Session:
     roots: tuple[Path, ...] = ()
     buffers: dict[Path, str] = field(default_factory=dict)
     overlays: dict[Path, Overlay] = field(default_factory=dict)  # by root
+    turns: defaultdict[Path, asyncio.Semaphore] = field(
+        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
+    )
 
 
 class Hub:
@@ -216,8 +223,16 @@ class Hub:
         wanted = _scope(scope)
         answers = await asyncio.gather(
             *(
-                keeper.search(
-                    question, scope=wanted, limit=limit, per_file=per_file, overlay=session.overlays.get(keeper.root)
+                _in_turn(
+                    session,
+                    keeper,
+                    keeper.search(
+                        question,
+                        scope=wanted,
+                        limit=limit,
+                        per_file=per_file,
+                        overlay=session.overlays.get(keeper.root),
+                    ),
                 )
                 for keeper in keepers
             ),
@@ -260,7 +275,9 @@ class Hub:
         """Return what the answer may draw on, and where each of its paths lies."""
         keepers = self._keepers_of(session, params.scope)
         chosen = _selected(session, params)
-        known = await asyncio.gather(*(k.knows_any(params.question) for k in keepers), return_exceptions=True)
+        known = await asyncio.gather(
+            *(_in_turn(session, k, k.knows_any(params.question)) for k in keepers), return_exceptions=True
+        )
         knowing = [k for k, knows in zip(keepers, known, strict=True) if knows is True]
         found = await self._found(
             session, knowing, params.question, params.scope, limit=FOUND_HITS, per_file=EVIDENCE_PER_FILE
@@ -431,6 +448,13 @@ class Hub:
         keepers = list(self._keepers.values())
         self._keepers.clear()
         await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close())
+
+
+async def _in_turn(session: _Session, keeper: Keeper, work: Coroutine[object, object, T]) -> T:
+    """Do what takes the keeper's thread when few other pieces of work of the session are in its queue."""
+    with closing(work):  # where it is cancelled before it has begun
+        async with session.turns[keeper.root]:
+            return await work
 
 
 def _real(path: Path | None) -> Path | None:

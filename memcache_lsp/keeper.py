@@ -21,6 +21,7 @@ from memcache_lsp.engine import Project, Setup, open_project, recipe_of
 from memcache_lsp.errors import MemcacheError, Stopped
 from memcache_lsp.indexing import Progress, Report
 from memcache_lsp.overlay import Overlay
+from memcache_lsp.paths import check_root
 from memcache_lsp.protocol.parts import IndexState
 from memcache_lsp.status import Status, read_status
 from memcache_lsp.values import Hit, Scope
@@ -59,7 +60,8 @@ class Keeper:
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="look")  # so that status waits for nothing
         self._opening = asyncio.Lock()
-        self._opener: asyncio.Task[Project] | None = None
+        self._opener: asyncio.Task[None] | None = None
+        self._look: asyncio.Task[Status | None] | None = None
         self._begun: set[asyncio.Task[object]] = set()
         self._project: Project | None = None
         self._worker: IndexWorker | None = None
@@ -93,7 +95,15 @@ class Keeper:
             return await self._in(self._searching, lambda: project.knows_any(question))
 
     async def status(self) -> Status | None:
-        """Return what the manifest says."""
+        """Return what the manifest says; all who ask while another one looks get what the next look tells."""
+        look = self._look
+        if look is not None and not look.done():
+            await asyncio.wait([look])
+        if self._look is look or self._look is None:
+            self._look = self._begin(self._looked())
+        return await asyncio.shield(self._look)
+
+    async def _looked(self) -> Status | None:
         with suppress(MemcacheError):
             return await self._in(self._looking, lambda: read_status(self.root))
         return None
@@ -177,13 +187,13 @@ class Keeper:
 
     async def _opened(self) -> Project:
         """Return the project, opened if need be; all who ask meanwhile get what comes of one attempt."""
-        if self._opener is None or self._opener.done():
-            if self._project is not None and not self._opening.locked():
-                return self._project
-            self._opener = self._begin(self._open_once())
-        return await asyncio.shield(self._opener)
+        while self._project is None:  # it may have been shut again when it is our turn
+            if self._opener is None or self._opener.done():
+                self._opener = self._begin(self._open_once())
+            await asyncio.shield(self._opener)
+        return self._project
 
-    async def _open_once(self) -> Project:
+    async def _open_once(self) -> None:
         async with self._opening:
             if self._closed:
                 raise Stopped("The engine is ending: ask again when it is back.")
@@ -191,10 +201,11 @@ class Keeper:
                 self._project = await self._in(self._searching, self._open)
                 self.message = " ".join(self._project.notices) or None
                 self._wanted.set() if not self._paused else None
-        return self._project
 
     def _open(self, *, rebuild: bool = False) -> Project:
-        return open_project(self._setup(self.root), purpose="memcache-lsp, the engine of your editors", rebuild=rebuild)
+        setup = self._setup(self.root)
+        check_root(self.root, explicit=setup.named)  # so that nothing is kept of what is none
+        return open_project(setup, purpose="memcache-lsp, the engine of your editors", rebuild=rebuild)
 
     async def _shut(self, *, rebuild: bool = False) -> None:
         """Let go of the index; with `rebuild`, hold it again, emptied."""

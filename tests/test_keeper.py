@@ -10,7 +10,7 @@ from indexes import setup
 from lsp import run
 
 from memcache_lsp import engine, keeper, locking
-from memcache_lsp.errors import LockedError, Stopped
+from memcache_lsp.errors import LockedError, Stopped, UserError
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.values import Scope
 
@@ -146,5 +146,59 @@ def test_all_who_wait_for_a_lock_that_is_held_are_told_at_once(example, monkeypa
             answers = await asyncio.gather(*searches, return_exceptions=True)
             assert {type(answer) for answer in answers} == {LockedError}
             assert len(tries) == 1
+
+    talk()
+
+
+def test_a_search_that_waits_for_the_opening_outlives_a_rebuild(example, monkeypatch):
+    gate = Gate(engine.open_project)
+    monkeypatch.setattr(keeper, "open_project", gate)
+
+    @run
+    async def talk():
+        async with kept(example) as it:
+            searches = [search(it) for _ in range(5)]
+            await asyncio.to_thread(gate.reached.wait)
+            rebuilding = asyncio.create_task(it.rebuild())
+            await asyncio.sleep(0)
+            gate.go_on.set()
+            await asyncio.gather(*searches, rebuilding)
+
+    talk()
+
+
+def test_an_update_of_a_closed_project_stops(example):
+    project = engine.open_project(setup(example), purpose="a test")
+    project.close()
+    with pytest.raises(Stopped):
+        project.update()
+
+
+def test_many_who_ask_for_the_status_look_but_twice(example, monkeypatch):
+    gate = Gate(keeper.read_status)
+    monkeypatch.setattr(keeper, "read_status", gate)
+
+    @run
+    async def talk():
+        async with kept(example) as it:
+            first = asyncio.create_task(it.status())
+            await asyncio.to_thread(gate.reached.wait)
+            more = [asyncio.create_task(it.status()) for _ in range(50)]
+            await asyncio.sleep(0)
+            gate.go_on.set()
+            await asyncio.gather(first, *more)
+            assert gate.times == 2  # one that began before they asked is none for them
+
+    talk()
+
+
+@pytest.mark.parametrize("name", ["no-folder", "README.md"])
+def test_what_is_no_folder_leaves_nothing_behind(example, name):
+    @run
+    async def talk():
+        async with kept(example / name) as it:
+            with pytest.raises(UserError, match="folder"):
+                await search(it)
+        assert not engine.paths.index_dir(example / name).exists()
 
     talk()

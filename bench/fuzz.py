@@ -1,13 +1,17 @@
 """Throw raw frames at a language server and count its answers: each id of a well-framed request once, no more, no less.
 
-    python bench/fuzz.py [--frames 100000] [--seed 1] [--huge 2] [--root DIR] [COMMAND …]
+    python bench/fuzz.py [--frames 100000] [--seed 1] [--huge 2] [--at-once 2] [--socket] [--root DIR] [COMMAND …]
 
 Frames are truncated, huge, negative or doubled in their headers, of the wrong case, of bad UTF-8, batches, of odd ids,
 of unknown methods, of malformed params of every method, cancels of ids that are in flight, finished or unknown. What
 cannot be parsed must get one error with a null id; where the boundary of frames is lost the session must end, and the
-next one is served. `--huge` is how many frames of more than 64 MiB are among them. COMMAND is the server, by default
-`memcache-lsp serve`. A seed makes runs alike, and not equal, for what the server asks is answered when it asks. The
-exit code is 1 where an answer was missing or too many.
+next one is served. An internal error is a wrong answer, too. `--huge` is how many frames of more than 64 MiB are among
+them, `--at-once` how many sessions run beside each other.
+
+Without COMMAND a daemon is started in a home of its own, and reached through `memcache-lsp serve`, or with `--socket`
+straight after the handshake, garbage in place of the handshake being thrown in between. That daemon must be the same
+process at the end and have logged no error. COMMAND is any other server, started for each session. A seed makes runs
+alike, and not equal, for what the server asks is answered when it asks. The exit code is 1 where anything was wrong.
 """
 
 from __future__ import annotations
@@ -15,8 +19,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,11 +34,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PROGRAM = Path(sys.executable).with_name("memcache-lsp")
+from frames import LOST, NOTHING, Frames, framed, request
+from own_daemon import SERVE, OwnDaemon, own_daemon
+
 SESSION_FRAMES = 400  # at most
 ANSWERED_S = 60.0
-HUGE_BYTES = 64 * 1024 * 1024 + 1
-NOTHING, LOST = "nothing", "lost"  # besides an id, what a frame has to be answered with
+GREETING_S = 10.0  # a daemon hangs up on who does not greet it after half of that
+INTERNAL_ERROR = -32603
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], AbstractAsyncContextManager[Streams]]
@@ -49,17 +57,30 @@ class Report:
     wrong: list[str] = field(default_factory=list)
 
 
-async def fuzz(connect: Connect, *, frames: int, seed: int, root: str, huge: int = 0) -> Report:
-    """Send so many frames over as many sessions as it takes."""
+async def fuzz(
+    connect: Connect, *, frames: int, seed: int, root: str, huge: int = 0, at_once: int = 1, socket: bool = False
+) -> Report:
+    """Send so many frames over as many sessions as it takes; `socket` says that they reach the daemon itself."""
     report = Report()
     chance = random.Random(seed)
-    while report.frames < frames:
-        most = min(frames - report.frames, chance.randint(1, SESSION_FRAMES))
-        plan = Frames(random.Random(chance.random()), root)
-        async with connect() as streams:
-            await _Run(streams, plan, report).run(most, huge=huge > 0)
-        huge -= 1
-        report.sessions += 1
+    huge_ones = iter(range(huge))
+    planned = 0
+
+    async def sessions() -> None:
+        nonlocal planned
+        while planned < frames:
+            most = min(frames - planned, chance.randint(1, SESSION_FRAMES))
+            planned += most
+            plan = Frames(random.Random(chance.random()), root)
+            async with connect() as streams:
+                sent = await _Run(streams, plan, report).run(most, huge=next(huge_ones, None) is not None)
+            planned -= most - sent
+
+    garbage = asyncio.create_task(_greet_badly(report, random.Random(seed))) if socket else None
+    await asyncio.gather(*(sessions() for _ in range(at_once)))
+    if garbage is not None:
+        garbage.cancel()
+        await asyncio.gather(garbage, return_exceptions=True)
     return report
 
 
@@ -70,12 +91,16 @@ class _Run:
         self._reader, self._writer = streams
         self._plan = plan
         self._report = report
+        report.sessions += 1
+        self._number = report.sessions
+        self._sent = 0
         self._expected: Counter[str] = Counter()
         self._got: Counter[str] = Counter()
         self._changed = asyncio.Event()
         self._asked: list[Any] = []
 
-    async def run(self, count: int, *, huge: bool) -> None:
+    async def run(self, count: int, *, huge: bool) -> int:
+        """Send at most so many frames; return how many it were."""
         reading = asyncio.create_task(self._read())
         try:
             async with asyncio.timeout(ANSWERED_S):
@@ -83,14 +108,16 @@ class _Run:
                 await self._check(reading)
         except TimeoutError:
             missing = {key: self._plan.methods.get(key, "") for key in self._expected - self._got}
-            self._report.wrong.append(f"session {self._report.sessions}: not answered in time: {missing}")
+            self._wrong(f"not answered in time: {missing}")
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+        return self._sent
 
     async def _send_all(self, count: int, *, huge: bool) -> None:
         for number in range(count):
             kind, data, answer = self._plan.first(huge=huge) if number == 0 else self._plan.next(self._asked)
+            self._sent += 1
             self._report.frames += 1
             self._report.by_kind[kind] += 1
             if answer != NOTHING:
@@ -109,7 +136,7 @@ class _Run:
         for last in ("last", "very last"):
             if not self._plan.lost:
                 self._expected[json.dumps(last)] += 1
-                self._writer.write(_framed(_request(last, "nothing/such")))
+                self._writer.write(framed(request(last, "nothing/such")))
             while not reading.done() and self._expected - self._got:
                 self._changed.clear()
                 await self._changed.wait()
@@ -117,9 +144,7 @@ class _Run:
             await reading
         if self._got != self._expected:
             missing, more = self._expected - self._got, self._got - self._expected
-            self._report.wrong.append(
-                f"session {self._report.sessions}: missing {dict(missing)}, too many {dict(more)}"
-            )
+            self._wrong(f"missing {dict(missing)}, too many {dict(more)}")
 
     async def _read(self) -> None:
         try:
@@ -133,277 +158,90 @@ class _Run:
 
     def _take(self, message: dict[str, Any]) -> None:
         if "method" not in message:
+            key = json.dumps(message["id"])
             if ("result" in message) is ("error" in message):
-                self._report.wrong.append(f"session {self._report.sessions}: neither a result nor an error")
-            self._got[json.dumps(message["id"])] += 1
+                self._wrong("neither a result nor an error")
+            elif "error" in message and message["error"].get("code") == INTERNAL_ERROR:
+                self._wrong(f"internal error of {self._plan.methods.get(key)}")
+            self._got[key] += 1
         elif "id" in message:
             self._asked.append(message["id"])
 
-
-class Frames:
-    """The frames of one session, each with its kind and what it must be answered with."""
-
-    def __init__(self, chance: random.Random, root: str) -> None:
-        self.chance = chance
-        self.lost = False
-        self.methods: dict[str, str] = {}  # by the id that a request of them had
-        self._root = root
-        self._ids = 0
-        self._used: list[Any] = ["unused"]
-        self._makers = [getattr(self, name) for name in dir(self) if name.startswith("make_")]
-        self._weights = [8 if make.__name__ in _USUAL else 1 for make in self._makers]
-
-    def first(self, *, huge: bool) -> tuple[str, bytes, str]:
-        """Begin by initializing, mostly."""
-        if huge:
-            return "huge", b"Content-Length: %d\r\n\r\n%b" % (HUGE_BYTES, b"x" * HUGE_BYTES), "null"
-        if self.chance.random() < 0.05:
-            return self.next([])
-        able = self.chance.random() < 0.5
-        capabilities = {
-            "workspace": {"configuration": able, "didChangeWatchedFiles": {"dynamicRegistration": able}},
-            "window": {"workDoneProgress": able, "showDocument": {"support": able}},
-            "experimental": {"memcache": able},
-        }
-        params = {"processId": None, "rootUri": self._root, "capabilities": capabilities}
-        return self._ask("initialize", "initialize", params)
-
-    def next(self, asked: list[Any]) -> tuple[str, bytes, str]:
-        """Give any frame; `asked` are ids that the server waits for."""
-        if asked and self.chance.random() < 0.3:
-            message = {"jsonrpc": "2.0", "id": asked.pop(), **self.chance.choice(_RESPONSES)}
-            return "response", _framed(message), NOTHING
-        if self.chance.random() < 0.002:
-            self.lost = True
-            return "lost boundary", self.chance.choice(_LOST), LOST
-        return self.chance.choices(self._makers, self._weights)[0]()
-
-    def make_valid(self) -> tuple[str, bytes, str]:
-        method = self.chance.choice(list(self._params()))
-        return self._ask("valid", method, self._params()[method])
-
-    def make_malformed(self) -> tuple[str, bytes, str]:
-        method = self.chance.choice(list(self._params()))
-        return self._ask("malformed", method, self._broken(self._params()[method]))
-
-    def make_unknown(self) -> tuple[str, bytes, str]:
-        name = self.chance.choice(
-            ["nothing/such", "", "$/x", "exit/", "initialized", "textDocument/didOpen", "\0", "é" * 99]
-        )
-        return self._ask("unknown method", name, self._anything(2))
-
-    def make_cancel(self) -> tuple[str, bytes, str]:
-        key = self.chance.choice([*self._used[-5:], self.chance.choice(self._used), self._anything(1)])
-        return "cancel", _framed(_notification("$/cancelRequest", {"id": key})), NOTHING
-
-    def make_notification(self) -> tuple[str, bytes, str]:
-        method, params = self.chance.choice(self._notifications())
-        params = params if self.chance.random() < 0.5 else self._broken(params)
-        return "notification", _framed(_notification(method, params)), NOTHING
-
-    def make_odd_id(self) -> tuple[str, bytes, str]:
-        key = self.chance.choice([None, True, False, {}, [], {"a": 1}, [1, 2]])
-        return "odd id", _framed(_request(key, "memcache/status")), "null"
-
-    def make_used_id(self) -> tuple[str, bytes, str]:
-        key = self.chance.choice(self._used)
-        return "used id", _framed(_request(key, "memcache/search", {"query": "x"})), json.dumps(key)
-
-    def make_batch(self) -> tuple[str, bytes, str]:
-        batch = [_request(1, "memcache/status")] * self.chance.randint(0, 3)
-        return "batch", _framed(batch), "null"
-
-    def make_no_request(self) -> tuple[str, bytes, str]:
-        message = self.chance.choice(
-            [5, None, "x", {}, {"jsonrpc": "2.0"}, {"jsonrpc": "2.0", "method": 5}, {"a": {"jsonrpc": "2.0"}}]
-        )
-        return "no request", _framed(message), "null"
-
-    def make_wrong_version(self) -> tuple[str, bytes, str]:
-        key = self._id()
-        message = {"jsonrpc": self.chance.choice(["1.0", 2, None]), "id": key, "method": "memcache/status"}
-        return "wrong version", _framed(message), json.dumps(key)
-
-    def make_unparsable(self) -> tuple[str, bytes, str]:
-        body = self.chance.choice(
-            [
-                b"",
-                b"{",
-                b"\xff\xfe",
-                b"\x00",
-                b"[" * 50_000,
-                b'{"a":' * 20_000,
-                b'{"id":NaN}',
-                b'{"id":1,"method":"\xc3\x28"}',
-            ]
-        )
-        return "unparsable", _framed_bytes(body), "null"
-
-    def make_random_bytes(self) -> tuple[str, bytes, str]:
-        return "random bytes", _framed_bytes(b"\xff" + self.chance.randbytes(self.chance.randint(0, 200))), "null"
-
-    def make_odd_headers(self) -> tuple[str, bytes, str]:
-        key = self._id()
-        body = json.dumps(_request(key, "memcache/status")).encode()
-        n = len(body)
-        headers = self.chance.choice(
-            [
-                b"content-length: %d\r\n" % n,
-                b"CONTENT-LENGTH:%d\r\n" % n,
-                b"Content-Length: %d\r\nContent-Length: %d\r\n" % (n, n),
-                b"Content-Type: application/vscode-jsonrpc; charset=utf8\r\nContent-Length: %d\r\n" % n,
-                b"X-Other: jsonrpc\r\nContent-Length: %d\r\n" % n,
-            ]
-        )
-        return "odd headers", headers + b"\r\n" + body, json.dumps(key)
-
-    def make_wrong_charset(self) -> tuple[str, bytes, str]:
-        return "wrong charset", b"Content-Type: x/y; charset=utf-16\r\n" + _framed(_request(1, "x")), "null"
-
-    def make_response(self) -> tuple[str, bytes, str]:
-        message = {"jsonrpc": "2.0", "id": self._anything(1), **self.chance.choice(_RESPONSES)}
-        return "response nobody asked for", _framed(message), NOTHING
-
-    def make_shutdown(self) -> tuple[str, bytes, str]:
-        if self.chance.random() < 0.9:
-            return self.make_valid()
-        return self._ask("shutdown", "shutdown", None)
-
-    def _ask(self, kind: str, method: str, params: Any) -> tuple[str, bytes, str]:
-        key = self._id()
-        self.methods[json.dumps(key)] = method
-        return kind, _framed(_request(key, method, params)), json.dumps(key)
-
-    def _id(self) -> Any:
-        self._ids += 1
-        key = self.chance.choice(
-            [self._ids, str(self._ids), self._ids + 0.5, -self._ids, f"é{self._ids}\u2028", 2**40 + self._ids]
-        )
-        self._used.append(key)
-        return key
-
-    def _anything(self, depth: int) -> Any:
-        """Give any JSON."""
-        chance = self.chance
-        match chance.randint(0, 9 if depth else 7):
-            case 0:
-                return None
-            case 1:
-                return chance.random() < 0.5
-            case 2:
-                return chance.choice([0, -1, 1, 2**31, 2**63, -(2**70), 10**300])
-            case 3:
-                return chance.choice([0.5, -1.5, 1e308])
-            case 8:
-                return [self._anything(depth - 1) for _ in range(chance.randint(0, 3))]
-            case 9:
-                names = ["jsonrpc", "id", "method", "uri", "query", "text", "range", "", "a-b", "class"]
-                return {chance.choice(names): self._anything(depth - 1) for _ in range(chance.randint(0, 3))}
-        return chance.choice(
-            ["", "x", "2.0", "file:///x", "file:///%FF", "\ud800", "\0", "😀" * 10, "\u2028", "../..", "x" * 5000]
-        )
-
-    def _broken(self, value: Any) -> Any:
-        """Give a value with something in it replaced, removed or added."""
-        if isinstance(value, dict) and value and self.chance.random() < 0.8:
-            name = self.chance.choice(list(value))
-            broken = {**value, name: self._broken(value[name])}
-            if self.chance.random() < 0.2:
-                del broken[name]
-            return broken | ({"jsonrpc": "2.0"} if self.chance.random() < 0.1 else {})
-        if isinstance(value, list) and value and self.chance.random() < 0.8:
-            return [self._broken(item) for item in value] * self.chance.randint(0, 2)
-        return self._anything(3)
-
-    def _params(self) -> dict[str, Any]:
-        document = {"uri": f"{self._root}/a.py"}
-        place = {"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 2}}
-        about = {"textDocument": document, "selection": place}
-        return {
-            "memcache/ask": {"question": "what is it?", "partialResultToken": "p", "workDoneToken": 7, **about},
-            "memcache/search": {"query": "retry", "limit": 3, "scope": {"globs": ["*.py"], "languages": ["python"]}},
-            "memcache/similar": {"textDocument": document, "range": place},
-            "memcache/explain": {"textDocument": document},
-            "memcache/status": {},
-            "memcache/index": {"action": self.chance.choice(["start", "pause", "resume", "cancel"])},
-            "memcache/threads": {"action": "list"},
-            "memcache/caches": {"action": "list"},
-            "memcache/models": {"action": "list"},
-            "workspace/symbol": {"query": "retry"},
-            "textDocument/codeAction": {"textDocument": document, "range": place, "context": {"diagnostics": []}},
-            "workspace/executeCommand": {
-                "command": self.chance.choice(["memcache.search", "memcache.status", "memcache.explainSelection", "x"]),
-                "arguments": [{"query": "x", **about}],
-            },
-            "initialize": {"capabilities": {}},
-        }
-
-    def _notifications(self) -> list[tuple[str, Any]]:
-        document = {"uri": f"{self._root}/{self.chance.choice('abc')}.py"}
-        place = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 3}}
-        return [
-            (
-                "textDocument/didOpen",
-                {"textDocument": {**document, "languageId": "python", "version": 1, "text": "x = '😀'\r\n"}},
-            ),
-            (
-                "textDocument/didChange",
-                {"textDocument": {**document, "version": 2}, "contentChanges": [{"range": place, "text": "y\r"}]},
-            ),
-            ("textDocument/didClose", {"textDocument": document}),
-            ("textDocument/didSave", {"textDocument": document}),
-            ("workspace/didChangeWatchedFiles", {"changes": [{**document, "type": 2}]}),
-            (
-                "workspace/didChangeWorkspaceFolders",
-                {"event": {"added": [], "removed": [{"uri": "file:///y", "name": "y"}]}},
-            ),
-            ("workspace/didChangeConfiguration", {"settings": {"memcache": {"answerTokens": 99}}}),
-            ("window/workDoneProgress/cancel", {"token": "x"}),
-            ("$/setTrace", {"value": "off"}),
-            ("initialized", {}),
-            ("nothing/such", {}),
-        ]
-
-
-_USUAL = {"make_valid", "make_malformed", "make_cancel", "make_notification", "make_unknown"}
-_RESPONSES = [
-    {"result": None},
-    {"result": [{"answerTokens": 5}]},
-    {"result": {}},
-    {"error": {"code": 1, "message": "no"}},
-    {"error": 5},
-]
-_LOST = [
-    b"Content-Length: -5\r\n\r\n{}",
-    b"Content-Length: five\r\n\r\n{}",
-    b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n{}",
-    b"Content-Length: 99999999999999999999999\r\n\r\n",
-    b"Other: 5\r\n\r\n",
-    b"{}\r\n\r\n",
-    b"x" * 10_000,
-]
-
-
-def _request(key: Any, method: str, params: Any = None) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": key, "method": method} | ({} if params is None else {"params": params})
-
-
-def _notification(method: str, params: Any) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "method": method, "params": params}
-
-
-def _framed(message: Any) -> bytes:
-    return _framed_bytes(json.dumps(message).encode())
-
-
-def _framed_bytes(body: bytes) -> bytes:
-    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    def _wrong(self, what: str) -> None:
+        self._report.wrong.append(f"session {self._number}: {what}")
 
 
 async def _message(reader: asyncio.StreamReader) -> dict[str, Any] | None:
     header = await reader.readuntil(b"\r\n\r\n")
     found: dict[str, Any] = json.loads(await reader.readexactly(int(header.partition(b":")[2].split()[0])))
     return found
+
+
+async def _greet_badly(report: Report, chance: random.Random) -> None:
+    """Connect again and again with what is no handshake: the daemon must hang up without a word."""
+    for number in itertools.count(1):
+        what = chance.choice(_GREETINGS)
+        report.by_kind["bad greeting"] += 1
+        try:
+            async with asyncio.timeout(GREETING_S):
+                answer = await _answer_to_greeting(what)
+            if answer:
+                report.wrong.append(f"greeting {number}: {what[:40]!r} was answered with {answer!r}")
+        except TimeoutError:
+            report.wrong.append(f"greeting {number}: {what[:40]!r} was left open")
+        await asyncio.sleep(0.05)
+
+
+async def _answer_to_greeting(what: bytes) -> bytes:
+    from memcache_lsp import rendezvous
+
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(str(rendezvous.socket_path()))
+    reader, writer = await asyncio.open_unix_connection(sock=peer)
+    try:
+        with contextlib.suppress(ConnectionError):
+            for _ in range(_ENDLESS_PIECES if what == _ENDLESS else 1):
+                writer.write(what)
+                await writer.drain()
+            return await reader.read()
+        return b""
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+_ENDLESS = b"x" * (1 << 20)
+_ENDLESS_PIECES = 1024  # a gigabyte without an end of line
+_GREETINGS = [
+    b"\n",
+    b"hello\n",
+    b"{}\n",
+    b"[" * 4000 + b"\n",
+    b"\xff\xfe\x00\n",
+    b'{"memcache": 5}\n',
+    b'{"memcache": {"version": 1, "role": "lsp"}}\n',
+    b'{"memcache": {"version": "1", "role": ["lsp"]}}\n',
+    b'{"memcache": {"version": "1", "role": "root"}}\n',
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"Content-Length: 2\r\n\r\n{}",
+    b'{"memcache": {"vers',  # and silence
+    b"",  # likewise
+    _ENDLESS,
+]
+
+
+@asynccontextmanager
+async def connected(daemon: OwnDaemon) -> AsyncIterator[Streams]:
+    """Give the streams of a session of the daemon, without a front."""
+    peer = await asyncio.to_thread(daemon.connect)
+    reader, writer = await asyncio.open_unix_connection(sock=peer)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 @asynccontextmanager
@@ -432,26 +270,58 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--huge", type=int, default=2)
+    parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument("--socket", action="store_true", help="go straight to the daemon, without a front")
     parser.add_argument("--root", type=Path, default=None)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     chosen = parser.parse_args()
-    command = [part for part in chosen.command if part != "--"] or [str(PROGRAM), "serve"]
+    command = [part for part in chosen.command if part != "--"]
+    if command and chosen.socket:
+        parser.error("--socket is for the daemon of this bench's own")
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="memcache-fuzz-") as folder:
-        root = (chosen.root or Path(folder)).resolve()
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="memcache-fuzz-")))
+        root = (chosen.root or folder).resolve()
         if chosen.root is None:
             (root / "a.py").write_text("def retry(times):\n    return times\n")
+        daemon = None if command else stack.enter_context(own_daemon())
+        to_daemon = daemon is not None and chosen.socket
+
+        def connect() -> AbstractAsyncContextManager[Streams]:
+            return connected(daemon) if to_daemon and daemon else started(command or SERVE)
+
         report = asyncio.run(
-            fuzz(lambda: started(command), frames=chosen.frames, seed=chosen.seed, root=root.as_uri(), huge=chosen.huge)
+            fuzz(
+                connect,
+                frames=chosen.frames,
+                seed=chosen.seed,
+                root=root.as_uri(),
+                huge=chosen.huge,
+                at_once=chosen.at_once,
+                socket=to_daemon,
+            )
         )
+        if daemon is not None:
+            _judge(daemon, report)
+    _tell(report, time.perf_counter() - began)
+    return 1 if report.wrong else 0
+
+
+def _judge(daemon: OwnDaemon, report: Report) -> None:
+    if daemon.is_the_same():
+        print(f"the daemon is alive: process {daemon.pid}, {daemon.memory_mb():.0f} MB, {daemon.descriptors()} files")
+    else:
+        report.wrong.append(f"the daemon, process {daemon.pid}, did not survive")
+    report.wrong += [f"logged: {line}" for line in daemon.errors()]
+
+
+def _tell(report: Report, took_s: float) -> None:
     for kind, count in report.by_kind.most_common():
         print(f"{count:8} {kind}")
-    took_s = time.perf_counter() - began
     print(f"{report.frames} frames in {report.sessions} sessions, {report.expected} to be answered, {took_s:.0f} s")
     for wrong in report.wrong[:20]:
         print(wrong)
-    print(f"{len(report.wrong)} sessions with a wrong answer")
-    return 1 if report.wrong else 0
+    print(f"{len(report.wrong)} things wrong")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ class Project:
         self._updating = threading.Lock()
         self._gate = self._scanner()  # of whoever holds `_updating`
         self._held = contextlib.ExitStack()
+        self._closed = False
         self._manifest, self._store = self._open()
         self._searcher = Searcher(self._store, self._embedder, paths=self._indexed_paths)
 
@@ -138,6 +139,8 @@ class Project:
             return Report()
         within = None if only is None else outermost(only)
         with self._updating:
+            if self._closed:
+                raise Stopped("The index was closed; what is indexed so far is kept.")
             if within is None:
                 scanned = self._gate.scan(cancelled, max_files=max_files, entered=entered)
             else:
@@ -177,7 +180,11 @@ class Project:
             with self._lock:
                 return self._manifest.hash_of(path)
 
-        def may_enter(path: str) -> bool:
+        limit_bytes = file_size_limit(self.setup.project, self.setup.user)
+
+        def may_enter(path: str, text: str) -> bool:
+            if len(text) > limit_bytes:  # as its file would be when it is saved
+                return False
             return self._scanner().should_index(path, must_exist=False) is None  # asked of buffers that changed only
 
         return overlay.read(self._embedder, indexed_hash=indexed_hash, may_enter=may_enter)
@@ -190,6 +197,7 @@ class Project:
     def close(self) -> None:
         """Wait for an update that is going on, then let go of the index."""
         with self._held, self._updating, self._lock:
+            self._closed = True
             self._preparer.close()
             try:
                 self._store.close()

@@ -10,11 +10,13 @@ import asyncio
 import logging
 import os
 import resource
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 from memcache_lsp import __version__, answering, models
 from memcache_lsp.answering import EVIDENCE_HITS, EVIDENCE_PER_FILE, FOUND_HITS, Event, Result, Sources, Stage
@@ -36,7 +38,11 @@ from memcache_lsp.workers.model import ModelWorker
 
 _log = logging.getLogger(__name__)
 
+_CHOSEN_SCORE = 1.0  # of lines that the user selected; infinity is no JSON
+_AT_ONCE = 2  # searches of one session in one root: what others ask there comes in between
 _FAILED_SHOWN = 100
+
+T = TypeVar("T")
 
 Listener = Callable[[spec.DidChangeStatusParams | IndexProgress], None]
 
@@ -47,6 +53,9 @@ class _Session:
     roots: tuple[Path, ...] = ()
     buffers: dict[Path, str] = field(default_factory=dict)
     overlays: dict[Path, Overlay] = field(default_factory=dict)  # by root
+    turns: defaultdict[Path, asyncio.Semaphore] = field(
+        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
+    )
 
 
 class Hub:
@@ -211,8 +220,16 @@ class Hub:
         wanted = _scope(scope)
         answers = await asyncio.gather(
             *(
-                keeper.search(
-                    question, scope=wanted, limit=limit, per_file=per_file, overlay=session.overlays.get(keeper.root)
+                _in_turn(
+                    session,
+                    keeper,
+                    keeper.search(
+                        question,
+                        scope=wanted,
+                        limit=limit,
+                        per_file=per_file,
+                        overlay=session.overlays.get(keeper.root),
+                    ),
                 )
                 for keeper in keepers
             ),
@@ -253,7 +270,9 @@ class Hub:
         """Return what the answer may draw on, and where each of its paths lies."""
         keepers = self._keepers_of(session, params.scope)
         chosen = _selected(session, params)
-        known = await asyncio.gather(*(k.knows_any(params.question) for k in keepers), return_exceptions=True)
+        known = await asyncio.gather(
+            *(_in_turn(session, k, k.knows_any(params.question)) for k in keepers), return_exceptions=True
+        )
         knowing = [k for k, knows in zip(keepers, known, strict=True) if knows is True]
         found = await self._found(
             session, knowing, params.question, params.scope, limit=FOUND_HITS, per_file=EVIDENCE_PER_FILE
@@ -428,6 +447,13 @@ class Hub:
         await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close())
 
 
+async def _in_turn(session: _Session, keeper: Keeper, work: Coroutine[object, object, T]) -> T:
+    """Do what takes the keeper's thread when few other pieces of work of the session are in its queue."""
+    with closing(work):  # where it is cancelled before it has begun
+        async with session.turns[keeper.root]:
+            return await work
+
+
 def _real(path: Path | None) -> Path | None:
     return None if path is None else Path(os.path.realpath(path))
 
@@ -459,7 +485,7 @@ def _selected(session: _Session, params: spec.AskParams) -> list[tuple[Path, Hit
         return []
     span = Span(0, len(chosen), first + 1, first + 1 + chosen.count("\n"))
     relative = (_real(path) or path).relative_to(root).as_posix()
-    return [(root, Hit(relative, span, chosen, "block", "", "text", (), float("inf")))]
+    return [(root, Hit(relative, span, chosen, "block", "", "text", (), _CHOSEN_SCORE))]
 
 
 def _root_state(keeper: Keeper) -> parts.RootState:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -20,6 +20,7 @@ from typing import TypeVar
 from memcache_lsp.engine import MAX_FILES, Project, Setup, drop_index, open_project, recipe_of
 from memcache_lsp.errors import MemcacheError, Stopped
 from memcache_lsp.overlay import Overlay
+from memcache_lsp.paths import check_root
 from memcache_lsp.protocol.parts import IndexState
 from memcache_lsp.scan import changes_rules
 from memcache_lsp.status import Status, read_status
@@ -63,7 +64,11 @@ class Keeper:
         self._loop = asyncio.get_running_loop()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="look")  # so that status waits for nothing
         self._opening = asyncio.Lock()
+        self._opener: asyncio.Task[None] | None = None
+        self._look: asyncio.Task[Status | None] | None = None
+        self._begun: set[asyncio.Task[object]] = set()
         self._project: Project | None = None
         self._worker: IndexWorker | None = None
         self._watcher: Watcher | None = None
@@ -107,9 +112,17 @@ class Keeper:
             return await self._in(self._searching, lambda: project.knows_any(question))
 
     async def status(self) -> Status | None:
-        """Return what the manifest says."""
+        """Return what the manifest says; all who ask while another one looks get what the next look tells."""
+        look = self._look
+        if look is not None and not look.done():
+            await asyncio.wait([look])
+        if self._look is look or self._look is None:
+            self._look = self._begin(self._looked())
+        return await asyncio.shield(self._look)
+
+    async def _looked(self) -> Status | None:
         with suppress(MemcacheError):
-            return await self._in(self._searching, lambda: read_status(self.root))
+            return await self._in(self._looking, lambda: read_status(self.root))
         return None
 
     @property
@@ -119,8 +132,10 @@ class Keeper:
 
     @property
     def asleep(self) -> bool:
-        """Tell whether nobody uses it and nothing is open, so that it can be forgotten."""
-        return not self.users and self._project is None and not self._busy
+        """Tell whether nobody uses it and nothing is open or about to be, so that it can be forgotten."""
+        if self.users or self._busy or self._busy_updating or self._opening.locked():
+            return False
+        return self._project is None
 
     @property
     def worker(self) -> IndexWorker | None:
@@ -182,13 +197,13 @@ class Keeper:
     async def rebuild(self) -> None:
         """Forget the index and make it again."""
         self.cancel()
-        await self._shut(rebuild=True)
+        await self._to_the_end(self._shut(rebuild=True))
         self.resume(hurry=True)
 
     async def drop(self) -> None:
         """Forget everything that is kept of the root; the next request makes it again."""
         self.cancel()
-        await self._shut()
+        await self._to_the_end(self._shut())
         user = await self._in(self._searching, lambda: self._setup(self.root).user)
         await self._in(self._searching, lambda: drop_index(self.root, user))
         self.report = None
@@ -204,15 +219,34 @@ class Keeper:
         with suppress(asyncio.CancelledError):
             await self._task
         await self._shut()
-        self._searching.shutdown(wait=False)
-        self._indexing.shutdown(wait=False)
+        for executor in (self._searching, self._indexing, self._looking):
+            executor.shutdown(wait=False)
 
     # Inside
 
     async def _in(self, executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await self._loop.run_in_executor(executor, work)
 
+    async def _to_the_end(self, work: Coroutine[object, object, T]) -> T:
+        """Await work that goes on where who awaits it is cancelled: half of it would leave the index locked."""
+        return await asyncio.shield(self._begin(work))
+
+    def _begin(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
+        task = self._loop.create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody may be left to hear of it
+        return task
+
     async def _opened(self) -> Project:
+        """Return the project, opened if need be; all who ask meanwhile get what comes of one attempt."""
+        while self._project is None:  # it may have been shut again when it is our turn
+            if self._opener is None or self._opener.done():
+                self._opener = self._begin(self._open_once())
+            await asyncio.shield(self._opener)
+        return self._project
+
+    async def _open_once(self) -> None:
         async with self._opening:
             if self._closed:
                 raise Stopped("The engine is ending: ask again when it is back.")
@@ -222,12 +256,12 @@ class Keeper:
                 self._everything = self._everything or bool(project.notices) or project.id_before != self._left
                 if self._everything:
                     self._want()
-        return self._project
 
     def _has_new_settings(self) -> bool:
         return self._project is not None and self._setup(self.root) != self._project.setup
 
     def _open(self, *, rebuild: bool = False) -> Project:
+        check_root(self.root, explicit=self.named)  # so that nothing is kept of what is none
         return open_project(self._setup(self.root), purpose="the memcache-lsp daemon", rebuild=rebuild)
 
     async def _shut(self, *, rebuild: bool = False) -> None:
@@ -277,7 +311,7 @@ class Keeper:
                     await self._wanted.wait()
             except TimeoutError:
                 if self._project is not None and not self._busy and time.monotonic() - self._used_at >= self._idle_s:
-                    await self._shut()
+                    await self._to_the_end(self._shut())
                 continue
             self._wanted.clear()
             self._stop.clear()
@@ -301,7 +335,7 @@ class Keeper:
         """Bring the index in step; return the state it ends in, and what is to be said of it."""
         try:
             if self._everything and await self._in(self._searching, self._has_new_settings):
-                await self._shut()
+                await self._to_the_end(self._shut())
             project = await self._opened()
             self._wanted.clear()  # opening wants an update, which this is
             only = self._take_hints()

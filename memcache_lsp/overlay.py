@@ -50,15 +50,17 @@ class Overlay:
         return buffer.text if buffer else None
 
     def read(
-        self, embedder: Embedder, *, indexed_hash: Callable[[str], str], may_enter: Callable[[str], bool]
+        self, embedder: Embedder, *, indexed_hash: Callable[[str], str], may_enter: Callable[[str, str], bool]
     ) -> Layer:
-        """Return what a search lays over the index; `may_enter` is the gate of the scan."""
+        """Return what a search lays over the index; `may_enter`, asked with path and text, is the gate of the scan."""
         hidden: set[str] = set()
         points: list[Point] = []
         for path, buffer in list(self._buffers.items()):
             if buffer.points is None:
                 buffer.same = _hash(buffer.text) == indexed_hash(path)
-                buffer.points = () if buffer.same or not may_enter(path) else _points(path, buffer.text, embedder)
+                buffer.points = (
+                    () if buffer.same or not may_enter(path, buffer.text) else _points(path, buffer.text, embedder)
+                )
             if not buffer.same:
                 hidden.add(path)
                 points += buffer.points

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,9 +61,8 @@ def read_status(root: Path) -> Status | None:
 
 def _size_bytes(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_blocks * 512
-        except OSError:  # deleted meanwhile
-            continue
+    for parent, _, names in os.walk(folder):  # where a folder is deleted meanwhile, it says nothing
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(parent) / name).stat().st_blocks * 512
     return total

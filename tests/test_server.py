@@ -129,6 +129,26 @@ def test_unsaved_text_is_found_at_its_present_lines(command, example):
     talk()
 
 
+def test_a_question_about_a_selection_cites_it(command, example):
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            uri = (example / "courier" / "unsaved.py").as_uri()
+            text = "# before\ndef okapi(parcel):\n    return parcel.okapi\n"
+            document = {"uri": uri, "languageId": "python", "version": 1, "text": text}
+            client.notify("textDocument/didOpen", {"textDocument": document})
+            selection = {"start": {"line": 1, "character": 0}, "end": {"line": 2, "character": 10}}
+            about = {"textDocument": {"uri": uri}, "selection": selection, "partialResultToken": "p"}
+            result = await client.request("memcache/ask", {"question": "what does okapi do?", **about})
+            assert result["finishReason"] == "extract"
+            sources = next(value for value in client.progress("p") if value["type"] == "sources")
+            assert sources["items"][0]["path"] == "courier/unsaved.py"
+            assert sources["items"][0]["location"]["range"]["start"]["line"] == 1
+
+    talk()
+
+
 def test_a_saved_change_is_indexed_when_the_editor_tells(command, example):
     @run
     async def talk():

@@ -1,7 +1,7 @@
 """Frames of every wrong kind: each id of a well-framed request is answered exactly once, and nobody dies of it."""
 
 import asyncio
-import importlib.util
+import importlib
 import logging
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,22 +13,20 @@ from session_backend import FakeBackend
 from memcache_lsp.session import framing
 from memcache_lsp.session.session import serve
 
-_SPEC = importlib.util.spec_from_file_location("fuzz", Path(__file__).parent.parent / "bench" / "fuzz.py")
+BENCH = Path(__file__).parent.parent / "bench"
 
 
 @pytest.fixture
 def fuzz(monkeypatch):
-    module = importlib.util.module_from_spec(_SPEC)
-    monkeypatch.setitem(__import__("sys").modules, "fuzz", module)
-    _SPEC.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(BENCH)
+    return importlib.import_module("fuzz")
 
 
 @pytest.mark.parametrize("seed", range(4))
 @run
 async def test_every_id_is_answered_exactly_once(seed, fuzz, monkeypatch, caplog):
     monkeypatch.setattr(framing, "MAX_FRAME_BYTES", 1_000_000)
-    monkeypatch.setattr(fuzz, "HUGE_BYTES", 3_000_000)
+    monkeypatch.setattr(importlib.import_module("frames"), "HUGE_BYTES", 3_000_000)
     caplog.set_level(logging.WARNING)
     backends = []
 

@@ -13,6 +13,7 @@ from typing import Any
 LIMIT_CHARACTERS = 16 * 1024 * 1024  # of all buffers of an editor
 _CHANGES = 128  # of one buffer, until they are applied
 _OVERHEAD_CHARACTERS = 256
+_LINE_ENDS = 1_000_000  # of one text, beyond which the daemon does not keep it either
 
 
 class Buffers:
@@ -29,7 +30,8 @@ class Buffers:
         uri, text = document.get("uri"), document.get("text")
         if isinstance(uri, str) and isinstance(text, str):
             self._forget(uri)
-            self._keep(uri, _Buffer(document))
+            if _line_ends(text) <= _LINE_ENDS:
+                self._keep(uri, _Buffer(document))
 
     def changed(self, params: Any, encoding: str) -> None:
         """Take the parameters of a didChange."""
@@ -100,6 +102,9 @@ class _Buffer:
         """Make the remembered changes part of the text; False where one cannot be."""
         if not self._changes:
             return True
+        texts = (self.document["text"], *(change["text"] for change in self._changes))
+        if sum(map(_line_ends, texts)) > _LINE_ENDS:
+            return False
         from memcache_lsp.session.positions import Encoding, Position, Text  # noqa: PLC0415 - 12 ms, seldom needed
 
         units = Encoding(encoding)
@@ -117,6 +122,10 @@ class _Buffer:
         self._changes = []
         self.size = len(text.text)
         return True
+
+
+def _line_ends(text: str) -> int:
+    return text.count("\n") + text.count("\r")
 
 
 def _dictionary(value: Any) -> dict[str, Any]:

@@ -42,6 +42,11 @@ class Encoding(StrEnum):
         return len(line)
 
 
+def count_line_ends(text: str) -> int:
+    r"""Count them fast, a `\r\n` as two: to be asked before there is a `Text`."""
+    return text.count("\n") + text.count("\r")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
     """A place in a text: 0-based line, and the units before it in that line."""

@@ -1,0 +1,204 @@
+"""One root of the daemon: whoever is cancelled in the middle of it, the index stays in order and can be used."""
+
+import asyncio
+import contextlib
+import threading
+from types import SimpleNamespace
+
+import pytest
+from indexes import setup
+from lsp import run
+
+from memcache_lsp import engine, keeper, locking
+from memcache_lsp.errors import LockedError, Stopped, UserError
+from memcache_lsp.keeper import Keeper
+from memcache_lsp.values import Scope
+
+
+class Gate:
+    """A step of the engine that waits, in its thread, until the test lets it go on."""
+
+    def __init__(self, step):
+        self._step = step
+        self.reached = threading.Event()
+        self.go_on = threading.Event()
+        self.times = 0
+
+    def __call__(self, *args, **kwargs):
+        self.times += 1
+        self.reached.set()
+        assert self.go_on.wait(20)
+        return self._step(*args, **kwargs)
+
+
+@contextlib.asynccontextmanager
+async def kept(root):
+    it = Keeper(root, setup=setup, changed=lambda _: None)
+    try:
+        yield it
+    finally:
+        await it.close()
+
+
+def search(it):
+    return asyncio.create_task(it.search("retry", scope=Scope(), limit=1))
+
+
+async def cancelled(task):
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_an_opening_outlives_who_asked_for_it(example, monkeypatch):
+    """A project that nobody knows would hold its lock for ever."""
+    gate = Gate(engine.open_project)
+    monkeypatch.setattr(keeper, "open_project", gate)
+
+    @run
+    async def talk():
+        async with kept(example) as it:
+            first = search(it)
+            await asyncio.to_thread(gate.reached.wait)
+            await cancelled(first)
+            assert not it.asleep
+            second = search(it)
+            gate.go_on.set()
+            await second
+            assert gate.times == 1
+        assert locking.holder(engine.paths.index_dir(example)) is None
+
+    talk()
+
+
+def test_a_keeper_closed_while_it_opens_lets_go(example, monkeypatch):
+    gate = Gate(engine.open_project)
+    monkeypatch.setattr(keeper, "open_project", gate)
+
+    @run
+    async def talk():
+        async with kept(example) as it:
+            it.start()
+            await asyncio.to_thread(gate.reached.wait)
+            assert not it.asleep
+            closing = asyncio.create_task(it.close())
+            await asyncio.sleep(0)
+            gate.go_on.set()
+            await closing
+            with pytest.raises(Stopped):
+                await search(it)
+        assert locking.holder(engine.paths.index_dir(example)) is None
+
+    talk()
+
+
+def test_a_rebuild_outlives_who_asked_for_it(example):
+    gate = Gate(lambda: None)
+
+    @run
+    async def talk():
+        async with kept(example) as it:
+            it.pause()
+            await search(it)
+            it._worker = SimpleNamespace(close=gate)  # one that takes its time to end
+            rebuilding = asyncio.create_task(it.rebuild())
+            await asyncio.to_thread(gate.reached.wait)
+            await cancelled(rebuilding)
+            gate.go_on.set()
+            await search(it)
+        assert locking.holder(engine.paths.index_dir(example)) is None
+
+    talk()
+
+
+def test_status_does_not_wait_for_an_opening(example, monkeypatch):
+    gate = Gate(engine.open_project)
+    monkeypatch.setattr(keeper, "open_project", gate)
+
+    @run
+    async def talk():
+        async with kept(example) as it:
+            searching = search(it)
+            await asyncio.to_thread(gate.reached.wait)
+            assert await it.status() is None
+            gate.go_on.set()
+            await searching
+
+    talk()
+
+
+def test_all_who_wait_for_a_lock_that_is_held_are_told_at_once(example, monkeypatch):
+    tries = []
+
+    def locked(*_args, **_kwargs):
+        tries.append(1)
+        raise LockedError("The index is in use.")
+
+    gate = Gate(locked)
+    monkeypatch.setattr(keeper, "open_project", gate)
+
+    @run
+    async def talk():
+        async with kept(example) as it:
+            searches = [search(it) for _ in range(20)]
+            await asyncio.to_thread(gate.reached.wait)
+            gate.go_on.set()
+            answers = await asyncio.gather(*searches, return_exceptions=True)
+            assert {type(answer) for answer in answers} == {LockedError}
+            assert len(tries) == 1
+
+    talk()
+
+
+def test_a_search_that_waits_for_the_opening_outlives_a_rebuild(example, monkeypatch):
+    gate = Gate(engine.open_project)
+    monkeypatch.setattr(keeper, "open_project", gate)
+
+    @run
+    async def talk():
+        async with kept(example) as it:
+            searches = [search(it) for _ in range(5)]
+            await asyncio.to_thread(gate.reached.wait)
+            rebuilding = asyncio.create_task(it.rebuild())
+            await asyncio.sleep(0)
+            gate.go_on.set()
+            await asyncio.gather(*searches, rebuilding)
+
+    talk()
+
+
+def test_an_update_of_a_closed_project_stops(example):
+    project = engine.open_project(setup(example), purpose="a test")
+    project.close()
+    with pytest.raises(Stopped):
+        project.update()
+
+
+def test_many_who_ask_for_the_status_look_but_twice(example, monkeypatch):
+    gate = Gate(keeper.read_status)
+    monkeypatch.setattr(keeper, "read_status", gate)
+
+    @run
+    async def talk():
+        async with kept(example) as it:
+            first = asyncio.create_task(it.status())
+            await asyncio.to_thread(gate.reached.wait)
+            more = [asyncio.create_task(it.status()) for _ in range(50)]
+            await asyncio.sleep(0)
+            gate.go_on.set()
+            await asyncio.gather(first, *more)
+            assert gate.times == 2  # one that began before they asked is none for them
+
+    talk()
+
+
+@pytest.mark.parametrize("name", ["no-folder", "README.md"])
+def test_what_is_no_folder_leaves_nothing_behind(example, name):
+    @run
+    async def talk():
+        async with kept(example / name) as it:
+            with pytest.raises(UserError, match="folder"):
+                await search(it)
+        assert not engine.paths.index_dir(example / name).exists()
+
+    talk()

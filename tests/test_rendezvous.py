@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 from fronts import TOY, Home, is_alive, wait_until
 
-from memcache_lsp import rendezvous
+from memcache_lsp import __version__, rendezvous
 from memcache_lsp.errors import UserError
 from memcache_lsp.rendezvous import handshake, listening, places
 
 _CLIENT = """
 import sys, socket, struct
-from memcache_lsp import rendezvous
+from memcache_lsp import __version__, rendezvous
 sys.stdin.read()
 peer = rendezvous.ensure_daemon(sys.argv[2:], 120, version=sys.argv[1])
 print(struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
@@ -96,10 +96,29 @@ def test_daemons_that_start_at_once_leave_one(toys):
         ("0.2.0", "0.1.0", True), ("0.10.0", "0.9.9", True), ("1.0", "0.9", True), ("0.1.0", "0.1.0", False),
         ("0.1.0", "0.2.0", False), ("0.1.0rc1", "0.1.0", False), ("0.1.0", "0.1.0rc1", False), ("0.1.0", "", True),
         ("x", "0.1.0", False), ("9" * 5000, "1", True),
+        ("0.1.0+1700000001", "0.1.0+1700000000", True), ("0.1.0+1700000000", "0.1.0+1700000001", False),
+        ("0.2.0+1700000000", "0.1.0+1700000001", True), ("0.1.0+1700000000", "0.2.0+1600000000", False),
+        ("0.1.0+1700000000", "0.1.0", False), ("0.1.0", "0.1.0+1700000000", False), ("0.1.0+local", "0.1.0", False),
     ],
 )  # fmt: skip
 def test_newer(one, other, newer):
     assert handshake.is_newer(one, other) is newer
+
+
+def test_a_build_is_as_new_as_its_latest_file(tmp_path, monkeypatch):
+    (tmp_path / "part").mkdir()
+    for name, time_s in (("a.py", 1_700_000_000), ("part/b.py", 1_700_000_005), ("part/data.bin", 1_700_000_009)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time_s, time_s))
+    monkeypatch.setattr(places, "_PACKAGE", str(tmp_path))
+    assert places.own_version() == f"{__version__}+1700000005"
+
+
+def test_a_daemon_whose_program_was_removed_is_displaced(monkeypatch):
+    with rendezvous.Listener() as listener:
+        assert not listener.displaced()
+        monkeypatch.setattr(listening, "is_installed", lambda: False)
+        assert listener.displaced()
 
 
 def test_none_is_there(toys):

@@ -6,8 +6,8 @@ waits for this; asyncio is loaded by who listens only.
 
 **Invariant:** there is one daemon at most, by a lock that it holds for its life; a client starts one only while it holds
 the other lock. A socket file without its daemon means nothing and is replaced.
-**Invariant:** of two installed versions the newer daemon stays: a newer client asks an older daemon to leave, an older
-client uses a newer daemon. What the handshake and the socket mean is `PROTOCOL_VERSION`; another one is another socket.
+**Invariant:** of two installed versions, or builds of one, the newer daemon stays: a newer client asks an older daemon to
+leave, an older client uses a newer daemon. What the handshake and the socket mean is `PROTOCOL_VERSION`; another one is another socket.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import sys
 import time
 from collections.abc import Sequence
 
-from memcache_lsp import __version__
 from memcache_lsp.errors import UserError
 from memcache_lsp.rendezvous.handshake import ROLES, Hello, await_end, is_newer, meet
 from memcache_lsp.rendezvous.listening import READY_VARIABLE, Listener
@@ -30,6 +29,7 @@ from memcache_lsp.rendezvous.places import (
     holder,
     log_path,
     named,
+    own_version,
     socket_path,
     starting,
     supported,
@@ -55,17 +55,17 @@ LEAVE_S = 2.0  # a daemon that is told to stop ends within 1 s; later it is kill
 _LOG_BYTES = 5_000_000
 
 
-def connect(timeout_s: float, *, role: str = "lsp", version: str = __version__) -> socket.socket | None:
+def connect(timeout_s: float, *, role: str = "lsp", version: str | None = None) -> socket.socket | None:
     """Return a socket whose handshake is done, of whatever version the daemon is; None where none answers."""
     try:
-        met = meet(Hello(version, role), time.monotonic() + timeout_s)
+        met = meet(Hello(version or own_version(), role), time.monotonic() + timeout_s)
     except TimeoutError:
         return None
     return met.peer if met else None
 
 
 def ensure_daemon(
-    command: Sequence[str] | None = None, timeout_s: float = START_S, *, role: str = "lsp", version: str = __version__
+    command: Sequence[str] | None = None, timeout_s: float = START_S, *, role: str = "lsp", version: str | None = None
 ) -> socket.socket:
     """Return a socket to the daemon, its handshake done; start one where there is none or only an older one.
 
@@ -74,7 +74,7 @@ def ensure_daemon(
     if not supported():
         raise UserError("This platform has no unix sockets: use `memcache-lsp serve --no-daemon`.")
     command = command or [sys.executable, "-P", "-m", "memcache_lsp.daemon"]
-    hello, deadline = Hello(version, role), time.monotonic() + timeout_s
+    hello, deadline = Hello(version or own_version(), role), time.monotonic() + timeout_s
     try:
         while time.monotonic() < deadline:
             if found := _newest(hello, deadline):
@@ -94,7 +94,7 @@ def stop(timeout_s: float = LEAVE_S) -> bool:
     """End the daemon, by asking first; return False where there was none."""
     deadline = time.monotonic() + timeout_s
     try:
-        met = meet(Hello(__version__, "stop"), deadline)
+        met = meet(Hello(own_version(), "stop"), deadline)
     except TimeoutError:
         met = None
     if met is None:

@@ -112,15 +112,22 @@ def read_hello(line: bytes) -> Hello | None:
 
 
 def is_newer(one: str, other: str) -> bool:
-    """Compare two versions of ours; those that differ in a suffix only count as equal, so that neither evicts."""
-    return one != other and _numbers(one) > _numbers(other)
+    """Compare two versions of ours: releases first, then builds where both are told; other suffixes count as equal."""
+    if one == other:
+        return False
+    (release, build), (other_release, other_build) = _parts(one), _parts(other)
+    if release != other_release:
+        return release > other_release
+    return build is not None and other_build is not None and build > other_build
 
 
-def _numbers(version: str) -> list[int]:
+def _parts(version: str) -> tuple[list[int], int | None]:
     import re  # noqa: PLC0415 - only where versions differ
 
-    release = re.match(r"\d{1,9}(?:\.\d{1,9})*", version)
-    return [int(number) for number in release[0].split(".")] if release else []
+    found = re.match(r"(\d{1,9}(?:\.\d{1,9})*)(?:.*\+(\d{9,18})$)?", version)
+    if found is None:
+        return [], None
+    return [int(number) for number in found[1].split(".")], int(found[2]) if found[2] else None
 
 
 def is_own(peer: socket.socket) -> bool:

@@ -11,9 +11,8 @@ import os
 import socket
 from typing import TYPE_CHECKING, Self
 
-from memcache_lsp import __version__
 from memcache_lsp.rendezvous.handshake import LINE_BYTES, Hello, encode, is_own, read_hello
-from memcache_lsp.rendezvous.places import identity, short, socket_path, wait_for_lock
+from memcache_lsp.rendezvous.places import identity, is_installed, own_version, short, socket_path, wait_for_lock
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,8 +30,8 @@ class Listener:
     who starts the daemon is told early; connections wait until `accept` is called in a running asyncio loop.
     """
 
-    def __init__(self, *, version: str = __version__, patience_s: float = PATIENCE_S) -> None:
-        self._version = version
+    def __init__(self, *, version: str | None = None, patience_s: float = PATIENCE_S) -> None:
+        self._version = version or own_version()
         self._locked, self._listening = contextlib.ExitStack(), contextlib.ExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         self._greeted: asyncio.Queue[tuple[socket.socket, Hello]] | None = None
@@ -41,7 +40,7 @@ class Listener:
             lock = wait_for_lock(patience_s)
             self._locked.callback(os.close, lock)
             os.truncate(lock, 0)
-            os.pwrite(lock, json.dumps({"pid": os.getpid(), "version": version}).encode(), 0)
+            os.pwrite(lock, json.dumps({"pid": os.getpid(), "version": self._version}).encode(), 0)
             self._bind()
         except BaseException:
             self.close()
@@ -61,9 +60,9 @@ class Listener:
         return await self._greeted.get()
 
     def displaced(self) -> bool:
-        """Tell whether nobody finds this daemon any more, its socket file being gone or another's."""
+        """Tell whether nobody finds this daemon any more, its socket or its program being gone or another's."""
         try:
-            return identity(self._path) != self._file
+            return identity(self._path) != self._file or not is_installed()
         except OSError:
             return True
 

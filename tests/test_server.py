@@ -279,33 +279,77 @@ def test_two_editors_share_one_index_and_a_kill_of_one_disturbs_nobody(daemon, e
     talk()
 
 
+async def output(*arguments):
+    """Run a command with --json and return what it prints."""
+    command = (sys.executable, "-m", "memcache_lsp", *map(str, arguments), "--json")
+    child = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = await child.communicate()
+    assert child.returncode == 0, err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_the_command_line_shares_the_model_and_its_status_shows_who_is_there(daemon, example, smollm2, short_home):
+    configure(short_home, smollm2)
+
+    @run
+    async def talk():
+        async with editor(daemon, example) as client:
+            await settled(client)
+            await client.request("memcache/ask", {"question": QUESTION})
+            events = await output("ask", "--root", example, "--max-tokens", 20, QUESTION)
+            assert [event["type"] for event in events[:2]] == ["sources", "stage"]
+            result = events[-1]
+            assert result["finishReason"] in {"stop", "length"}
+            assert 0 < result["usage"]["answerTokens"] <= 20
+            assert result["answer"] == "".join(event["text"] for event in events if event["type"] == "delta")
+            ours = await client.request("memcache/status", {})
+            theirs = (await output("status", "--root", example))[0]["daemon"]
+            assert theirs["pid"] == ours["pid"]
+            assert theirs["model"] == ours["model"]
+            assert {worker["name"]: worker["pid"] for worker in theirs["workers"]} == {
+                worker["name"]: worker.get("pid") for worker in ours["workers"]
+            }
+            assert [session["roots"] for session in theirs["sessions"]] == [[example.as_uri()]]
+
+    talk()
+
+
+def test_a_command_that_is_interrupted_stops_the_daemons_model(daemon, example, smollm2, short_home):
+    configure(short_home, smollm2)
+
+    @run
+    async def talk():
+        async with editor(daemon, example) as client:
+            await settled(client)
+            command = (sys.executable, "-m", "memcache_lsp", "ask", "--root", str(example), "--json", QUESTION)
+            child = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            while json.loads(await child.stdout.readline())["type"] != "delta":
+                pass
+            child.send_signal(signal.SIGINT)
+            await child.communicate()
+            assert child.returncode == 130
+            while (await client.request("memcache/status", {}))["queue"]["questions"]:
+                await asyncio.sleep(0.05)
+
+    talk()
+
+
 def test_the_command_line_uses_the_engine_that_runs(daemon, example):
     @run
     async def talk():
         async with editor(daemon, example) as client:
             await settled(client)
-            command = (sys.executable, "-m", "memcache_lsp")
-
-            async def output(*arguments):
-                child = await asyncio.create_subprocess_exec(
-                    *command, *arguments, "--root", str(example), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-                )
-                out, err = await child.communicate()
-                assert child.returncode == 0, err
-                return [json.loads(line) for line in out.splitlines()]
-
-            hits = await output("search", "--json", "--limit", "3", "dead letters")
+            hits = await output("search", "--root", example, "--limit", 3, "dead letters")
             assert len(hits) == 3
             for hit in hits:
                 text = (example / hit["path"]).read_text().splitlines()
                 assert hit["snippet"].splitlines()[0] == text[hit["startLine"] - 1]
             (example / "courier" / "fresh.py").write_text("def giraffe():\n    return 1\n")
-            result = (await output("index", "--json"))[-1]
-            assert result["added"] == 1
-            assert result["failed"] == []
-            events = await output("ask", "--json", "--no-model", QUESTION)
+            assert (await output("index", "--root", example))[-1]["failed"] == []  # the watcher may have been quicker
+            assert (await output("search", "--root", example, "giraffe"))[0]["path"] == "courier/fresh.py"
+            events = await output("ask", "--root", example, "--no-model", QUESTION)
             assert events[-1]["finishReason"] == "extract"
-            assert (await output("index", "--json", "--rebuild"))[-1]["added"] > 10
+            assert (await output("index", "--root", example, "--rebuild"))[-1]["added"] > 10
 
     talk()
 

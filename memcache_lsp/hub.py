@@ -114,7 +114,7 @@ class Hub:
                 self._keepers[root] = keeper
             keeper.users.add(session_id)
             if session.info.settings.index_on_start:
-                keeper.start()
+                keeper.attend()
         self._release(session_id, keep=session.roots)
         for root, keeper in list(self._keepers.items()):
             if keeper.asleep:
@@ -151,9 +151,11 @@ class Hub:
 
     def files_changed(self, session_id: int, paths: Sequence[Path]) -> None:
         """Take a hint that files changed on disk."""
+        real = [Path(os.path.realpath(path.parent)) / path.name for path in paths]
         for root in self._sessions[session_id].roots:
-            if any(Path(os.path.realpath(path.parent)).is_relative_to(root) for path in paths):
-                self._keepers[root].start()
+            below = [path.relative_to(root).as_posix() for path in real if path.is_relative_to(root)]
+            if below:
+                self._keepers[root].hint(None if "." in below else below)
 
     def subscribe(self, session_id: int, listener: Listener) -> None:
         """Tell the listener of health and progress until the session is closed."""

@@ -151,6 +151,13 @@ class Keeper:
         self._hurry_once = self._hurry_once or hurry
         self._want()
 
+    def attend(self) -> None:
+        """Bring the index in step unless the watch says that it is; for a session that begins."""
+        self._used_at = time.monotonic()
+        if self._everything or self._hints:
+            self._asked = True
+            self._want()
+
     @contextmanager
     def hurry(self) -> Iterator[None]:
         """Index at normal priority and without rests meanwhile, for somebody waits."""

@@ -29,7 +29,7 @@ CALM_S = 0.3  # without a change, until those before are told
 LATEST_S = 2.0  # for a change to be told while others go on
 MAX_PATHS = 5000  # to be told; where there are more, everything may have changed
 
-_STEP_S = 0.1
+_STEP_S = 0.05
 _ROOT_BACK_S = 1.0  # how often a root that is gone is looked for
 _READ_BYTES = 16 * 1024  # a few hundred changes, for which the event loop is held no longer than a millisecond or two
 _LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")

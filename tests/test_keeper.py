@@ -187,7 +187,14 @@ def test_our_own_folders_below_the_root_are_not_watched(example, monkeypatch, up
 
     async def run():
         async with kept(example) as one:
-            assert not any("cache" in folder for folder in one.keeper._watcher._folders.values())
+            folders = set(one.keeper._watcher._folders.values())
+            assert {"", "courier", "home"} <= folders
+            assert not any(folder.startswith(("home/cache", "home/state")) for folder in folders)
+            (example / "zebra.py").write_text("def zebra_crossing():\n    return 1\n")
+            await one.found("zebra_crossing", "zebra.py")
+            (example / "okapi.py").write_text("def okapi_forest():\n    return 1\n")
+            await one.found("okapi_forest", "okapi.py")
+            assert updates == [None, {"zebra.py"}, {"okapi.py"}]
 
     asyncio.run(run())
 
@@ -206,6 +213,23 @@ def test_the_last_one_to_leave_ends_the_watch(example, updates):
             await one.found("zebra_crossing", "courier/zebra.py")
             assert updates == [None, None]
             assert one.keeper._watcher.active
+
+    asyncio.run(run())
+
+
+def test_a_further_session_finds_it_in_step(example, updates):
+    async def run():
+        async with kept(example) as one:
+            one.keeper.users.add(2)
+            one.keeper.attend()
+            assert one.keeper.quiescent
+            one.keeper.users.clear()
+            one.keeper.cancel()
+            one.keeper.users.add(3)
+            one.keeper.attend()
+            assert not one.keeper.quiescent
+            await one.ready()
+            assert updates == [None, None]
 
     asyncio.run(run())
 

@@ -41,7 +41,7 @@ def act(root, action, *arguments):
     if action == "link":
         if not path.parent.is_dir() or os.path.lexists(path):
             return set()
-        path.symlink_to(root)
+        path.symlink_to(root.parent)  # through which nothing of the project is written
         return {paths[0]}
     if not os.path.lexists(path):
         return set()

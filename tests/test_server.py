@@ -354,6 +354,23 @@ def test_the_command_line_uses_the_engine_that_runs(daemon, example):
     talk()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_what_is_written_is_found_without_anybody_telling(command, example):
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            (example / "courier" / "fresh.py").write_text("def giraffe():\n    return 1\n")
+            async with asyncio.timeout(60):
+                paths = []
+                while "courier/fresh.py" not in paths:
+                    hits = (await client.request("memcache/search", {"query": "giraffe", "limit": 3}))["hits"]
+                    paths = [hit["path"] for hit in hits]
+                    await asyncio.sleep(0.05)
+
+    talk()
+
+
 def test_a_lost_daemon_is_replaced_and_knows_the_open_buffers(daemon, example):
     @run
     async def talk():

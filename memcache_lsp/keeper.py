@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 IDLE_S = 60.0  # without a request, until the store is closed
 LOOK_AGAIN_S = 10.0  # how old a look at the files may be when somebody asks
+STATUS_S = 1.0  # how old what the manifest said may be while it is being written
 
 T = TypeVar("T")
 
@@ -67,6 +68,9 @@ class Keeper:
         self._busy = 0
         self._used_at = self._looked_at = time.monotonic()
         self._closed = False
+        self._known: asyncio.Future[Status | None] | None = None  # what the manifest said, None once it says another
+        self._known_at = 0.0
+        self._refreshing: asyncio.Future[Status | None] | None = None
         self._task = asyncio.create_task(self._run(), name=f"keep {root.name}")
 
     # Asking
@@ -90,10 +94,41 @@ class Keeper:
             return await self._in(self._searching, lambda: project.knows_any(question))
 
     async def status(self) -> Status | None:
-        """Return what the manifest says."""
+        """Return what the manifest says; while it is being written, what it said a moment ago.
+
+        To read it takes as long as the manifest is large, which would make indexing and answers wait for who looks on.
+        """
+        known = self._known
+        if known is not None and known.done() and known.exception() is not None:
+            known = None
+        ours = self._project is not None and self.state != "indexing"  # nobody else writes, and neither do we
+        if known is None or not (ours or self.state == "indexing"):
+            known = self._known = self._read_soon()
+        elif not ours and known.done() and time.monotonic() - self._known_at > STATUS_S:
+            self._refresh()
+        return await asyncio.shield(known)
+
+    def _read_soon(self) -> asyncio.Future[Status | None]:
+        self._known_at = time.monotonic()
+        return asyncio.ensure_future(self._in(self._searching, self._read_status))
+
+    def _read_status(self) -> Status | None:
         with suppress(MemcacheError):
-            return await self._in(self._searching, lambda: read_status(self.root))
+            return read_status(self.root)
         return None
+
+    def _refresh(self) -> None:
+        """Read the manifest anew while the earlier answer serves."""
+        if self._refreshing is not None and not self._refreshing.done():
+            return
+        before = self._known
+        self._refreshing = self._read_soon()
+
+        def take(read: asyncio.Future[Status | None]) -> None:
+            if self._known is before and not read.cancelled() and read.exception() is None:
+                self._known = read
+
+        self._refreshing.add_done_callback(take)
 
     @property
     def quiescent(self) -> bool:
@@ -176,6 +211,7 @@ class Keeper:
         """Let go of the index; with `rebuild`, hold it again, emptied."""
         async with self._opening:
             project, self._project = self._project, None
+            self._known = None
             worker, self._worker = self._worker, None
             if worker is not None:
                 await self._in(self._searching, worker.close)
@@ -191,6 +227,7 @@ class Keeper:
     def _set(self, state: IndexState, message: str | None = None) -> None:
         self.state = state
         self.message = message
+        self._known = None
         self._changed(self)
 
     async def _run(self) -> None:

@@ -234,7 +234,7 @@ class Keeper:
         """Index whenever it is wanted; close the store when nobody has asked for long."""
         while True:
             try:
-                async with asyncio.timeout(self._idle_s):
+                async with asyncio.timeout(self._patience_s()):
                     await self._wanted.wait()
             except TimeoutError:
                 if self._project is not None and not self._busy and time.monotonic() - self._used_at >= self._idle_s:
@@ -243,6 +243,12 @@ class Keeper:
             self._wanted.clear()
             self._stop.clear()
             await self._update()
+
+    def _patience_s(self) -> float:
+        """Return how long to wait until it is looked whether the store is idle: from its last use on."""
+        if self._project is None or self._busy:
+            return self._idle_s
+        return max(0.01, self._used_at + self._idle_s - time.monotonic())
 
     async def _update(self) -> None:
         self._looked_at = time.monotonic()

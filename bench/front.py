@@ -21,16 +21,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from serving.editor import encode
+from serving.figures import quantile
+
 TOY = str(Path(__file__).parent.parent / "tests" / "toy_daemon.py")
 _TOY_FRONT = "import sys; from memcache_lsp import front; sys.exit(front.run([], command=sys.argv[1:]))"
 _IMPORT = "import time; began = time.process_time(); import memcache_lsp.front; print(time.process_time() - began)"
 _STOP = "from memcache_lsp import rendezvous; rendezvous.stop()"
 ROUND_TRIPS = 200
-
-
-def encode(message: dict[str, Any]) -> bytes:
-    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 class Editor:
@@ -92,9 +90,7 @@ def session(
 
 
 def row(name: str, values: list[float]) -> None:
-    ordered = sorted(values)
-    at95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-    print(f"| {name} | {statistics.median(ordered):.2f} | {at95:.2f} | {ordered[-1]:.2f} |")
+    print(f"| {name} | {statistics.median(values):.2f} | {quantile(values, 0.95):.2f} | {max(values):.2f} |")
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import importlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -57,6 +58,7 @@ def main() -> int:
     args = parser.parse_args()
     if unknown := set(args.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the daemon in the home is ended then as well
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     print(HEAD, flush=True)
     over = False

@@ -64,7 +64,7 @@ async def settled(keeper: Keeper) -> None:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110 - nobody tells
+    while not true():
         await asyncio.sleep(0.01)
 
 

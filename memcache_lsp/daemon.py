@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 IDLE_S = 600.0  # without a session, until the daemon leaves
 _LOOK_S = 5.0  # how often it looks whether it is still found, and still needed
-_PARTING_S = 0.8  # for everything to end in, within the second that is promised
+_PARTING_S = 0.6  # for everything to end in, within the second that is promised to who runs `memcache-lsp stop`
 
 
 class Setups:
@@ -162,12 +163,22 @@ def log_to_stderr() -> None:
     )
 
 
+async def _run_and_leave(listener: Listener) -> None:
+    """Serve, then leave at once: whatever thread is in the midst of a file or a write is not waited for.
+
+    An index that is left so is repaired when it is opened next, as after a kill.
+    """
+    await run_daemon(listener)
+    logging.shutdown()
+    os._exit(0)
+
+
 def main() -> int:
     """Be the daemon; one sentence in the log where there is one already."""
     log_to_stderr()
     try:
         with Listener() as listener:
-            asyncio.run(run_daemon(listener))
+            asyncio.run(_run_and_leave(listener))
     except MemcacheError as error:
         _log.warning("%s", error)
         return error.exit_code

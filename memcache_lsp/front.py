@@ -30,7 +30,7 @@ _CHUNK_BYTES = 64 * 1024
 _HELD_BYTES = 256 * 1024  # more that waits for a reader, and the writer waits
 _EDITOR_FRAME_BYTES = 8 * 1024 * 1024  # a larger one passes in parts and is not remembered
 _DAEMON_FRAME_BYTES = 64 * 1024 * 1024
-_PARTING_S = 1.0  # for what is under way when the editor leaves
+_PARTING_S = 0.8  # for what is under way when the editor leaves; all ends within a second
 _GREETING_S = 15.0
 _KNOWN = ("--stdio", "--clientProcessId")
 

@@ -393,6 +393,7 @@ class Hub:
         session = self._sessions[session_id]
         keepers = self._keepers_of(session)
         health = self._health(session)
+        user = self._user()
         return spec.StatusResult(
             version=__version__,
             quiescent=health.quiescent,
@@ -400,7 +401,7 @@ class Hub:
             mode="daemon" if self._mode == "daemon" else "in_process",
             pid=os.getpid(),
             roots=tuple([await _root_status(keeper) for keeper in keepers]),
-            embedder=self._user().embedder or "static-minilm-256",
+            embedder=user.embedder or "static-minilm-256",
             sessions=tuple(
                 parts.SessionStatus(
                     id=s.info.id, client=s.info.client, roots=tuple(from_path(root) for root in s.roots)
@@ -413,21 +414,16 @@ class Hub:
                 files=sum(k.progress.total - k.progress.done for k in self._keepers.values()),
             ),
             memory_bytes=memory_bytes(os.getpid()) or 0,
-            outside=self._outside(),
+            outside=(f"The index lies on the Qdrant server {user.qdrant_url}.",) if user.qdrant_url else (),
             message=health.message,
-            model=self._model_status(),
+            model=self._model_status(user),
         )
 
-    def _outside(self) -> tuple[str, ...]:
-        if not self._user().qdrant_url:
-            return ()
-        return (f"The index lies on the Qdrant server {self._user().qdrant_url}.",)
-
-    def _model_status(self) -> parts.ModelStatus | None:
+    def _model_status(self, user: UserSettings) -> parts.ModelStatus | None:
         try:
-            path = self._model_path()
+            path = models.locate(user.model or None)
         except ModelError:
-            return parts.ModelStatus(name=self._user().model, state="missing")
+            return parts.ModelStatus(name=user.model, state="missing")
         facts = self._model.facts
         if facts is not None:
             state = "answering" if self._model.requests else "ready"

@@ -19,11 +19,12 @@ from typing import TypeVar
 
 from memcache_lsp.engine import MAX_FILES, Project, Setup, drop_index, open_project, recipe_of
 from memcache_lsp.errors import MemcacheError, Stopped
+from memcache_lsp.glance import Glance
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.paths import check_root
 from memcache_lsp.protocol.parts import IndexState
 from memcache_lsp.scan import changes_rules
-from memcache_lsp.status import Status, read_status
+from memcache_lsp.status import Status
 from memcache_lsp.values import Hit, Progress, Report, Scope
 from memcache_lsp.watching import Watcher
 from memcache_lsp.workers.index import IndexWorker
@@ -32,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 IDLE_S = 60.0  # without a request, until the store is closed
 LOOK_AGAIN_S = 10.0  # how old a look at the files may be when somebody asks
+STATUS_S = 1.0  # how old what the manifest said may be while it is being written
 LOOK_AGAIN_WATCHED_S = 300.0  # the same where changes are told: network drives and bind mounts tell none
 _SMALL = 16  # files that are indexed at normal priority, for they are done before anybody notices
 _REST = 2.0  # how much longer than an update nothing that is only a hint begins another
@@ -64,10 +66,9 @@ class Keeper:
         self._loop = asyncio.get_running_loop()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
-        self._looking = ThreadPoolExecutor(1, thread_name_prefix="look")  # so that status waits for nothing
+        self._glance = Glance(root)
         self._opening = asyncio.Lock()
         self._opener: asyncio.Task[None] | None = None
-        self._look: asyncio.Task[Status | None] | None = None
         self._begun: set[asyncio.Task[object]] = set()
         self._project: Project | None = None
         self._worker: IndexWorker | None = None
@@ -112,18 +113,11 @@ class Keeper:
             return await self._in(self._searching, lambda: project.knows_any(question))
 
     async def status(self) -> Status | None:
-        """Return what the manifest says; all who ask while another one looks get what the next look tells."""
-        look = self._look
-        if look is not None and not look.done():
-            await asyncio.wait([look])
-        if self._look is look or self._look is None:
-            self._look = self._begin(self._looked())
-        return await asyncio.shield(self._look)
-
-    async def _looked(self) -> Status | None:
-        with suppress(MemcacheError):
-            return await self._in(self._looking, lambda: read_status(self.root))
-        return None
+        """Return what the manifest says; while it is being written, what it said a moment ago."""
+        if self._project is None:  # another process may write
+            return await self._glance.status(age_s=0, wait=True)
+        age_s = STATUS_S if self.state == "indexing" else float("inf")
+        return await self._glance.status(age_s=age_s, wait=False)
 
     @property
     def quiescent(self) -> bool:
@@ -226,8 +220,9 @@ class Keeper:
         with suppress(asyncio.CancelledError):
             await self._task
         await self._shut()
-        for executor in (self._searching, self._indexing, self._looking):
-            executor.shutdown(wait=False)
+        self._glance.close()
+        self._searching.shutdown(wait=False)
+        self._indexing.shutdown(wait=False)
 
     # Inside
 
@@ -275,6 +270,7 @@ class Keeper:
         """Let go of the index; with `rebuild`, hold it again, emptied."""
         async with self._opening:
             project, self._project = self._project, None
+            self._glance.forget()
             worker, self._worker = self._worker, None
             if worker is not None:
                 await self._in(self._searching, worker.close)
@@ -308,13 +304,14 @@ class Keeper:
     def _set(self, state: IndexState, message: str | None = None) -> None:
         self.state = state
         self.message = message
+        self._glance.forget()
         self._changed(self)
 
     async def _run(self) -> None:
         """Index whenever it is wanted; close the store when nobody has asked for long."""
         while True:
             try:
-                async with asyncio.timeout(self._idle_s):
+                async with asyncio.timeout(self._patience_s()):
                     await self._wanted.wait()
             except TimeoutError:
                 if self._project is not None and not self._busy and time.monotonic() - self._used_at >= self._idle_s:
@@ -323,6 +320,12 @@ class Keeper:
             self._wanted.clear()
             self._stop.clear()
             await self._update()
+
+    def _patience_s(self) -> float:
+        """Return how long to wait until it is looked whether the store is idle: from its last use on."""
+        if self._project is None or self._busy:
+            return self._idle_s
+        return max(0.01, self._used_at + self._idle_s - time.monotonic())
 
     async def _update(self) -> None:
         began = time.monotonic()

@@ -18,12 +18,13 @@ from memcache_lsp.embedding import Embedder
 from memcache_lsp.preparing import embedded_text, make_point
 from memcache_lsp.store import Candidate, Candidates, Filter, Point, Query
 from memcache_lsp.tokens import Sparse
-from memcache_lsp.values import Document
+from memcache_lsp.values import Chunk, Document
 
 
 @dataclass(slots=True)
 class _Buffer:
     text: str
+    before: tuple[Point, ...] = ()  # of an earlier text; most of its chunks are those of the present one
     points: tuple[Point, ...] | None = None  # None until a search needs them
     same: bool = False  # as on disk, so that the index knows it
 
@@ -39,7 +40,8 @@ class Overlay:
         if text is None:
             self._buffers.pop(path, None)
         else:
-            self._buffers[path] = _Buffer(text)
+            old = self._buffers.get(path)
+            self._buffers[path] = _Buffer(text, (old.points or old.before) if old else ())
 
     def __bool__(self) -> bool:
         return bool(self._buffers)
@@ -58,9 +60,8 @@ class Overlay:
         for path, buffer in list(self._buffers.items()):
             if buffer.points is None:
                 buffer.same = _hash(buffer.text) == indexed_hash(path)
-                buffer.points = (
-                    () if buffer.same or not may_enter(path, buffer.text) else _points(path, buffer.text, embedder)
-                )
+                unseen = buffer.same or not may_enter(path, buffer.text)
+                buffer.points = () if unseen else _points(path, buffer, embedder)
             if not buffer.same:
                 hidden.add(path)
                 points += buffer.points
@@ -117,15 +118,41 @@ def _passes(payload: Mapping[str, Any], wanted: Filter) -> bool:
     return all(payload[name] in values for name, values in wanted.conditions().items())
 
 
-def _points(path: str, text: str, embedder: Embedder) -> tuple[Point, ...]:
-    document = make_document(path, text)
+def _points(path: str, buffer: _Buffer, embedder: Embedder) -> tuple[Point, ...]:
+    """Return the points of a buffer; of a chunk that was there before, only the place is news."""
+    document = make_document(path, buffer.text)
     if not isinstance(document, Document):
         return ()
     from memcache_lsp.chunking import chunker  # noqa: PLC0415 - a session without changes does not need it
 
+    known = {_key_of_payload(point.payload): point for point in buffer.before}
     chunks = chunker.chunk(document).chunks
-    vectors = embedder.embed([embedded_text(chunk) for chunk in chunks])
-    return tuple(make_point(document, chunk, vector) for chunk, vector in zip(chunks, vectors, strict=True))
+    new = [chunk for chunk in chunks if _key_of_chunk(document, chunk) not in known]
+    vectors = iter(embedder.embed([embedded_text(chunk) for chunk in new]) if new else ())
+    return tuple(
+        _moved(point, chunk)
+        if (point := known.get(_key_of_chunk(document, chunk)))
+        else make_point(document, chunk, next(vectors))
+        for chunk in chunks
+    )
+
+
+def _key_of_chunk(document: Document, chunk: Chunk) -> tuple[object, ...]:
+    """Return all that a point of the chunk is made of, but the place in the file."""
+    names = tuple(dict.fromkeys(d.name for d in chunk.definitions))
+    lowered = tuple(name.lower() for name in names)
+    return (document.language, chunk.kind, chunk.symbol, lowered, tuple(chunk.breadcrumb), chunk.text)
+
+
+def _key_of_payload(payload: Mapping[str, Any]) -> tuple[object, ...]:
+    made_of = (payload["language"], payload["kind"], payload["symbol"])
+    return (*made_of, tuple(payload["names"]), tuple(payload["breadcrumb"]), payload["text"])
+
+
+def _moved(point: Point, chunk: Chunk) -> Point:
+    span = chunk.span
+    place = {"start": span.start, "end": span.end, "start_line": span.start_line, "end_line": span.end_line}
+    return replace(point, payload={**point.payload, **place})
 
 
 def _hash(text: str) -> str:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 RETRIEVAL, SPEED = ROOT / "bench" / "retrieval.py", ROOT / "bench" / "speed.py"
 retrieval = SimpleNamespace(**runpy.run_path(str(RETRIEVAL)))
 speed = SimpleNamespace(**runpy.run_path(str(SPEED)))
+figures = SimpleNamespace(**runpy.run_path(str(ROOT / "bench" / "serving" / "figures.py")))
 
 FLOOR = 0.4  # measured: 0.65 and 0.90; the ten hits of another question score below 0.2
 
@@ -188,3 +189,26 @@ def test_the_speed_bench_runs_small():
     name, files, chunks = re.match(r"\| (\S+) \| (\d+) \| (\d+) \|", row).groups()
     assert (name, files) == ("synthetic-12", "12")
     assert int(chunks) >= 12
+
+
+OVER = {
+    "below": ((3, {"limit": 4}), False),
+    "at the limit": ((4, {"limit": 4}), True),
+    "enough": ((4, {"limit": 4, "at_least": True}), False),
+    "too few": ((3, {"limit": 4, "at_least": True}), True),
+    "never came": ((float("inf"), {"limit": 4}), True),
+    "nothing was measured": ((float("nan"), {"limit": 4}), True),
+    "without a limit": ((float("nan"), {}), False),
+}
+
+
+@pytest.mark.parametrize("name", OVER)
+def test_a_limit_is_broken(name):
+    (value, rest), expected = OVER[name]
+    assert figures.Figure("any", value, **rest).over is expected
+
+
+def test_quantiles_are_values_that_were_measured():
+    values = list(range(1, 201))
+    assert [figures.quantile(values, share) for share in (0.5, 0.95, 0.99, 1.0)] == [100, 190, 198, 200]
+    assert figures.quantile([7.0], 0.99) == 7.0

@@ -9,7 +9,7 @@ import pytest
 from indexes import setup
 from lsp import run
 
-from memcache_lsp import engine, keeper, locking
+from memcache_lsp import engine, glance, keeper, locking
 from memcache_lsp.errors import LockedError, Stopped, UserError
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.values import Scope
@@ -174,20 +174,43 @@ def test_an_update_of_a_closed_project_stops(example):
         project.update()
 
 
-def test_many_who_ask_for_the_status_look_but_twice(example, monkeypatch):
-    gate = Gate(keeper.read_status)
-    monkeypatch.setattr(keeper, "read_status", gate)
+def test_many_who_ask_for_the_status_share_a_look(example, monkeypatch):
+    gate = Gate(glance.read_status)
+    monkeypatch.setattr(glance, "read_status", gate)
 
     @run
     async def talk():
-        async with kept(example) as it:
-            first = asyncio.create_task(it.status())
-            await asyncio.to_thread(gate.reached.wait)
-            more = [asyncio.create_task(it.status()) for _ in range(50)]
-            await asyncio.sleep(0)
-            gate.go_on.set()
-            await asyncio.gather(first, *more)
-            assert gate.times == 2  # one that began before they asked is none for them
+        look = glance.Glance(example)
+        first = asyncio.create_task(look.status(age_s=0, wait=True))
+        await asyncio.to_thread(gate.reached.wait)
+        more = [asyncio.create_task(look.status(age_s=0, wait=True)) for _ in range(50)]
+        await asyncio.sleep(0)
+        gate.go_on.set()
+        await asyncio.gather(first, *more)
+        assert gate.times == 1
+        await look.status(age_s=1000, wait=True)
+        assert gate.times == 1
+        await look.status(age_s=0, wait=True)
+        assert gate.times == 2
+        look.close()
+
+    talk()
+
+
+def test_a_look_that_began_before_a_change_is_none_for_who_asks_after_it(example, monkeypatch):
+    gate = Gate(glance.read_status)
+    monkeypatch.setattr(glance, "read_status", gate)
+
+    @run
+    async def talk():
+        look = glance.Glance(example)
+        first = asyncio.create_task(look.status(age_s=0, wait=True))
+        await asyncio.to_thread(gate.reached.wait)
+        look.forget()
+        gate.go_on.set()
+        await first
+        assert gate.times == 2
+        look.close()
 
     talk()
 

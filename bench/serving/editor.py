@@ -123,9 +123,7 @@ class Editor:
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def open(
-        cls, home: Home, *roots: Path, command: Sequence[str] = SERVE, index_on_start: bool = True
-    ) -> Editor:
+    async def open(cls, home: Home, *roots: Path, command: Sequence[str] = SERVE, answer_tokens: int = 256) -> Editor:
         """Start a front and a session."""
         pipe = asyncio.subprocess.PIPE
         editor = cls(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, env=home.environment))
@@ -136,7 +134,7 @@ class Editor:
             "rootUri": folders[0]["uri"] if folders else None,
             "workspaceFolders": folders,
             "capabilities": {"experimental": {"memcache": {}}},
-            "initializationOptions": {"memcache": {"indexOnStart": index_on_start}},
+            "initializationOptions": {"memcache": {"answerTokens": answer_tokens}},
         }
         await editor.call("initialize", params)
         editor.tell("initialized", {})

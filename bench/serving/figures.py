@@ -37,7 +37,8 @@ HEAD = "| part | figure | measured | limit | |\n|---|---|---|---|---|"
 
 def number(value: float) -> str:
     """Return a number as a table shows it."""
-    return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"
+    whole = math.isfinite(value) and (abs(value) >= 100 or value == int(value))
+    return f"{value:.0f}" if whole else f"{value:.2f}"
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 SERVE = (sys.executable, "-m", "memcache_lsp", "serve")
 PROGRAM = (sys.executable, "-m", "memcache_lsp")
@@ -93,7 +94,7 @@ class Home:
             (self.folder / "config").mkdir(mode=0o700)
             (self.folder / "config" / "config.toml").write_text(f"model = '{model}'\n")
 
-    def __enter__(self) -> Home:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -123,12 +124,13 @@ class Home:
         """Return all processes that were started for this home; one that is dead but not reaped is none."""
         mark = f"MEMCACHE_HOME={self.folder}".encode()
         found = []
-        for entry in os.listdir("/proc"):
-            with contextlib.suppress(OSError, ValueError):
-                here = Path("/proc") / str(int(entry))
+        for here in Path("/proc").glob("[1-9]*"):
+            with contextlib.suppress(OSError):
                 if mark in (here / "environ").read_bytes().split(b"\0"):
                     words = (here / "cmdline").read_bytes().decode(errors="replace")
-                    found.append(Process(int(entry), next((k for part, k in _KINDS.items() if part in words), "other")))
+                    found.append(
+                        Process(int(here.name), next((k for part, k in _KINDS.items() if part in words), "other"))
+                    )
         return found
 
     def one(self, kind: str) -> Process:

@@ -42,6 +42,7 @@ _log = logging.getLogger(__name__)
 EVIDENCE_HITS, EVIDENCE_PER_FILE, FOUND_HITS = 12, 3, 100
 _CHOSEN_SCORE = 1.0  # of lines that the user selected; what is found scores less, and infinity is no JSON
 _AT_ONCE = 2  # searches of one session in one root: what others ask there comes in between
+_MANY_HITS = 50  # that take the loop too long to be put into words
 _THREADS = 200  # the latest that are kept
 _FAILED_SHOWN = 100
 
@@ -120,7 +121,7 @@ class Hub:
                 keeper.start()
         self._release(session_id, keep=session.roots)
         for root, keeper in list(self._keepers.items()):
-            if keeper.asleep:
+            if keeper.asleep and self._keepers.get(root) is keeper:  # another session may have forgotten it meanwhile
                 del self._keepers[root]
                 await keeper.close()
 
@@ -202,13 +203,15 @@ class Hub:
         keepers = self._keepers_of(session, params.scope)
         found = await self._found(session, keepers, params.query, params.scope, limit=params.limit)
         hits = sorted(found, key=lambda each: -each[1].score)[: params.limit]
-        return spec.SearchResult(
-            hits=tuple(
-                wire.hit_to_spec(hit, uri=from_path(root / hit.path), origin=_origin(session, root, hit))
-                for root, hit in hits
-            ),
-            complete=all(keeper.quiescent and keeper.state == "ready" for keeper in keepers),
-        )
+        complete = all(keeper.quiescent and keeper.state == "ready" for keeper in keepers)
+
+        def told() -> spec.SearchResult:
+            shown = (
+                wire.hit_to_spec(h, uri=from_path(root / h.path), origin=_origin(session, root, h)) for root, h in hits
+            )
+            return spec.SearchResult(hits=tuple(shown), complete=complete)
+
+        return told() if len(hits) <= _MANY_HITS else await asyncio.to_thread(told)
 
     async def _found(
         self,

@@ -41,7 +41,8 @@ _log = logging.getLogger(__name__)
 
 EVIDENCE_HITS, EVIDENCE_PER_FILE, FOUND_HITS = 12, 3, 100
 _CHOSEN_SCORE = 1.0  # of lines that the user selected; what is found scores less, and infinity is no JSON
-_AT_ONCE = 2  # searches of one session in one root: what others ask there comes in between
+_AT_ONCE = 2  # searches of one session in one root, or looks at the status: what others ask comes in between
+_STATUS = Path()  # in place of a root
 _MANY_HITS = 50  # that take the loop too long to be put into words
 _THREADS = 200  # the latest that are kept
 _FAILED_SHOWN = 100
@@ -393,8 +394,13 @@ class Hub:
         return spec.IndexResult(roots=tuple(_root_state(keeper) for keeper in keepers))
 
     async def status(self, session_id: int) -> spec.StatusResult:
-        """Tell what the engine is at."""
+        """Tell what the engine is at; one that asks without pause waits for itself and not for others."""
         session = self._sessions[session_id]
+        async with session.turns[_STATUS]:
+            return await self._status(session)
+
+    async def _status(self, session: _Session) -> spec.StatusResult:
+        user = self._user()
         keepers = self._keepers_of(session)
         health = self._health(session)
         return spec.StatusResult(
@@ -404,7 +410,7 @@ class Hub:
             mode="daemon" if self._mode == "daemon" else "in_process",
             pid=os.getpid(),
             roots=tuple([await _root_status(keeper) for keeper in keepers]),
-            embedder=self._user().embedder or "static-minilm-256",
+            embedder=user.embedder or "static-minilm-256",
             sessions=tuple(
                 parts.SessionStatus(
                     id=s.info.id, client=s.info.client, roots=tuple(from_path(root) for root in s.roots)
@@ -417,21 +423,16 @@ class Hub:
                 files=sum(k.progress.total - k.progress.done for k in self._keepers.values()),
             ),
             memory_bytes=memory_bytes(os.getpid()) or 0,
-            outside=self._outside(),
+            outside=_outside(user),
             message=health.message,
-            model=self._model_status(),
+            model=self._model_status(user),
         )
 
-    def _outside(self) -> tuple[str, ...]:
-        if not self._user().qdrant_url:
-            return ()
-        return (f"The index lies on the Qdrant server {self._user().qdrant_url}.",)
-
-    def _model_status(self) -> parts.ModelStatus | None:
+    def _model_status(self, user: UserSettings) -> parts.ModelStatus | None:
         try:
-            path = self._model_path()
+            path = models.locate(user.model or None)
         except ModelError:
-            return parts.ModelStatus(name=self._user().model, state="missing")
+            return parts.ModelStatus(name=user.model, state="missing")
         facts = self._model.facts
         if facts is not None:
             state = "answering" if self._model.requests else "ready"
@@ -458,6 +459,10 @@ async def _in_turn(session: _Session, keeper: Keeper, work: Coroutine[object, ob
     with closing(work):  # where it is cancelled before it has begun
         async with session.turns[keeper.root]:
             return await work
+
+
+def _outside(user: UserSettings) -> tuple[str, ...]:
+    return (f"The index lies on the Qdrant server {user.qdrant_url}.",) if user.qdrant_url else ()
 
 
 def _real(path: Path | None) -> Path | None:

@@ -163,7 +163,7 @@ def test_a_daemon_that_is_stopped_for_a_while_loses_nothing(example):
     @run
     async def talk():
         async with editor(example) as client:
-            pid = (await settled(client))["pid"]
+            pid = (await status(client))["pid"]
             os.kill(pid, signal.SIGSTOP)
             asyncio.get_running_loop().call_later(5, os.kill, pid, signal.SIGCONT)
             searching = asyncio.create_task(knows_what_is_unsaved(client))
@@ -180,7 +180,7 @@ def test_a_daemon_that_nobody_finds_any_more_is_replaced(example, lost):
     @run
     async def talk():
         async with editor(example) as one:
-            pid = (await settled(one))["pid"]
+            pid = (await status(one))["pid"]
             if lost == "the socket":
                 rendezvous.socket_path().unlink()
             else:
@@ -216,7 +216,7 @@ def test_a_newer_front_replaces_an_older_daemon(example, newer):
     @run
     async def talk():
         async with editor(example) as old:
-            before = await settled(old)
+            before = await status(old)
             async with editor(example, env={**os.environ, **newer}) as new:
                 assert (await status(new))["version"] == "99.0.0"
                 await told(old)
@@ -236,7 +236,7 @@ def test_an_older_front_uses_a_newer_daemon(example, newer):
     @run
     async def talk():
         async with editor(example, env={**os.environ, **newer}) as new:
-            before = await settled(new)
+            before = await status(new)
             async with editor(example) as old:
                 now = await status(old)
                 assert (now["version"], now["pid"]) == ("99.0.0", before["pid"])

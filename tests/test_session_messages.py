@@ -124,3 +124,9 @@ def test_a_text_that_would_take_too_much_is_refused(monkeypatch):
     assert outcome("x" * 900 + "€") == "Malformed"
     assert outcome("😀" * 200) == "Notification"
     assert outcome("x" * 250 + "😀") == "Malformed"
+
+
+def test_a_message_of_too_many_escapes_is_refused(monkeypatch):
+    monkeypatch.setattr(messages, "MAX_ESCAPES", 100)
+    assert isinstance(parse(body(method="m", params=["\n" * 90 + "x" * 1000])), Notification)
+    assert isinstance(parse(body(method="m", params=["\n" * 101])), Malformed)

@@ -31,6 +31,9 @@ _log = logging.getLogger(__name__)
 
 IDLE_S = 600.0  # without a session, until the daemon leaves
 _LOOK_S = 5.0  # how often it looks whether it is still found, and still needed
+_SWITCH_S = (
+    0.0005  # for a thread to get the interpreter: a look at an index takes it dozens of times beside a busy loop
+)
 _PARTING_S = 0.8  # for everything to end in, within the second that is promised
 
 
@@ -60,6 +63,7 @@ async def run_daemon(listener: Listener, *, idle_s: float = IDLE_S) -> None:
     with contextlib.suppress(NotImplementedError):  # loops of Windows take no signal handlers
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, daemon.leave)
+    sys.setswitchinterval(_SWITCH_S)
     prepare()
     gc.collect()
     gc.freeze()  # what is loaded by now stays, and need not be looked through again

@@ -24,7 +24,7 @@ from memcache_lsp import rendezvous
 
 GIGABYTE = 1 << 30
 PIECE = b"x" * (1 << 20)
-LONGEST_S = 10.0  # of what has no end by itself
+LONGEST_S = 5.0  # of what has no end by itself
 TEXT_BYTES = 1 << 20
 QUIET_S = 3.0
 WORD = "retry "

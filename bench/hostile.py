@@ -73,6 +73,11 @@ class Innocent:
         self._session = Session(root)
         while not self.status()["quiescent"]:
             time.sleep(0.1)
+        self.alone_ms = [self._rested() for _ in range(100)]
+
+    def _rested(self) -> float:
+        time.sleep(EVERY_S)
+        return self.trip_ms()
 
     def status(self) -> dict[str, object]:
         result: dict[str, object] = self._session.call("memcache/status", {})["result"]
@@ -154,6 +159,8 @@ def main() -> int:
         daemon = stack.enter_context(own_daemon())
         innocent = Innocent(root)
         print(f"idle: {daemon.memory_mb():.0f} MB, {daemon.descriptors()} files, process {daemon.pid}")
+        alone = sorted(innocent.alone_ms)
+        print(f"status alone: p50 {alone[50]:.1f} ms, p95 {alone[95]:.1f} ms")
         print("| client | s | peak MB | left MB, first | last | status p50 ms | p95 | most | trips |")
         print("|---|---|---|---|---|---|---|---|---|")
         broken = []

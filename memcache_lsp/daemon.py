@@ -33,6 +33,9 @@ _log = logging.getLogger(__name__)
 IDLE_S = 600.0  # without a session, until the daemon leaves
 _LOOK_S = 5.0  # how often it looks whether it is still found, and still needed
 _PARTING_S = 0.6  # for everything to end in, within the second that is promised to who runs `memcache-lsp stop`
+_SWITCH_S = (
+    0.0005  # for a thread to get the interpreter: a look at an index takes it dozens of times beside a busy loop
+)
 
 
 class Setups:
@@ -61,6 +64,7 @@ async def run_daemon(listener: Listener, *, idle_s: float = IDLE_S) -> None:
     with contextlib.suppress(NotImplementedError):  # loops of Windows take no signal handlers
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, daemon.leave)
+    sys.setswitchinterval(_SWITCH_S)
     prepare()
     gc.collect()
     gc.freeze()  # what is loaded by now stays, and need not be looked through again

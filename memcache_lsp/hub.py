@@ -39,7 +39,9 @@ from memcache_lsp.workers.model import ModelWorker
 _log = logging.getLogger(__name__)
 
 _CHOSEN_SCORE = 1.0  # of lines that the user selected; infinity is no JSON
-_AT_ONCE = 2  # searches of one session in one root: what others ask there comes in between
+_AT_ONCE = 2  # searches of one session in one root, or looks at the status: what others ask comes in between
+_STATUS = Path()  # in place of a root
+_MANY_HITS = 50  # that take the loop too long to be put into words
 _FAILED_SHOWN = 100
 
 T = TypeVar("T")
@@ -117,7 +119,7 @@ class Hub:
                 keeper.attend()
         self._release(session_id, keep=session.roots)
         for root, keeper in list(self._keepers.items()):
-            if keeper.asleep:
+            if keeper.asleep and self._keepers.get(root) is keeper:  # another session may have forgotten it meanwhile
                 del self._keepers[root]
                 await keeper.close()
 
@@ -201,13 +203,15 @@ class Hub:
         keepers = self._keepers_of(session, params.scope)
         found = await self._found(session, keepers, params.query, params.scope, limit=params.limit)
         hits = sorted(found, key=lambda each: -each[1].score)[: params.limit]
-        return spec.SearchResult(
-            hits=tuple(
-                wire.hit_to_spec(hit, uri=from_path(root / hit.path), origin=_origin(session, root, hit))
-                for root, hit in hits
-            ),
-            complete=all(keeper.quiescent and keeper.state == "ready" for keeper in keepers),
-        )
+        complete = all(keeper.quiescent and keeper.state == "ready" for keeper in keepers)
+
+        def told() -> spec.SearchResult:
+            shown = (
+                wire.hit_to_spec(h, uri=from_path(root / h.path), origin=_origin(session, root, h)) for root, h in hits
+            )
+            return spec.SearchResult(hits=tuple(shown), complete=complete)
+
+        return told() if len(hits) <= _MANY_HITS else await asyncio.to_thread(told)
 
     async def _found(
         self,
@@ -389,8 +393,12 @@ class Hub:
         return spec.IndexResult(roots=tuple(_root_state(keeper) for keeper in keepers))
 
     async def status(self, session_id: int) -> spec.StatusResult:
-        """Tell what the engine is at."""
+        """Tell what the engine is at; one that asks without pause waits for itself and not for others."""
         session = self._sessions[session_id]
+        async with session.turns[_STATUS]:
+            return await self._status(session)
+
+    async def _status(self, session: _Session) -> spec.StatusResult:
         keepers = self._keepers_of(session)
         health = self._health(session)
         user = self._user()
@@ -414,7 +422,7 @@ class Hub:
                 files=sum(k.progress.total - k.progress.done for k in self._keepers.values()),
             ),
             memory_bytes=memory_bytes(os.getpid()) or 0,
-            outside=(f"The index lies on the Qdrant server {user.qdrant_url}.",) if user.qdrant_url else (),
+            outside=_outside(user),
             message=health.message,
             model=self._model_status(user),
         )
@@ -450,6 +458,10 @@ async def _in_turn(session: _Session, keeper: Keeper, work: Coroutine[object, ob
     with closing(work):  # where it is cancelled before it has begun
         async with session.turns[keeper.root]:
             return await work
+
+
+def _outside(user: UserSettings) -> tuple[str, ...]:
+    return (f"The index lies on the Qdrant server {user.qdrant_url}.",) if user.qdrant_url else ()
 
 
 def _real(path: Path | None) -> Path | None:

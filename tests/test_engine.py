@@ -19,6 +19,7 @@ from memcache_lsp.chunking import chunker
 from memcache_lsp.config import UserSettings
 from memcache_lsp.errors import LockedError, Stopped, UserError
 from memcache_lsp.manifest import Manifest
+from memcache_lsp.overlay import Overlay
 from memcache_lsp.preparing import FAILED
 from memcache_lsp.status import read_status
 from memcache_lsp.store.edge import EdgeStore
@@ -560,3 +561,14 @@ def test_two_indexes_of_the_same_files_answer_alike(tmp_path, monkeypatch):
             hits = project.search("how are requests routed", scope=EVERYWHERE, limit=10)
             answers.append([(hit.path, hit.span, hit.score) for hit in hits])
     assert answers[0] == answers[1]
+
+
+def test_a_buffer_is_searched_up_to_the_size_of_a_file(example):
+    """A larger one would take the searches long, and its file is not indexed either."""
+    text = "def okapi():\n    return 1\n"
+    with indexes.opened(example, max_file_size_bytes=1000) as project:
+        for path, size in (("small.py", 900), ("large.py", 1100)):
+            overlay = Overlay()
+            overlay.put(path, text.ljust(size, "#"))
+            hits = project.search("okapi", scope=Scope(), limit=3, overlay=overlay)
+            assert [hit.path for hit in hits if hit.path == path] == ([path] if size < 1000 else [])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memcache_lsp.relay import buffers as of_buffers
 from memcache_lsp.relay.buffers import Buffers
 from memcache_lsp.relay.frames import Kind, Splitter
 from memcache_lsp.relay.memory import Memory
@@ -276,3 +277,26 @@ def test_no_message_is_too_odd(said):
         memory.from_daemon({"method": method, "params": params})
         memory.from_daemon({"id": identity, "result": params})
     json.dumps([memory.greeting(), memory.situation(), memory.lost(), memory.warning()])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_a_text_of_too_many_lines_is_forgotten(monkeypatch, end):
+    """The daemon does not keep it either; to apply changes to it would take far more memory than itself."""
+    monkeypatch.setattr(of_buffers, "_LINE_ENDS", 100)
+    known = Buffers()
+
+    def document(text):
+        return {"textDocument": {"uri": "file:///a", "version": 1, "text": text}}
+
+    def changed(text):
+        start = {"line": 0, "character": 0}
+        change = {"range": {"start": start, "end": start}, "text": text}
+        known.changed({"textDocument": {"uri": "file:///a", "version": 2}, "contentChanges": [change]}, "utf-16")
+
+    known.opened(document(end * 101))
+    assert known.reopening("utf-16") == []
+    known.opened(document(end * 60))
+    changed(end * 40)
+    assert known.reopening("utf-16")[0]["textDocument"]["text"] == end * 100
+    changed(end)
+    assert known.reopening("utf-16") == []

@@ -108,3 +108,25 @@ def test_what_is_written_is_utf8():
     assert json.loads(messages.dump({"a": "\ud800"})) == {"a": "\ud800"}
     with pytest.raises(ValueError):
         messages.dump(float("nan"))
+
+
+def test_a_text_that_would_take_too_much_is_refused(monkeypatch):
+    monkeypatch.setattr(messages, "MAX_TEXT_BYTES", 1000)
+
+    def outcome(text):
+        parsed = messages.parse(
+            json.dumps({"jsonrpc": "2.0", "method": "m", "params": [text]}, ensure_ascii=False).encode()
+        )
+        return type(parsed).__name__
+
+    assert outcome("x" * 900) == "Notification"
+    assert outcome("é" * 400) == "Notification"
+    assert outcome("x" * 900 + "€") == "Malformed"
+    assert outcome("😀" * 200) == "Notification"
+    assert outcome("x" * 250 + "😀") == "Malformed"
+
+
+def test_a_message_of_too_many_escapes_is_refused(monkeypatch):
+    monkeypatch.setattr(messages, "MAX_ESCAPES", 100)
+    assert isinstance(parse(body(method="m", params=["\n" * 90 + "x" * 1000])), Notification)
+    assert isinstance(parse(body(method="m", params=["\n" * 101])), Malformed)

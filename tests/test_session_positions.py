@@ -143,3 +143,14 @@ def test_what_there_is_no_room_for_is_not_kept():
     assert documents.change("file:///a", [Change("z", Position(0, 0), Position(0, 0))]) is None
     assert documents.get("file:///a") is None
     assert documents.open("file:///c", "x" * 6)
+
+
+def test_lines_count_as_much_as_they_take():
+    """The start of each is kept, which is more than the line end itself."""
+    documents = Documents(Encoding.UTF16, limit_characters=1000)
+    assert documents.open("file:///a", "\n" * 62)
+    assert documents.open("file:///a", "\n" * 63) is None
+    assert documents.get("file:///a") is None  # what it was before it is not any more
+    assert documents.open("file:///a", "\r" * 60)
+    assert documents.change("file:///a", [Change("\n" * 5, Position(0, 0), Position(0, 0))]) is None
+    assert documents.open("file:///b", "x" * 1000)

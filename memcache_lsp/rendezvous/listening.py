@@ -17,7 +17,7 @@ from memcache_lsp.rendezvous.places import identity, is_installed, own_version, 
 if TYPE_CHECKING:
     import asyncio
 
-PATIENCE_S = 4.0  # an older daemon that was told to leave may take some of it
+PATIENCE_S = 8.0  # one whose socket file is gone notices that within 5 s, one that was told to leave needs less
 READY_VARIABLE = "MEMCACHE_READY_FD"
 
 _GREETING_S = 5.0

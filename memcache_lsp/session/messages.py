@@ -21,7 +21,11 @@ REQUEST_FAILED = -32803
 REQUEST_CANCELLED = -32800
 
 MAX_VALUES = 1_000_000  # in one message: its bytes are bounded, what they become must be too
+MAX_TEXT_BYTES = 64 * 1024 * 1024  # of it as text, for one character may make all others take four bytes
+MAX_ESCAPES = 4_000_000  # in one message: each costs far more time than another byte, and the loop is held
 _MANY_BYTES = 2 * MAX_VALUES
+_CONTINUATION = bytes(range(0x80, 0xC0))
+_LEADS_OF_FOUR = tuple(bytes([lead]) for lead in range(0xF0, 0xF5))
 
 Id = str | int | float
 
@@ -71,6 +75,10 @@ def parse(body: bytes) -> Message:
     """Read one message."""
     if len(body) > _MANY_BYTES and sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
         return Malformed(None, INVALID_REQUEST, f"The message holds more than {MAX_VALUES} values.")
+    if len(body) > 2 * MAX_ESCAPES and body.count(b"\\") > MAX_ESCAPES:
+        return Malformed(None, INVALID_REQUEST, f"The message holds more than {MAX_ESCAPES} escapes.")
+    if 4 * len(body) > MAX_TEXT_BYTES and _text_bytes(body) > MAX_TEXT_BYTES:
+        return Malformed(None, INVALID_REQUEST, f"The message takes more than {MAX_TEXT_BYTES} bytes as text.")
     try:
         value = json.loads(body.decode(), parse_constant=_refuse_constant)
     except RecursionError:
@@ -87,6 +95,14 @@ def parse(body: bytes) -> Message:
         return _message(value, has_surrogates=_ESCAPED_SURROGATE.search(body) is not None)
     except RecursionError:
         return Malformed(None, PARSE_ERROR, "The message is nested too deeply.")
+
+
+def _text_bytes(body: bytes) -> int:
+    """Return what the text of UTF-8 takes in memory, at most: each character as much as the widest."""
+    if body.isascii():
+        return len(body)
+    width = 4 if any(lead in body for lead in _LEADS_OF_FOUR) else 2
+    return width * len(body.translate(None, _CONTINUATION))
 
 
 def encode_result(key: Id, result: Any) -> bytes:

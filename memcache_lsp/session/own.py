@@ -5,6 +5,7 @@ Must not import the engine. What a method takes and gives is in `protocol.method
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -46,6 +47,8 @@ async def _threads(context: Context, params: ThreadsParams) -> ThreadsResult:
         return await context.backend.threads(context.id, params)
 
 
+_MANY_HITS = 50
+
 _DOERS: Mapping[str, Callable[[Context, Any], Awaitable[Any]]] = {
     "memcache/ask": ask,
     "memcache/search": _search,
@@ -57,7 +60,7 @@ _DOERS: Mapping[str, Callable[[Context, Any], Awaitable[Any]]] = {
 
 async def _call(method: Method, ls: Server, params: Any) -> Any:
     """Serve a method under its own name."""
-    return to_json(await _do(method, ls.context, parse(method.params, params)))
+    return await _as_json(await _do(method, ls.context, parse(method.params, params)))
 
 
 async def _do(method: Method, context: Context, params: Any) -> Any:
@@ -76,8 +79,15 @@ async def execute_command(ls: Server, params: types.ExecuteCommandParams) -> Any
         raise InvalidParams(f"There is no command {params.command[:100]!r}.")
     taken = command_params(method, params.arguments)
     if ls.context.client.is_ours:
-        return to_json(await _do(method, ls.context, taken))
+        return await _as_json(await _do(method, ls.context, taken))
     return await _as_markdown(method, ls.context, taken)
+
+
+async def _as_json(result: Any) -> Any:
+    """Give a result as JSON, one of many hits from a thread, for it would hold the loop."""
+    if isinstance(result, SearchResult) and len(result.hits) > _MANY_HITS:
+        return await asyncio.to_thread(to_json, result)
+    return to_json(result)
 
 
 async def _as_markdown(method: Method, context: Context, params: Any) -> dict[str, Any]:

@@ -127,6 +127,26 @@ def wait_until_dormant(watchdog):
 
 
 @run
+async def test_the_watchdog_does_not_spin_once_it_was_woken(monkeypatch):
+    monkeypatch.setattr("memcache_lsp.session.watchdog._AWAKE_S", 0.0)
+    watchdog = Watchdog()
+    waits, wait = [], watchdog._wake.wait
+    monkeypatch.setattr(watchdog._wake, "wait", lambda timeout=None: waits.append(timeout) or wait(timeout))
+
+    def stay_awake_from_then_on():
+        wait_until_dormant(watchdog)
+        monkeypatch.setattr("memcache_lsp.session.watchdog._AWAKE_S", 60.0)
+
+    watchdog.start()
+    await asyncio.to_thread(stay_awake_from_then_on)
+    before, began = len(waits), time.monotonic()
+    await asyncio.sleep(0.2)
+    slept_s = time.monotonic() - began
+    watchdog.close()
+    assert len(waits) - before <= 2 + slept_s / (0.05 / 3)
+
+
+@run
 async def test_a_loop_that_is_not_held_is_not_logged(caplog):
     caplog.set_level(logging.WARNING)
     watchdog = Watchdog(held_s=5.0)

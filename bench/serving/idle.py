@@ -24,9 +24,9 @@ async def measure(*, scratch: Path, model: Path, corpus: Path | None) -> list[Fi
     with Home(model) as home:
         editors = [await Editor.open(home, root) for _ in range(2)]
         chunks = (await editors[0].settled())["roots"][0]["chunks"]
+        await Asked(editors[0], questions(root, 1)[0]).reply.result()
         for question in questions(root, 20):
             await editors[1].call("memcache/search", {"query": question})
-        await Asked(editors[0], questions(root, 1)[0]).reply.result()
         asked_at = time.monotonic()
         daemon = home.one("daemon")
         busy_mb = daemon.resident_mb()

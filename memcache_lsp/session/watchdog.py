@@ -92,6 +92,7 @@ class Watchdog:
                     self._wake.wait()
             else:
                 self._wake.wait(self._held_s / _LOOKS)
+            self._wake.clear()  # else every further wait would be over at once
 
     def _stack(self) -> str:
         frame: FrameType | None = sys._current_frames().get(self._loop_thread)  # noqa: SLF001 - the only way to see it

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,8 @@ _BATCH = 32
 _SAMPLED_BYTES = 1 << 20  # larger files are fingerprinted by samples: two models do not differ in a few places only
 _SAMPLES = 64
 # Not part of what computes the vectors, and other copies of the weights for other runtimes.
+_OTHER_RUNTIMES = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot", "*.bin"]
+_HUB_S = 5.0  # for the hub to answer
 _IGNORED_FOLDERS = {"onnx", "openvino", ".git", ".cache"}
 _IGNORED_SUFFIXES = {".md", ".txt~", ".gitattributes", ".lock"}
 
@@ -48,10 +49,7 @@ class SentenceTransformerEmbedder:
         self._name = name
         self._model: Any = None
         self._dimension = 0
-        self._folder = _local_folder(name)
-        if self._folder is None:
-            self._load()
-            self._folder = _hub_folder(name)
+        self._folder = _local_folder(name) or _hub_folder(name)
         self.id = f"sentence-transformers:{_METHOD}:{fingerprint(self._folder)}"
 
     @property
@@ -84,23 +82,15 @@ class SentenceTransformerEmbedder:
         """Load the model once."""
         if self._model is None:
             try:
-                if self._folder is None:
-                    _refuse_folders_in_place_of(self._name)
-                else:
-                    _refuse_foreign_code(self._folder)
+                _refuse_foreign_code(self._folder)
                 from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - takes seconds
 
-                self._model = SentenceTransformer(
-                    str(self._folder or self._name), device="cpu", trust_remote_code=False
-                )
+                self._model = SentenceTransformer(str(self._folder), device="cpu", trust_remote_code=False)
                 self._dimension = int(self._model.encode(["a"], show_progress_bar=False).shape[1])
             except MemcacheError:  # ours, or a stop
                 raise
             except Exception as error:  # whatever a model's files, the hub or torch raise, the user named this model
-                raise ModelError(
-                    f"The embedder {self._name} cannot be loaded ({_first_line(error)}); "
-                    "name a folder with a sentence-transformers model, or a model of the hub while it can be reached."
-                ) from error
+                raise _cannot_be_loaded(self._name, error) from error
         return self._model
 
 
@@ -129,21 +119,28 @@ def _refuse_foreign_code(folder: Path) -> None:
             raise ModelError(f"The embedder in {folder} would run code of its own ({kind}); name another one.")
 
 
-def _refuse_folders_in_place_of(name: str) -> None:
-    """Refuse a name of the hub that the library would look for in the current folder first, which is not trusted."""
-    for path in (Path(name), Path("sentence-transformers", name)):
-        if os.path.lexists(path):
-            raise ModelError(
-                f"The current folder holds {path}, which is not the hub's model of that name; run this from another folder."
-            )
-
-
 def _hub_folder(name: str) -> Path:
-    """Return where the hub's client keeps the model that was just loaded."""
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - comes with sentence-transformers
+    """Return where a model of the hub lies on this machine, fetched if it does not yet.
+
+    The hub is asked once before anything is fetched: where it cannot be reached its client would try for minutes.
+    """
+    from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415 - comes with sentence-transformers
 
     repository = name if "/" in name else f"sentence-transformers/{name}"
-    return Path(snapshot_download(repository, local_files_only=True))
+    with suppress(Exception):  # it was not fetched, or not wholly
+        return Path(snapshot_download(repository, local_files_only=True, ignore_patterns=_OTHER_RUNTIMES))
+    try:
+        HfApi().model_info(repository, timeout=_HUB_S)
+        return Path(snapshot_download(repository, ignore_patterns=_OTHER_RUNTIMES))
+    except Exception as error:  # whatever the hub or the network raise, the user named this model
+        raise _cannot_be_loaded(name, error) from error
+
+
+def _cannot_be_loaded(name: str, error: Exception) -> ModelError:
+    return ModelError(
+        f"The embedder {name} cannot be loaded ({_first_line(error)}); "
+        "name a folder with a sentence-transformers model, or a model of the hub while it can be reached."
+    )
 
 
 def fingerprint(folder: Path) -> str:

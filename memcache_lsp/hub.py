@@ -82,6 +82,7 @@ class Hub:
         self._listeners: dict[int, Listener] = {}
         self._threads = Threads()
         self._numbers = count(1)
+        self._answers: set[str] = set()  # that are being written, and that indexing waits for
         self._background: set[asyncio.Task[None]] = set()
 
     # Sessions
@@ -113,6 +114,8 @@ class Hub:
             keeper = self._keepers.get(root)
             if keeper is None:
                 keeper = Keeper(root, setup=self._setup, changed=self._told, idle_s=self._idle_s)
+                for why in self._answers:
+                    keeper.hold(why)
                 self._keepers[root] = keeper
             keeper.users.add(session_id)
             if session.info.settings.index_on_start:
@@ -331,14 +334,15 @@ class Hub:
     def _indexing_waits(self) -> Iterator[None]:
         """Keep indexing off the cores while the model reads and writes."""
         why = f"question {next(self._numbers)}"
-        workers = [keeper.worker for keeper in self._keepers.values() if keeper.worker is not None]
-        for worker in workers:
-            worker.pause(why)
+        self._answers.add(why)
+        for keeper in self._keepers.values():
+            keeper.hold(why)
         try:
             yield
         finally:
-            for worker in workers:
-                worker.resume(why)
+            self._answers.discard(why)
+            for keeper in self._keepers.values():
+                keeper.release(why)
 
     def _model_path(self) -> Path | None:
         return models.locate(self._user().model or None)

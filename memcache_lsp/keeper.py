@@ -76,6 +76,7 @@ class Keeper:
         self._everything = True  # is to be looked at by the next update, or only these:
         self._hints: set[str] = set()
         self._left = ""  # the id of the project that was closed last
+        self._holds: set[str] = set()
         self._hurries = 0  # who waits
         self._hurry_once = False  # somebody waits for the update that is wanted, or going on
         self._small = False  # the update that is going on is
@@ -173,6 +174,18 @@ class Keeper:
             self._hints |= hints
         if self.state != "cancelled":
             self._loop.call_later(max(0.0, self._rest_until - time.monotonic()), self._want)
+
+    def hold(self, why: str) -> None:
+        """Leave the cores to something else until `release`; what is in the worker's hands is finished."""
+        self._holds.add(why)
+        if self._worker is not None:
+            self._worker.pause(why)
+
+    def release(self, why: str) -> None:
+        """Take a hold back."""
+        self._holds.discard(why)
+        if self._worker is not None:
+            self._worker.resume(why)
 
     def pause(self) -> None:
         """Stop indexing until `resume`; searches go on."""
@@ -387,8 +400,13 @@ class Keeper:
 
     def _bring_in_step(self, project: Project, only: frozenset[str] | None) -> Report:
         """Update the index, in the index thread; the heavy part is done by the worker's process."""
-        if self._worker is None:
-            self._worker = IndexWorker(recipe_of(self._setup(self.root)), hurried=self._is_hurried)
+        worker = self._worker
+        if worker is None:
+            worker = self._worker = IndexWorker(recipe_of(self._setup(self.root)), hurried=self._is_hurried)
+            for why in tuple(self._holds):
+                worker.pause(why)
+                if why not in self._holds:  # it was released meanwhile
+                    worker.resume(why)
         watcher = self._watcher
         entered: set[str] = set()
 
@@ -400,7 +418,7 @@ class Keeper:
         report = project.update(
             on_progress=self._on_progress,
             cancelled=self._stop.is_set,
-            prepare=partial(self._worker.prepare, cancelled=self._stop.is_set),
+            prepare=partial(worker.prepare, cancelled=self._stop.is_set),
             only=only,
             entered=enter,
             max_files=None if self.named else MAX_FILES,

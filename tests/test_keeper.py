@@ -57,6 +57,7 @@ def workers(monkeypatch):
             self.seen = []
             self.hold = threading.Event()
             self.hold.set()
+            self.pauses = set()
             made.append(self)
 
         def prepare(self, batch, *, cancelled):
@@ -66,6 +67,12 @@ def workers(monkeypatch):
 
         def close(self):
             self.preparer.close()
+
+        def pause(self, why):
+            self.pauses.add(why)
+
+        def resume(self, why):
+            self.pauses.discard(why)
 
     monkeypatch.setattr(keeping, "IndexWorker", Worker)
     return made
@@ -120,6 +127,24 @@ async def kept(root, **options):
         yield one
     finally:
         await one.keeper.close()
+
+
+def test_a_worker_that_begins_during_an_answer_waits_for_it_too(example, workers):
+    async def talk():
+        one = Kept(example)
+        one.keeper.hold("question 1")
+        one.keeper.hold("question 2")
+        one.keeper.release("question 1")
+        one.keeper.start()
+        await one.ready()
+        assert workers[0].pauses == {"question 2"}
+        one.keeper.release("question 2")
+        assert workers[0].pauses == set()
+        one.keeper.hold("question 3")
+        assert workers[0].pauses == {"question 3"}
+        await one.keeper.close()
+
+    asyncio.run(talk())
 
 
 def test_what_is_written_is_found_by_a_look_at_that_alone(example, updates):

@@ -44,8 +44,6 @@ def find(root: Path | None = None) -> Connection | None:
 
 def join(root: Path, options: argparse.Namespace) -> RemoteProject:
     """Return the project as the daemon has it; the daemon is started where none runs."""
-    if not rendezvous.supported():
-        raise UserError("This platform has no unix sockets: add --no-daemon.")
     settings = _QUIET
     if options.command == "ask":
         own_model = options.no_model or options.model is not None

@@ -1,7 +1,7 @@
 """What the commands share: which project, where its engine is, what the command line confines a search to.
 
 The engine is the daemon's, started where none runs, so that commands and editors share one index and one model;
-`--no-daemon` opens the project here. Loads nothing heavy by itself: most commands only wait for the daemon.
+`--no-daemon` opens the project here, as does a platform without unix sockets. Loads nothing heavy by itself: most commands only wait for the daemon.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from memcache_lsp import config, paths
+from memcache_lsp import config, paths, rendezvous
 from memcache_lsp.chunking.outline import KINDS
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.languages import LANGUAGES
@@ -80,7 +80,7 @@ def at(
     root = resolve_root(options)
     for problem in (*config.load_user_settings()[1], *config.load_project_settings(root)[1]):
         notice(problem)
-    if options.no_daemon:
+    if options.no_daemon or not rendezvous.supported():
         from memcache_lsp.cli import local  # noqa: PLC0415 - loads the whole engine
 
         with local.at(options, root, question=question, needed=needed, rebuild=rebuild) as here:

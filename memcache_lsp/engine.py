@@ -25,6 +25,7 @@ from memcache_lsp.indexing import Indexer, Progress, Report, repair
 from memcache_lsp.manifest import Manifest, ManifestBroken
 from memcache_lsp.overlay import Layer, Overlay
 from memcache_lsp.preparing import INDEXED, POINT_VERSION, Job, Prepared, Preparer, Recipe
+from memcache_lsp.ranking import FileTable
 from memcache_lsp.redact import REDACTOR_VERSION
 from memcache_lsp.scan import Scanner
 from memcache_lsp.searching import Searcher
@@ -66,7 +67,14 @@ class Project:
         self._updating = threading.Lock()
         self._held = contextlib.ExitStack()
         self._manifest, self._store = self._open()
-        self._searcher = Searcher(self._store, self._embedder, paths=self._indexed_paths)
+        self._table = FileTable(lambda: indexing.rows_of(self._manifest))
+        self._searcher = Searcher(
+            self._store,
+            self._embedder,
+            paths=self._indexed_paths,
+            table=self._table,
+            learns=self._place.read_only,
+        )
 
     def on_close(self, held: contextlib.ExitStack) -> None:
         """Let go of what is held for the project when it is closed."""
@@ -135,6 +143,7 @@ class Project:
                 lock=self._lock,
                 prepare=prepare or self._preparer.prepare,
                 before_write=self._mark_dirty,
+                table=self._table,
             )
             try:
                 report = indexer.update(

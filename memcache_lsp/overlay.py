@@ -6,6 +6,7 @@ implementations or the engine.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -15,8 +16,9 @@ import numpy as np
 
 from memcache_lsp.documents import make_document
 from memcache_lsp.embedding import Embedder
-from memcache_lsp.preparing import embedded_text, make_point
-from memcache_lsp.store import Candidate, Candidates, Filter, Point, Query
+from memcache_lsp.preparing import embedded_text, made_of
+from memcache_lsp.ranking import Above, Row
+from memcache_lsp.store import Candidate, Candidates, Point, Query
 from memcache_lsp.tokens import Sparse
 from memcache_lsp.values import Document
 
@@ -25,6 +27,7 @@ from memcache_lsp.values import Document
 class _Buffer:
     text: str
     points: tuple[Point, ...] | None = None  # None until a search needs them
+    facts: bytes = b""
     same: bool = False  # as on disk, so that the index knows it
 
 
@@ -55,14 +58,21 @@ class Overlay:
         """Return what a search lays over the index; `may_enter` is the gate of the scan."""
         hidden: set[str] = set()
         points: list[Point] = []
+        rows: list[Row] = []
         for path, buffer in list(self._buffers.items()):
             if buffer.points is None:
                 buffer.same = _hash(buffer.text) == indexed_hash(path)
-                buffer.points = () if buffer.same or not may_enter(path) else _points(path, buffer.text, embedder)
+                if buffer.same or not may_enter(path):
+                    buffer.points = ()
+                else:
+                    buffer.points, buffer.facts = _made_of(path, buffer.text, embedder)
             if not buffer.same:
                 hidden.add(path)
-                points += buffer.points
-        return Layer(frozenset(hidden), tuple(replace(point, id=-n) for n, point in enumerate(points, start=1)))
+                mine = [replace(point, id=-n) for n, point in enumerate(buffer.points, start=len(points) + 1)]
+                points += mine
+                if mine:
+                    rows.append(_row(path, mine, len(buffer.text), buffer.facts))
+        return Layer(frozenset(hidden), tuple(points), tuple(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +81,41 @@ class Layer:
 
     hidden: frozenset[str]
     points: tuple[Point, ...]
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def above(self) -> Above:
+        return Above(self.hidden, self.rows)
 
     def over(self, found: Candidates, query: Query) -> Candidates:
-        """Return the candidates with those of buffers in place of those of their files.
+        """Return the candidates with those of buffers among those of the index, whose hidden ones the ranking drops.
 
         The store's inverse document frequencies are not known here, so that a buffer's words count by their share of
         the best that the question could find, on the scale of the store's best.
         """
-        mine = [point for point in self.points if _passes(point.payload, query.filter)]
-        text = self._merged(found.text, [(p, _share(p.text, query.text)) for p in mine])
-        name = self._merged(found.name, [(p, _share(p.name, query.name)) for p in mine])
-        dense = self._kept(found.dense)
-        if query.dense is not None:
-            near = [Candidate(p.id, float(np.dot(p.dense, query.dense)), p.payload) for p in mine]
-            dense = _best_first([*dense, *near])
-        return Candidates(dense=dense, text=text, name=name)
+        merged: dict[str, tuple[Candidate, ...]] = {}
+        for name, (vector, wanted) in query.asked().items():
+            conditions = wanted.conditions()
+            mine = [p for p in self.points if all(p.payload[key] in values for key, values in conditions.items())]
+            known = getattr(found, name)
+            if isinstance(vector, Sparse):
+                shares = [(p.id, _share(p.sparse[name], vector)) for p in mine if name in p.sparse]
+                merged[name] = _merged(known, shares)
+            else:
+                near = [Candidate(p.id, float(np.dot(p.dense, vector))) for p in mine if p.dense is not None]
+                merged[name] = _best_first([*known, *near])
+        return Candidates(**merged, limit=found.limit)
 
     def payloads(self) -> dict[int, Mapping[str, Any]]:
         """Return the payloads of the buffers' points by id."""
         return {point.id: point.payload for point in self.points}
 
-    def _kept(self, found: Sequence[Candidate]) -> tuple[Candidate, ...]:
-        return tuple(c for c in found if c.payload["path"] not in self.hidden)
 
-    def _merged(self, found: Sequence[Candidate], shares: Sequence[tuple[Point, float]]) -> tuple[Candidate, ...]:
-        scale = max((c.score for c in found), default=1.0)
-        best = max((share for _, share in shares), default=0.0) or 1.0
-        mine = [Candidate(p.id, scale * share / max(best, 0.5), p.payload) for p, share in shares if share > 0]
-        return _best_first([*self._kept(found), *mine])
+def _merged(found: Sequence[Candidate], shares: Sequence[tuple[int, float]]) -> tuple[Candidate, ...]:
+    scale = max((each.score for each in found), default=1.0)
+    best = max((share for _, share in shares), default=0.0) or 1.0
+    mine = [Candidate(point, scale * share / max(best, 0.5)) for point, share in shares if share > 0]
+    return _best_first([*found, *mine])
 
 
 def _best_first(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -111,19 +128,19 @@ def _share(document: Sparse, query: Sparse) -> float:
     return matched / (2.2 * len(query.indices)) if query.indices else 0.0  # 2.2 is BM25's limit for k1 = 1.2
 
 
-def _passes(payload: Mapping[str, Any], wanted: Filter) -> bool:
-    return all(payload[name] in values for name, values in wanted.conditions().items())
-
-
-def _points(path: str, text: str, embedder: Embedder) -> tuple[Point, ...]:
+def _made_of(path: str, text: str, embedder: Embedder) -> tuple[tuple[Point, ...], bytes]:
     document = make_document(path, text)
     if not isinstance(document, Document):
-        return ()
+        return (), b""
     from memcache_lsp.chunking import chunker  # noqa: PLC0415 - a session without changes does not need it
 
     chunks = chunker.chunk(document).chunks
     vectors = embedder.embed([embedded_text(chunk) for chunk in chunks])
-    return tuple(make_point(document, chunk, vector) for chunk, vector in zip(chunks, vectors, strict=True))
+    return made_of(document, chunks, list(vectors))
+
+
+def _row(path: str, points: Sequence[Point], size_bytes: int, facts: bytes) -> Row:
+    return Row(path, points[0].payload["language"], size_bytes, array("q", [point.id for point in points]), facts)
 
 
 def _hash(text: str) -> str:

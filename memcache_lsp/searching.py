@@ -55,7 +55,7 @@ class Searcher:
         asked = Question.of(question)
         query = self._query(asked, scope, extra=layer.hidden if layer else frozenset())
         scored = self._completed(self.scored(asked, query, layer), query, limit)
-        ranked = rank(asked, scored, wanted=query.filter)
+        ranked = rank(asked, scored, limit=limit, wanted=query.filter)
         if per_file is not None:
             ranked = _at_most(per_file, sorted(ranked, key=lambda r: -r.score))
         best = ranked[:limit]
@@ -77,9 +77,11 @@ class Searcher:
     def _completed(self, scored: Scored, query: Query, limit: int) -> Scored:
         """Find the best places of those of the best files that were found by other signals than their words."""
         ids: list[int] = []
-        for at in scored.best_first()[:limit]:
-            points = scored.rows[at].points[:-1]
-            if at not in scored.chunks and len(ids) + len(points) <= _COMPLETED_POINTS:
+        best = [scored.rows[at] for at in scored.best_first()[:limit]]
+        chunks = scored.chunks(best)
+        for row in best:
+            points = row.points[:-1]
+            if not chunks[row] and len(ids) + len(points) <= _COMPLETED_POINTS:
                 ids += [point for point in points if point > 0]
         if not ids:
             return scored

@@ -96,6 +96,8 @@ def make_facts(text: str, chunks: Sequence[Chunk], vectors: Sequence[NDArray[np.
 def _level(definition: Definition, chunk: Chunk) -> float:
     if definition.kind == "section":
         return 0.3
+    if definition.kind in {"variable", "field"}:
+        return 0.5  # often a use of what is meant: `send = require("send")`
     return 1.0 if not chunk.breadcrumb or definition.kind in _TYPES else 0.6
 
 

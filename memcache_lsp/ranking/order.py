@@ -6,7 +6,7 @@ Pure. Owns how points become files and files become places again. Must not impor
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,8 +20,11 @@ from memcache_lsp.ranking.weights import AT_LINE, DEFINES, DENSE_OF_CHUNK, PLACE
 from memcache_lsp.store import Candidates, Filter
 
 MAX_FILES = 120  # that get all signals; recall of the right file is 1.0 there
+_BEHIND = 0.1  # that a second place loses, even if it is as good
 _CLUSTER = 50  # of the best chunks
 _VECTORS = ("text", "file", "name", "dense")  # in the order of `Scores`
+Owned = tuple[Row, int]  # a point's file, and the point's place there
+Hit = tuple[Owned, float]  # with its score
 _WEIGHTS = np.array([signal.weight for signal in WEIGHTS.values()])
 
 
@@ -37,12 +40,12 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Candidate files with their signals, and the chunks that were found of them: by row its points' scores."""
+    """Candidate files with their signals, and what was found of their chunks."""
 
     rows: tuple[Row, ...]
-    values: Values
+    values: Values  # (rows, signals), in the order of WEIGHTS
+    hits: Mapping[str, Sequence[Hit]]  # by the vector's name
     tops: Mapping[str, float]  # the best score of a chunk, by the vector's name
-    chunks: dict[int, dict[int, float]]  # by the row's place in `rows`, the score of each chunk by its place
 
     def totals(self) -> Values:
         """Return the files' scores."""
@@ -54,8 +57,17 @@ class Scored:
         totals = self.totals().tolist()
         return sorted(range(len(self.rows)), key=lambda at: (-totals[at], self.rows[at].path))
 
-
-Owned = tuple[Row, int]  # a point's file, and the point's place there
+    def chunks(self, rows: Iterable[Row]) -> dict[Row, dict[int, float]]:
+        """Return the scores of the chunks that were found of some files, by their places there."""
+        chunks: dict[Row, dict[int, float]] = {row: {} for row in rows}
+        for name, weight in (("text", 1.0), ("dense", DENSE_OF_CHUNK)):
+            if (top := self.tops[name]) <= 0:
+                continue
+            for (row, place), value in self.hits[name]:
+                mine = chunks.get(row)
+                if mine is not None:
+                    mine[place] = mine.get(place, 0.0) + weight * max(0.0, value) / top
+        return chunks
 
 
 def score(
@@ -75,28 +87,28 @@ def score(
     for name in ("text", "dense") if wanted.kinds else _VECTORS:
         for (row, _), _ in hits[name]:
             rows.setdefault(row, len(rows))
+    asked = {row for row in _asked_for(question, table, above) if wanted.allows(row.path, row.language)}
     if not wanted.kinds:
-        for row in _asked_for(question, table, above):
-            if wanted.allows(row.path, row.language):
-                rows.setdefault(row, len(rows))
+        for row in sorted(asked, key=lambda row: row.path):
+            rows.setdefault(row, len(rows))
     listed = list(rows)
     best = {name: _best(hits[name], rows, is_full=len(getattr(found, name)) >= found.limit) for name in _VECTORS}
     cluster = np.zeros(len(listed))
     for (row, _), value in hits["text"][:_CLUSTER]:
         cluster[rows[row]] += value
     scores = Scores(best["text"], best["file"], best["name"], best["dense"], normalised(cluster))
-    kept = _likely(question, listed, scores)
+    kept = _likely(question, listed, scores, asked)
     scores = Scores(*(getattr(scores, name)[kept] for name in Scores.__slots__))
     mine = tuple(listed[at] for at in kept)
     values = matrix(question, mine, scores, meaning=meaning, table=table)
     tops = {name: max((value for _, value in hits[name]), default=0.0) for name in ("text", "dense")}
-    return Scored(mine, values, tops, _chunk_scores(hits, {row: at for at, row in enumerate(mine)}, tops))
+    return Scored(mine, values, hits, tops)
 
 
-def _owned(found: Candidates, table: FileTable, above: Above) -> dict[str, list[tuple[Owned, float]]]:
+def _owned(found: Candidates, table: FileTable, above: Above) -> dict[str, list[Hit]]:
     """Return the points that were found with their files, without those that lie hidden."""
     indexed, over = table.owners(), above.owners()
-    hits: dict[str, list[tuple[Owned, float]]] = {}
+    hits: dict[str, list[Hit]] = {}
     for name in _VECTORS:
         mine = hits[name] = []
         for point, value in getattr(found, name):
@@ -117,7 +129,7 @@ def _asked_for(question: Question, table: FileTable, above: Above) -> Iterable[R
         yield from (row for row in above.rows if row.level_of(name_hash(name)))
 
 
-def _best(hits: Sequence[tuple[Owned, float]], rows: Mapping[Row, int], *, is_full: bool) -> Values:
+def _best(hits: Sequence[Hit], rows: Mapping[Row, int], *, is_full: bool) -> Values:
     """Return each file's best score by the best of all; one that is not on a full list has at most the last one's."""
     out = np.zeros(len(rows))
     for (row, _), value in hits:
@@ -129,55 +141,41 @@ def _best(hits: Sequence[tuple[Owned, float]], rows: Mapping[Row, int], *, is_fu
     return normalised(out)
 
 
-def _likely(question: Question, rows: Sequence[Row], scores: Scores) -> list[int]:
+def _likely(question: Question, rows: Sequence[Row], scores: Scores, asked: Container[Row]) -> list[int]:
     """Return the places of the files that get all signals: the best by what the store found, and those asked for."""
     if len(rows) <= MAX_FILES:
         return list(range(len(rows)))
     rough = scores.text + scores.file + scores.names + scores.dense + scores.cluster
-    asked = question.classes
-    rough += [sum(each in asked for each in row.place.stem) / len(row.place.stem) for row in rows]
-    wanted = [name_hash(name) for name in (*question.symbol, *question.names)]
-    if wanted:
-        rough += [max(row.level_of(name) for name in wanted) for row in rows]
-    names = [named.path.rpartition("/")[2] for named in question.named]
-    rough += [2.0 * any(row.path.endswith(name) for name in names) for row in rows]
+    classes = question.classes
+    rough += [sum(each in classes for each in row.place.stem) / len(row.place.stem) for row in rows]
+    rough += [2.0 * (row in asked) for row in rows]
     return [int(at) for at in np.sort(np.argsort(-rough, kind="stable")[:MAX_FILES])]
 
 
-def _chunk_scores(
-    hits: Mapping[str, Sequence[tuple[Owned, float]]], rows: Mapping[Row, int], tops: Mapping[str, float]
-) -> dict[int, dict[int, float]]:
-    chunks: dict[int, dict[int, float]] = defaultdict(dict)
-    for name, weight in (("text", 1.0), ("dense", DENSE_OF_CHUNK)):
-        for (row, place), value in hits[name]:
-            at = rows.get(row)
-            if at is not None and tops[name] > 0:
-                chunks[at][place] = chunks[at].get(place, 0.0) + weight * max(0.0, value) / tops[name]
-    return chunks
-
-
 def completed(scored: Scored, found: Candidates, table: FileTable) -> Scored:
-    """Return the same with the chunks' scores of some files that were searched through by themselves."""
-    hits = _owned(found, table, Above())
-    rows = {row: at for at, row in enumerate(scored.rows)}
-    return replace(scored, chunks=scored.chunks | _chunk_scores(hits, rows, scored.tops))
+    """Return the same with the chunks of some files that were searched through by themselves."""
+    more = _owned(found, table, Above())
+    return replace(scored, hits={name: [*hits, *more[name]] for name, hits in scored.hits.items()})
 
 
-def rank(question: Question, scored: Scored, wanted: Filter | None = None) -> list[Ranked]:
-    """Return all places: the best of each file first, in the order of the files, then the files' other places.
+def rank(question: Question, scored: Scored, *, limit: int, wanted: Filter | None = None) -> list[Ranked]:
+    """Return the places of the best `limit` files: the best of each first, in the order of the files, then the others.
 
-    A place behind the best one of its file has its file's score less what it is worse by.
+    A place behind the best one of its file has its file's score less what it is worse by, so no place of a file
+    beyond the limit could be among the best.
     """
     totals = scored.totals().tolist()
     firsts: list[Ranked] = []
     others: list[Ranked] = []
     is_any_chunk = wanted is None or wanted.kinds is None
-    for at in scored.best_first():
+    best = scored.best_first()[:limit]
+    chunks = scored.chunks(scored.rows[at] for at in best)
+    for at in best:
         row = scored.rows[at]
-        places = _places(question, row, scored.chunks.get(at, {}), is_any_chunk=is_any_chunk)
+        places = _places(question, row, chunks[row], is_any_chunk=is_any_chunk)
         told = _told(scored.values[at])
         for behind, (place, value) in enumerate(places):
-            loss = PLACE * (places[0][1] - value) + (0.1 if behind else 0.0)
+            loss = PLACE * (places[0][1] - value) + (_BEHIND if behind else 0.0)
             each = Ranked(row.points[place], totals[at] - loss, row.path, told)
             (others if behind else firsts).append(each)
     others.sort(key=lambda each: -each.score)
@@ -190,7 +188,7 @@ def _told(values: NDArray[np.float64]) -> dict[str, float]:
 
 
 def _places(question: Question, row: Row, found: Mapping[int, float], *, is_any_chunk: bool) -> list[tuple[int, float]]:
-    """Return the chunks of a file best first: by what was found, what they define, and the lines that are named."""
+    """Return the chunks of a file with their scores, best first: by what was found, what they define, and the lines that are named."""
     bonus: dict[int, float] = defaultdict(float)
     for name in (*question.symbol, *question.names):
         if (place := row.chunk_with(name_hash(name))) is not None:

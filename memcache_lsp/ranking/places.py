@@ -7,6 +7,8 @@ store or read a file.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from memcache_lsp.languages import LANGUAGES
@@ -25,6 +27,7 @@ _ASIDE = frozenset(
 )
 _ASIDE_NAMES = frozenset({"example", "examples", "sample", "samples", "demo", "demos"})
 _VERSION = re.compile(r"(?:v|version|ver)?[-_]?(\d{1,4})", re.IGNORECASE)
+_K1, _B = 1.2, 0.5  # of BM25
 _FOLDERS = 4  # the last ones; those above are the same for all files
 HEADERS = (".h", ".hpp", ".hh")
 SOURCES = (".c", ".cc", ".cpp", ".cxx", ".m")
@@ -35,8 +38,8 @@ class Place:
     """What a path tells. The classes are those of `words`, in order."""
 
     stem: tuple[str, ...]
-    folders: tuple[str, ...]
-    path: tuple[str, ...]
+    folders: Mapping[str, float]  # BM25's weight of each class of the last folders, without its rarity
+    path: Mapping[str, float]  # the same of the whole path
     folder: str  # the path of its folder
     depth: int
     is_document: bool
@@ -54,8 +57,8 @@ def place_of(path: str, language: str) -> Place:
     known = LANGUAGES.get(language)
     return Place(
         stem=tuple(dict.fromkeys(classes(stem))) or (stem.lower(),),
-        folders=tuple(each for folder in own[-_FOLDERS:] for each in classes(folder)),
-        path=tuple(classes(path)),
+        folders=_weighted([each for folder in own[-_FOLDERS:] for each in classes(folder)], average_length=3.0),
+        path=_weighted(classes(path), average_length=6.0),
         folder="/".join(folders),
         depth=len(folders),
         is_document=known is not None and known.is_document,
@@ -64,6 +67,12 @@ def place_of(path: str, language: str) -> Place:
         or not _ASIDE_NAMES.isdisjoint(parts_of(name.partition(".")[0])),
         versions=tuple(_versions(folders)),
     )
+
+
+def _weighted(found: list[str], *, average_length: float) -> dict[str, float]:
+    """Return BM25's weights of term frequency; the average is a constant, so that a file's weights are its own."""
+    norm = _K1 * (1 - _B + _B * len(found) / average_length)
+    return {each: count * (_K1 + 1) / (count + norm) for each, count in Counter(found).items()}
 
 
 def _versions(folders: list[str]) -> list[tuple[str, int]]:

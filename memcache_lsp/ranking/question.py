@@ -42,6 +42,8 @@ _ERROR: Final = re.compile(
     r"\b(?:\w*(?:Error|Exception|Warning)\b[\]']?:|(?:error|fatal|panic|panicked|exception|traceback|segfault)\b.*[:\"'`])"
 )
 _IDENTIFIER: Final = re.compile(r"[@#$.]?[\w$]+(?:(?:\.|::|#|->|/|:)[\w$?!]+)*[?!]?(?:\(.*\))?;?")
+_QUALIFIED: Final = re.compile(r"(?<![\w./])[A-Za-z_][\w$]*(?:(?:\.|::|->|#)[A-Za-z_][\w$]*)+(?![\w/])")
+_CALLED: Final = re.compile(r"([A-Za-z_][\w$]*)\(\)|`([A-Za-z_][\w$]*)`")
 _SEPARATORS: Final = re.compile(r"\.|::|#|->|/|:")
 _VERSION: Final = re.compile(r"\bv(\d+)\b", re.IGNORECASE)
 
@@ -121,10 +123,14 @@ class Question:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Return the words of a sentence that are written like names of code."""
-        if self.kind == IDENTIFIER:
+        """Return the words of a sentence that are written like names of code, and the last part of a qualified one."""
+        if self.kind in {IDENTIFIER, PATH}:
             return ()
-        return tuple(dict.fromkeys((*(word for word in self.content if looks_like_code(word)), *self.functions)))
+        text = _PATH_NAMED.sub(" ", self.subject)
+        qualified = [_SEPARATORS.split(each)[-1] for each in _QUALIFIED.findall(text)]
+        called = [first or second for first, second in _CALLED.findall(text)]
+        written = [word for word in content_words(text) if looks_like_code(word)]
+        return tuple(dict.fromkeys((*written, *qualified, *called, *self.functions)))
 
     @cached_property
     def shortness(self) -> float:

@@ -6,20 +6,21 @@ store's implementations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memcache_lsp.ranking.facts import LEAST_NAME, name_hash
+from memcache_lsp.ranking.facts import name_hash
 from memcache_lsp.ranking.places import HEADERS, SOURCES
 from memcache_lsp.ranking.question import Question
-from memcache_lsp.ranking.table import FileTable, Row, matched
+from memcache_lsp.ranking.table import FileTable, Row
 from memcache_lsp.ranking.weights import WEIGHTS
 
 Values = NDArray[np.float64]
 
+_STEM = ("stem", "whole_stem", "subject", "joined", "sense")  # what `_stem` returns
 _BASE = ("text", "file", "names", "path")  # that neighbours and references go by
 _REFERRING = 20  # of the best files, whose words count as references
 _DEFINED_IN = 2  # files at most, for a name whose use is a reference
@@ -48,6 +49,9 @@ def matrix(
     question: Question, rows: Sequence[Row], scores: Scores, *, meaning: NDArray[np.float32] | None, table: FileTable
 ) -> Values:
     """Return the signals of some files for a question, in the order of WEIGHTS; `meaning` is the question's vector."""
+    if not rows:
+        return np.zeros((0, len(WEIGHTS)))
+    names = _Names.of(rows)
     columns = {
         "text": scores.text,
         "file": scores.file,
@@ -56,12 +60,12 @@ def matrix(
         "cluster": scores.cluster,
         "gist": _gist(rows, meaning),
         **_place_words(question, rows, table),
-        **_defined(question, rows),
+        **_defined(question, names, len(rows)),
         **_place_flags(question, rows, table),
     }
     base = normalised(np.sum([columns[name] for name in _BASE], axis=0))
     columns["neighbours"] = _neighbours(rows, base)
-    columns["references"] = _references(rows, base)
+    columns["references"] = _references(rows, names, base)
     fading = question.shortness
     return np.stack([columns[name] * (fading if WEIGHTS[name].fades else 1.0) for name in WEIGHTS], axis=1)
 
@@ -80,60 +84,92 @@ def _gist(rows: Sequence[Row], meaning: NDArray[np.float32] | None) -> Values:
 
 def _place_words(question: Question, rows: Sequence[Row], table: FileTable) -> dict[str, Values]:
     """Return how the words of each file's stem, folders and path meet the question's."""
-    asked, same = question.classes, dict.fromkeys(question.senses)
-    path, folder = table.rarity("path"), table.rarity("folders")
-    stems = np.array([_stem(row.place.stem, question, table.rarity("stem")) for row in rows]).reshape(-1, 5)
+    path, folder, stem = table.rarity("path"), table.rarity("folders"), table.rarity("stem")
+    in_path, in_folder = (
+        {each: path(each) for each in question.classes},
+        {each: folder(each) for each in question.classes},
+    )
+    same = {each: path(each) for each in question.senses}
+    any_of = question.senses | question.joined | question.classes.keys() | {"".join(question.classes)}
+    stems = np.zeros((len(rows), len(_STEM)))
+    for at, row in enumerate(rows):
+        mine = row.place.stem
+        if len(mine) > 1 or mine[0] in any_of:
+            stems[at] = _stem(mine, question, stem)
     return {
-        "path": normalised(_scores(rows, lambda row: matched(row.place.path, asked, path, "path"))),
-        "folders": normalised(_scores(rows, lambda row: matched(row.place.folders, asked, folder, "folders"))),
-        "path_sense": normalised(_scores(rows, lambda row: matched(row.place.path, same, path, "path"))),
-        "stem": stems[:, 0],
-        "whole_stem": stems[:, 1],
-        "subject": stems[:, 2],
-        "joined": stems[:, 3],
-        "sense": stems[:, 4],
+        "path": normalised(_matched((row.place.path for row in rows), in_path, len(rows))),
+        "folders": normalised(_matched((row.place.folders for row in rows), in_folder, len(rows))),
+        "path_sense": normalised(_matched((row.place.path for row in rows), same, len(rows))),
+        **{name: stems[:, at] for at, name in enumerate(_STEM)},
     }
 
 
-def _scores(rows: Sequence[Row], score: Callable[[Row], float]) -> Values:
-    return np.fromiter(map(score, rows), dtype=np.float64, count=len(rows))
+def _matched(found: Iterable[Mapping[str, float]], asked: Mapping[str, float], count: int) -> Values:
+    """Return the BM25 scores of files whose classes have some weights, for classes that have some rarity."""
+    scores = (sum([weights[each] * asked[each] for each in weights.keys() & asked.keys()]) for weights in found)
+    return np.fromiter(scores, dtype=np.float64, count=count)
 
 
 def _stem(
     stem: tuple[str, ...], question: Question, idf: Callable[[str], float]
 ) -> tuple[float, float, float, float, float]:
     """Return of a file's name: F1 with the question, all asked for, its first word, joined words, other words."""
-    asked = question.classes
-    mine = [idf(each) for each in stem]
-    total = sum(mine) or 1.0
-    both = sum(value for each, value in zip(stem, mine, strict=True) if each in asked)
-    said = sum(value for each, value in zip(stem, mine, strict=True) if each in question.senses)
-    joined = sum(value for each, value in zip(stem, mine, strict=True) if each in question.joined and each not in asked)
+    asked, senses, joined = question.classes, question.senses, question.joined
+    total = both = said = run = 0.0
+    whole = True
+    for each in stem:
+        value = idf(each)
+        total += value
+        if each in asked:
+            both += value
+        else:
+            whole = False
+            said += value if each in senses else 0.0
+            run += value if each in joined else 0.0
+    total = total or 1.0
     split = 1.0 if len(stem) > 1 and "".join(stem) in asked else 0.0
-    f1 = whole = first = 0.0
-    if both:
-        f1 = 2 * both / (total + (sum(map(idf, asked)) or 1.0))
-        whole = float(all(each in asked for each in stem))
-        first = float(next(iter(asked)) in stem)
-    return f1, whole, first, joined / total or split, said / total
+    if not both:
+        return 0.0, 0.0, 0.0, run / total or split, said / total
+    f1 = 2 * both / (total + (sum(map(idf, asked)) or 1.0))
+    return f1, float(whole), float(next(iter(asked)) in stem), run / total or split, said / total
 
 
-def _defined(question: Question, rows: Sequence[Row]) -> dict[str, Values]:
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """All names that some files define, behind each other."""
+
+    hashes: NDArray[np.uint32]
+    owners: NDArray[np.int64]  # places of the files
+    levels: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> _Names:
+        facts = [row.facts for row in rows]
+        return cls(
+            np.concatenate([each.names for each in facts]),
+            np.repeat(np.arange(len(rows)), [len(each.names) for each in facts]),
+            np.concatenate([each.levels for each in facts]),
+        )
+
+    def level(self, name: str, count: int) -> Values:
+        """Return how much each file's definition of a name is what a question for it asks for."""
+        out = np.zeros(count)
+        found = np.flatnonzero(self.hashes == name_hash(name))
+        out[self.owners[found]] = self.levels[found] / 100.0
+        return out
+
+
+def _defined(question: Question, names: _Names, count: int) -> dict[str, Values]:
     """Return what of the identifier asked for, or of the names mentioned, each file defines."""
-    symbol = np.zeros(len(rows))
+    symbol = np.zeros(count)
     for name in question.symbol:
-        symbol = np.maximum(symbol, _levels(rows, name))
+        symbol = names.level(name, count)
         if symbol.any():
             break
-    mentioned = np.zeros(len(rows))
+    mentioned = np.zeros(count)
     for name in question.names:
-        mentioned += _levels(rows, name) / len(question.names)
+        mentioned += names.level(name, count) / len(question.names)
     return {"symbol": symbol, "mentioned": mentioned}
-
-
-def _levels(rows: Sequence[Row], name: str) -> Values:
-    key = name_hash(name)
-    return _scores(rows, lambda row: row.level_of(key))
 
 
 def _place_flags(question: Question, rows: Sequence[Row], table: FileTable) -> dict[str, Values]:
@@ -195,10 +231,10 @@ def _neighbours(rows: Sequence[Row], base: Values) -> Values:
     return np.array([best[row.place.folder] for row in rows])
 
 
-def _references(rows: Sequence[Row], base: Values) -> Values:
+def _references(rows: Sequence[Row], defined: _Names, base: Values) -> Values:
     """Return how much the best files use names that each file defines, and hardly another."""
     count = len(rows)
-    names, owners = _rare_names(rows)
+    names, owners = _rare_names(defined)
     out = np.zeros(count)
     if not len(names):
         return out
@@ -218,15 +254,10 @@ def _references(rows: Sequence[Row], base: Values) -> Values:
     return normalised(out)
 
 
-def _rare_names(rows: Sequence[Row]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def _rare_names(names: _Names) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Return the hashes of names that few of the files define, sorted, each with the file that does."""
-    names = np.concatenate([row.facts.names for row in rows]) if rows else np.zeros(0, dtype=np.uint32)
-    owners = np.repeat(np.arange(len(rows)), [len(row.facts.names) for row in rows])
-    order = np.argsort(names, kind="stable")
-    names, owners = names[order], owners[order]
-    low, high = np.searchsorted(names, names, side="left"), np.searchsorted(names, names, side="right")
+    order = np.argsort(names.hashes, kind="stable")
+    hashes, owners = names.hashes[order], names.owners[order]
+    low, high = np.searchsorted(hashes, hashes, side="left"), np.searchsorted(hashes, hashes, side="right")
     rare = high - low <= _DEFINED_IN
-    return names[rare], owners[rare]
-
-
-__all__ = ["LEAST_NAME", "Scores", "matrix", "normalised"]
+    return hashes[rare], owners[rare]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from memcache_lsp.ranking.facts import Facts, decoded, name_hash, names_in
 from memcache_lsp.ranking.places import Place, place_of
 
-BM25_K1, BM25_B = 1.2, 0.5
-_AVERAGE = {"stem": 2.0, "folders": 3.0, "path": 6.0}  # classes of a file; constants, so that a score is one file's own
+_COUNTED = ("stem", "folders", "path")  # of a place: what has a rarity
 
 
 @dataclass(eq=False)
@@ -77,7 +76,7 @@ class FileTable:
         self._load = load
         self._rows: dict[str, Row] | None = None
         self._owners: dict[int, tuple[Row, int]] = {}
-        self._counts: dict[str, Counter[str]] = {name: Counter() for name in _AVERAGE}
+        self._counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
         self._names: tuple[NDArray[np.uint32], NDArray[np.int64], list[Row]] | None = None
 
     def forget(self) -> None:
@@ -124,11 +123,15 @@ class FileTable:
 
     def rarity(self, kind: str) -> Callable[[str], float]:
         """Return the inverse document frequency of classes in stems, folders or paths."""
-        counts, total = self._counts[kind], len(self.rows())
+        total = len(self.rows())
+        counts, known = self._counts[kind], dict[str, float]()
 
         def idf(word: str) -> float:
-            found = counts.get(word, 0)
-            return math.log(1 + (total - found + 0.5) / (found + 0.5))
+            value = known.get(word)
+            if value is None:
+                found = counts.get(word, 0)
+                value = known[word] = math.log(1 + (total - found + 0.5) / (found + 0.5))
+            return value
 
         return idf
 
@@ -164,13 +167,3 @@ class FileTable:
             ends = np.cumsum([len(part) // 4 for part in parts], dtype=np.int64)
             self._names = np.frombuffer(b"".join(parts), dtype=np.uint32), ends, rows
         return self._names
-
-
-def matched(found: Sequence[str], asked: Mapping[str, object], idf: Callable[[str], float], kind: str) -> float:
-    """Return the BM25 score of some classes of a file for a question's."""
-    score = 0.0
-    norm = BM25_K1 * (1 - BM25_B + BM25_B * len(found) / _AVERAGE[kind])
-    for word in {each for each in found if each in asked}:
-        count = found.count(word)
-        score += idf(word) * count * (BM25_K1 + 1) / (count + norm)
-    return score

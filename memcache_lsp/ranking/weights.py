@@ -51,6 +51,6 @@ WEIGHTS: dict[str, Signal] = {
 
 # Inside a file, and between places of several files where one may have more than one.
 DENSE_OF_CHUNK = 0.6  # beside 1 for the words
-DEFINES = 0.7  # a name that the question mentions is defined in the chunk
+DEFINES = 1.0  # a name that the question mentions is defined in the chunk
 AT_LINE = 2.0  # the chunk holds a line that the question names
 PLACE = 2.0  # how much a place behind the best one of its file loses

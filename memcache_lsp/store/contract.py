@@ -64,7 +64,7 @@ class Query:
     dense: NDArray[np.float32] | None
     words: Sparse
     filter: Filter = field(default_factory=Filter)
-    limit: int = 200
+    limit: int = 150
     vectors: tuple[str, ...] = (DENSE, *SPARSE)  # those to ask
 
     def asked(self) -> dict[str, tuple[NDArray[np.float32] | Sparse, Filter]]:

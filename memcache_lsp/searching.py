@@ -18,7 +18,7 @@ from memcache_lsp.store import FILE_KIND, Candidates, Filter, Query, Store
 from memcache_lsp.tokens import content_terms, query_vector
 from memcache_lsp.values import Hit, Scope, Span
 
-_COMPLETED_POINTS = 2_000  # chunks at most, of files found as a whole
+_COMPLETED_POINTS = 1_000  # chunks at most, of the best files; those of larger ones are taken as they were found
 
 
 class Searcher:
@@ -75,19 +75,19 @@ class Searcher:
         return score(asked, found, self._table, meaning=query.dense, wanted=query.filter, above=above)
 
     def _completed(self, scored: Scored, query: Query, limit: int) -> Scored:
-        """Find the best places of those of the best files that were found by other signals than their words."""
+        """Score every chunk of the best files: which of those that tie are on a list is chance, and some are on none."""
         ids: list[int] = []
-        best = [scored.rows[at] for at in scored.best_first()[:limit]]
-        chunks = scored.chunks(best)
-        for row in best:
-            points = row.points[:-1]
-            if not chunks[row] and len(ids) + len(points) <= _COMPLETED_POINTS:
-                ids += [point for point in points if point > 0]
+        searched: set[Row] = set()
+        for at in scored.best_first()[:limit]:
+            row = scored.rows[at]
+            if row.points[0] > 0 and len(ids) + len(row.points) <= _COMPLETED_POINTS:
+                searched.add(row)
+                ids += row.points[:-1]
         if not ids:
             return scored
         wanted = replace(query.filter, ids=tuple(ids))
         found = self._store.search(replace(query, filter=wanted, limit=len(ids), vectors=("dense", "text")))
-        return completed(scored, found, self._table)
+        return completed(scored, found, self._table, searched)
 
     def _learn(self, found: Candidates) -> None:
         """Make rows of points that were found and belong to no known file."""

@@ -350,9 +350,9 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(project_folder, monkeypat
     with monkeypatch.context() as context:
         real = Manifest.commit
 
-        def commit(self, records, removed=()):
+        def commit(self, *args, **kwargs):
             self._db = FullDisk(self._db)
-            return real(self, records, removed)
+            return real(self, *args, **kwargs)
 
         context.setattr(Manifest, "commit", commit)
         with pytest.raises(UserError, match="disk is full"):

@@ -93,10 +93,8 @@ def score(
             rows.setdefault(row, len(rows))
     listed = list(rows)
     best = {name: _best(hits[name], rows, is_full=len(getattr(found, name)) >= found.limit) for name in _VECTORS}
-    cluster = np.zeros(len(listed))
-    for (row, _), value in hits["text"][:_CLUSTER]:
-        cluster[rows[row]] += value
-    scores = Scores(best["text"], best["file"], best["name"], best["dense"], normalised(cluster))
+    cluster = _cluster(hits["text"], rows)
+    scores = Scores(best["text"], best["file"], best["name"], best["dense"], cluster)
     kept = _likely(question, listed, scores, asked)
     scores = Scores(*(getattr(scores, name)[kept] for name in Scores.__slots__))
     mine = tuple(listed[at] for at in kept)
@@ -141,6 +139,20 @@ def _best(hits: Sequence[Hit], rows: Mapping[Row, int], *, is_full: bool) -> Val
     return normalised(out)
 
 
+def _cluster(hits: Sequence[Hit], rows: Mapping[Row, int]) -> Values:
+    """Return what each file's chunks among the best have together, beyond the first that is not among them.
+
+    Beyond, and not in all, since of chunks that tie it is chance which are among the best.
+    """
+    best = sorted((value for _, value in hits), reverse=True)
+    least = best[_CLUSTER] if len(best) > _CLUSTER else 0.0
+    out = np.zeros(len(rows))
+    for (row, _), value in hits:
+        if value > least:
+            out[rows[row]] += value - least
+    return normalised(out)
+
+
 def _likely(question: Question, rows: Sequence[Row], scores: Scores, asked: Container[Row]) -> list[int]:
     """Return the places of the files that get all signals: the best by what the store found, and those asked for."""
     if len(rows) <= MAX_FILES:
@@ -152,10 +164,14 @@ def _likely(question: Question, rows: Sequence[Row], scores: Scores, asked: Cont
     return [int(at) for at in np.sort(np.argsort(-rough, kind="stable")[:MAX_FILES])]
 
 
-def completed(scored: Scored, found: Candidates, table: FileTable) -> Scored:
-    """Return the same with the chunks of some files that were searched through by themselves."""
-    more = _owned(found, table, Above())
-    return replace(scored, hits={name: [*hits, *more[name]] for name, hits in scored.hits.items()})
+def completed(scored: Scored, found: Candidates, table: FileTable, searched: Container[Row]) -> Scored:
+    """Return the same with all chunks of some files that were searched by themselves, not only the ones on a list."""
+    exact = _owned(found, table, Above())
+    hits = {
+        name: [*(hit for hit in before if hit[0][0] not in searched), *exact[name]]
+        for name, before in scored.hits.items()
+    }
+    return replace(scored, hits=hits)
 
 
 def rank(question: Question, scored: Scored, *, limit: int, wanted: Filter | None = None) -> list[Ranked]:

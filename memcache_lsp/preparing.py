@@ -201,7 +201,7 @@ def _chunk_point(document: Document, chunk: Chunk, counts: Mapping[str, float], 
 
 
 def _file_point(document: Document, chunks: Sequence[Chunk], counted: Sequence[Counter[str]]) -> Point:
-    every: Counter[str] = Counter()
+    every = count_terms(document.path)
     names: Counter[str] = Counter()
     for chunk, counts in zip(chunks, counted, strict=True):
         every.update(counts)

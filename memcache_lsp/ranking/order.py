@@ -140,16 +140,16 @@ def _best(hits: Sequence[Hit], rows: Mapping[Row, int], *, is_full: bool) -> Val
 
 
 def _cluster(hits: Sequence[Hit], rows: Mapping[Row, int]) -> Values:
-    """Return what each file's chunks among the best have together, beyond the first that is not among them.
+    """Return what each file's chunks among the best have together.
 
-    Beyond, and not in all, since of chunks that tie it is chance which are among the best.
+    Chunks that tie with the first that is not among the best are not either: which of them are is chance.
     """
     best = sorted((value for _, value in hits), reverse=True)
     least = best[_CLUSTER] if len(best) > _CLUSTER else 0.0
     out = np.zeros(len(rows))
     for (row, _), value in hits:
         if value > least:
-            out[rows[row]] += value - least
+            out[rows[row]] += value
     return normalised(out)
 
 

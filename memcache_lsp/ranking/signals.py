@@ -90,7 +90,7 @@ def _place_words(question: Question, rows: Sequence[Row], table: FileTable) -> d
         {each: folder(each) for each in question.classes},
     )
     same = {each: path(each) for each in question.senses}
-    any_of = question.senses | question.joined | question.classes.keys() | {"".join(question.classes)}
+    any_of = question.senses | question.joined | question.classes.keys()
     stems = np.zeros((len(rows), len(_STEM)))
     for at, row in enumerate(rows):
         mine = row.place.stem

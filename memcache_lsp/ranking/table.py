@@ -79,10 +79,6 @@ class FileTable:
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
         self._names: tuple[NDArray[np.uint32], NDArray[np.int64], list[Row]] | None = None
 
-    def forget(self) -> None:
-        """Load again when needed: what was known is not to be trusted."""
-        self.__init__(self._load)  # type: ignore[misc]  # the one place where a table begins anew
-
     def put(self, rows: Iterable[Row], removed: Iterable[str] = ()) -> None:
         """Take new rows in place of those of the same paths; a table that nobody asked yet will load them itself."""
         if self._rows is None:

@@ -13,7 +13,7 @@ from memcache_lsp.errors import MemcacheError
 from memcache_lsp.tokens import Sparse
 
 DENSE, TEXT = "dense", "text"  # the vectors of a chunk
-FILE, NAME = "file", "name"  # the vectors of a file: all its words, and what it defines
+FILE, NAME = "file", "name"  # the vectors of a file: all words of its text and path, and what it defines
 SPARSE = (TEXT, FILE, NAME)
 INDEXED_FIELDS = ("path", "language", "kind")  # payload fields that filters use
 FILE_KIND = "file"  # the kind of a file's own point
@@ -64,7 +64,7 @@ class Query:
     dense: NDArray[np.float32] | None
     words: Sparse
     filter: Filter = field(default_factory=Filter)
-    limit: int = 150
+    limit: int = 200
     vectors: tuple[str, ...] = (DENSE, *SPARSE)  # those to ask
 
     def asked(self) -> dict[str, tuple[NDArray[np.float32] | Sparse, Filter]]:

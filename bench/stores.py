@@ -17,6 +17,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,11 @@ def make_points(count: int) -> list[Any]:
         vector = rng.normal(size=DIMENSION).astype(np.float32)
         terms = np.unique(rng.integers(0, VOCABULARY, TERMS)).tolist()
         payload = {
-            "path": f"src/file{number // 10}.py", "language": "python", "kind": "function", "symbol": "f", "names": ["f"],
+            "path": f"src/file{number // 10}.py", "language": "python", "kind": "function", "symbol": "f",
             "start_line": 1, "end_line": 9, "text": "x" * 900,
         }  # fmt: skip
         text = Sparse(tuple(terms), (1.0,) * len(terms))
-        points.append(
-            Point(number + 1, vector / np.linalg.norm(vector), text, Sparse(tuple(terms[:5]), (1.0,) * 5), payload)
-        )
+        points.append(Point(number + 1, payload, vector / np.linalg.norm(vector), {"text": text}))
     return points
 
 
@@ -71,14 +70,11 @@ def timed(action: Callable[[], Any], repeat: int = 1) -> float:
 def measure(kind: str, count: int) -> dict[str, float]:
     """Return what each operation takes in one store."""
     from memcache_lsp.store import Filter, Query
-    from memcache_lsp.tokens import Sparse
 
     warnings.simplefilter("ignore")  # the local mode warns of its own slowness
     points = make_points(count)
-    query = Query(dense=points[7].dense, text=points[7].text, name=Sparse((), ()), limit=100)
-    narrow = Query(
-        dense=query.dense, text=query.text, name=query.name, filter=Filter(paths=("src/file3.py",)), limit=100
-    )
+    query = Query(dense=points[7].dense, words=points[7].sparse["text"], limit=100)
+    narrow = replace(query, filter=Filter(paths=("src/file3.py",)))
     with tempfile.TemporaryDirectory() as name:
         store = open_store(kind, Path(name))
         result = {"upsert all, s": timed(lambda: store.upsert(points))}

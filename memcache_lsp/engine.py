@@ -26,6 +26,7 @@ from memcache_lsp.indexing import Indexer, repair
 from memcache_lsp.manifest import Manifest, ManifestBroken
 from memcache_lsp.overlay import Layer, Overlay
 from memcache_lsp.preparing import INDEXED, POINT_VERSION, Job, Prepared, Preparer, Recipe
+from memcache_lsp.ranking import FileTable
 from memcache_lsp.redact import REDACTOR_VERSION
 from memcache_lsp.scan import Scanner, outermost
 from memcache_lsp.searching import Searcher
@@ -70,7 +71,14 @@ class Project:
         self._held = contextlib.ExitStack()
         self._closed = False
         self._manifest, self._store = self._open()
-        self._searcher = Searcher(self._store, self._embedder, paths=self._indexed_paths)
+        self._table = FileTable(lambda: indexing.rows_of(self._manifest))
+        self._searcher = Searcher(
+            self._store,
+            self._embedder,
+            paths=self._indexed_paths,
+            table=self._table,
+            learns=self._place.read_only,
+        )
 
     def on_close(self, held: contextlib.ExitStack) -> None:
         """Let go of what is held for the project when it is closed."""
@@ -151,6 +159,7 @@ class Project:
                 lock=self._lock,
                 prepare=prepare or self._preparer.prepare,
                 before_write=self._mark_dirty,
+                table=self._table,
             )
             try:
                 report = indexer.update(

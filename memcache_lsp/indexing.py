@@ -8,12 +8,14 @@ Must not import a store's implementation or the scan.
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from memcache_lsp.errors import Stopped
 from memcache_lsp.manifest import FileRecord, Manifest
 from memcache_lsp.preparing import FAILED, INDEXED, Job, Prepared
+from memcache_lsp.ranking import FileTable, Row
 from memcache_lsp.store import Point, Store
 from memcache_lsp.tokens import words
 from memcache_lsp.values import Found, Progress, Report, Skipped
@@ -101,12 +103,15 @@ class Indexer:
         lock: threading.RLock,
         prepare: Callable[[Sequence[Job]], Sequence[Prepared]],
         before_write: Callable[[], None] = lambda: None,
+        table: FileTable | None = None,
     ) -> None:
+        """`table` is kept in step with what is written."""
         self._manifest = manifest
         self._store = store
         self._lock = lock
         self._prepare = prepare
         self._before_write = before_write
+        self._table = table or FileTable(lambda: ())
 
     def update(
         self,
@@ -168,14 +173,19 @@ class Indexer:
         with self._lock:
             self._before_write()
             self._store.upsert(new)
-            self._manifest.commit(records)
+            changed = [prepared for prepared in batch if not prepared.unchanged]
+            self._manifest.commit(records, facts={p.found.path: p.facts for p in changed})
+            gone = [prepared.found.path for prepared in changed if not prepared.points]
+            self._table.put([_row(prepared) for prepared in changed if prepared.points], gone)
             self._store.delete(stale)
-        tally.chunks += len(new)
+        tally.chunks += sum(point.dense is not None for point in new)
 
     def _remove(self, records: Sequence[FileRecord]) -> None:
         with self._lock:
             self._before_write()
-            self._manifest.commit([], removed=[record.path for record in records])
+            removed = [record.path for record in records]
+            self._manifest.commit([], removed=removed)
+            self._table.put([], removed)
             self._store.delete([i for record in records for i in record.point_ids])
 
 
@@ -202,6 +212,19 @@ def _record(prepared: Prepared, old: FileRecord | None) -> FileRecord:
         reason=prepared.reason,
         point_ids=tuple(point.id for point in prepared.points),
     )
+
+
+def _row(prepared: Prepared) -> Row:
+    ids = array("q", [point.id for point in prepared.points])
+    return Row(prepared.found.path, prepared.language, prepared.found.size_bytes, ids, prepared.facts)
+
+
+def rows_of(manifest: Manifest) -> Iterator[Row]:
+    """Return what the manifest knows of each file for the table."""
+    for path, language, size_bytes, points, facts in manifest.facts():
+        ids = array("q")
+        ids.frombytes(points)
+        yield Row(path, language, size_bytes, ids, facts)
 
 
 def repair(manifest: Manifest, store: Store) -> tuple[int, int]:

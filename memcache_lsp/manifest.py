@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ create table if not exists files (
   reason text not null,
   point_ids blob not null
 ) without rowid;
+create table if not exists facts (path text primary key, data blob not null) without rowid;
 create table if not exists unscanned (path text primary key, reason text not null) without rowid;
 """
 
@@ -155,10 +156,29 @@ class Manifest:
         with _translated():
             return int(self._db.execute("select coalesce(sum(length(point_ids)) / 8, 0) from files").fetchone()[0])
 
-    def commit(self, records: Sequence[FileRecord], removed: Iterable[str] = ()) -> None:
-        """Write records and forget removed paths, all or nothing."""
+    def count_chunks(self) -> int:
+        """Return how many of them are chunks: each file that has some has a point of its own beside them."""
+        with _translated():
+            with_points = self._db.execute("select count(*) from files where length(point_ids) > 0").fetchone()[0]
+        return self.count_points() - int(with_points)
+
+    def facts(self) -> Iterator[tuple[str, str, int, bytes, bytes]]:
+        """Iterate over path, language, size, point ids (64 bits each) and facts of each file that has points."""
+        with _translated():
+            yield from self._db.execute(
+                "select f.path, f.language, f.size_bytes, f.point_ids, coalesce(x.data, x'') from files f "
+                "left join facts x on x.path = f.path where length(f.point_ids) > 0 order by f.path"
+            )
+
+    def commit(
+        self, records: Sequence[FileRecord], removed: Iterable[str] = (), facts: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Write records, forget removed paths, and replace the facts of some files, all or nothing."""
+        gone = [(path,) for path in removed]
         with _translated(), self._db:
-            self._db.executemany("delete from files where path = ?", [(path,) for path in removed])
+            self._db.executemany("delete from files where path = ?", gone)
+            self._db.executemany("delete from facts where path = ?", gone)
+            self._db.executemany("insert or replace into facts values (?, ?)", (facts or {}).items())
             self._db.executemany(
                 "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [_to_row(r) for r in records]
             )
@@ -183,6 +203,7 @@ class Manifest:
         """Forget every file."""
         with _translated(), self._db:
             self._db.execute("delete from files")
+            self._db.execute("delete from facts")
             self._db.execute("delete from unscanned")
 
 

@@ -21,21 +21,22 @@ from numpy.typing import NDArray
 from memcache_lsp.documents import read_document
 from memcache_lsp.embedding import Embedder, open_embedder
 from memcache_lsp.errors import MemcacheError
-from memcache_lsp.store import Point
-from memcache_lsp.tokens import count_terms, document_vector
+from memcache_lsp.ranking.facts import make_facts
+from memcache_lsp.store import FILE_KIND, Point
+from memcache_lsp.tokens import Sparse, count_terms, document_vector
 from memcache_lsp.values import Chunk, Document, Found, Skipped
 from memcache_lsp.vectors import VectorCache, embed_cached
 
 _log = logging.getLogger(__name__)
 
-POINT_VERSION = "1"  # changes with what a point is made of
+POINT_VERSION = "2"  # changes with what a point is made of
 INDEXED, SKIPPED, FAILED = "indexed", "skipped", "failed"
 
 # BM25's parameters; the average lengths are those of the benchmark's repositories, and constants so that one
 # file's points do not depend on another's.
 _TEXT_BM25 = {"k1": 1.2, "b": 0.75, "average_length": 180.0}
-_NAME_BM25 = {"k1": 1.2, "b": 0.5, "average_length": 24.0}
-_NAMES = 40  # of a chunk's definitions; a table of constants has more than anybody asks for
+_FILE_BM25 = {"k1": 1.2, "b": 0.75, "average_length": 2000.0}
+_NAME_BM25 = {"k1": 1.2, "b": 0.5, "average_length": 80.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Prepared:
     language: str = ""
     status: str = FAILED
     reason: str = ""
-    points: tuple[Point, ...] = ()
+    points: tuple[Point, ...] = ()  # one a chunk, and last that of the file
+    facts: bytes = b""  # what ranking keeps of it
     unchanged: bool = False
 
 
@@ -147,8 +149,8 @@ class _Draft:
     def finish(self, vectors: Iterator[NDArray[np.float32]]) -> Prepared:
         if self.document is None:
             return self.prepared
-        points = tuple(make_point(self.document, chunk, next(vectors)) for chunk in self.chunks)
-        return replace(self.prepared, points=points)
+        points, facts = made_of(self.document, self.chunks, [next(vectors) for _ in self.chunks])
+        return replace(self.prepared, points=points, facts=facts)
 
 
 def point_id(payload: Mapping[str, Any]) -> int:
@@ -162,21 +164,31 @@ def embedded_text(chunk: Chunk) -> str:
     return "\n".join((" ".join(chunk.breadcrumb), chunk.text)) if chunk.breadcrumb else chunk.text
 
 
-def make_point(document: Document, chunk: Chunk, dense: NDArray[np.float32]) -> Point:
-    """Return the point of a chunk."""
-    text = count_terms(chunk.text)
+def made_of(
+    document: Document, chunks: Sequence[Chunk], vectors: Sequence[NDArray[np.float32]]
+) -> tuple[tuple[Point, ...], bytes]:
+    """Return the points of a document's chunks, then its own, and the facts that ranking keeps of it."""
+    if not chunks:
+        return (), b""
+    counted = [_count(chunk) for chunk in chunks]
+    points = [_chunk_point(document, *each) for each in zip(chunks, counted, vectors, strict=True)]
+    facts = make_facts(document.text, chunks, vectors).encoded()
+    return (*points, _file_point(document, chunks, counted)), facts
+
+
+def _count(chunk: Chunk) -> Counter[str]:
+    counts = count_terms(chunk.text)
     for name in chunk.breadcrumb:
-        text.update(count_terms(name))
-    names = list(dict.fromkeys(d.name for d in chunk.definitions))
-    name_counts: Counter[str] = Counter()
-    for source in (document.path, chunk.symbol, *chunk.breadcrumb, *names[:_NAMES]):
-        name_counts.update(count_terms(source))
+        counts.update(count_terms(name))
+    return counts
+
+
+def _chunk_point(document: Document, chunk: Chunk, counts: Mapping[str, float], dense: NDArray[np.float32]) -> Point:
     payload: dict[str, Any] = {
         "path": document.path,
         "language": document.language,
         "kind": chunk.kind,
         "symbol": chunk.symbol,
-        "names": [name.lower() for name in names],
         "breadcrumb": list(chunk.breadcrumb),
         "start": chunk.span.start,
         "end": chunk.span.end,
@@ -184,10 +196,19 @@ def make_point(document: Document, chunk: Chunk, dense: NDArray[np.float32]) -> 
         "end_line": chunk.span.end_line,
         "text": chunk.text,
     }
-    return Point(
-        id=point_id(payload),
-        dense=dense,
-        text=document_vector(text, **_TEXT_BM25),
-        name=document_vector(name_counts, **_NAME_BM25),
-        payload=payload,
-    )
+    sparse = {"text": document_vector(counts, **_TEXT_BM25)}
+    return Point(id=point_id(payload), payload=payload, dense=dense, sparse=sparse)
+
+
+def _file_point(document: Document, chunks: Sequence[Chunk], counted: Sequence[Counter[str]]) -> Point:
+    every = count_terms(document.path)
+    names: Counter[str] = Counter()
+    for chunk, counts in zip(chunks, counted, strict=True):
+        every.update(counts)
+        for definition in chunk.definitions:
+            names.update(count_terms(definition.name))
+    payload: dict[str, Any] = {"path": document.path, "language": document.language, "kind": FILE_KIND}
+    sparse: dict[str, Sparse] = {"file": document_vector(every, **_FILE_BM25)}
+    if names:
+        sparse["name"] = document_vector(names, **_NAME_BM25)
+    return Point(id=point_id(payload | {"text": document.text}), payload=payload, sparse=sparse)

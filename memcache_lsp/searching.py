@@ -5,28 +5,43 @@ Must not import a store's implementation, the manifest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from memcache_lsp.embedding import Embedder
 from memcache_lsp.overlay import Layer
-from memcache_lsp.ranking import Ranked, rank
+from memcache_lsp.ranking import FileTable, Question, Ranked, Row, Scored, completed, rank, score
 from memcache_lsp.scan import select
-from memcache_lsp.store import Candidates, Filter, Query, Store
+from memcache_lsp.store import FILE_KIND, Candidates, Filter, Query, Store
 from memcache_lsp.tokens import content_terms, query_vector
 from memcache_lsp.values import Hit, Scope, Span
 
-_CANDIDATES = 150  # by each vector; recall at 100 is 1.0 on the benchmark
+_COMPLETED_POINTS = 1_000  # chunks at most, of the best files; those of larger ones are taken as they were found
 
 
 class Searcher:
-    """Search one store. `paths` lists what is indexed, for globs."""
+    """Search one store. `paths` lists what is indexed, for globs; `table` holds its files.
 
-    def __init__(self, store: Store, embedder: Embedder, *, paths: Callable[[], Sequence[str]]) -> None:
+    A reader of somebody else's store has no manifest: with `learns`, what it finds is looked up there, and its files
+    are ranked by what the store and their paths tell, without their symbols and references.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        *,
+        paths: Callable[[], Sequence[str]],
+        table: FileTable,
+        learns: bool = False,
+    ) -> None:
         self._store = store
         self._embedder = embedder
         self._paths = paths
+        self._table = table
+        self._learns = learns
 
     def search(
         self, question: str, *, scope: Scope, limit: int, per_file: int | None = None, layer: Layer | None = None
@@ -37,9 +52,10 @@ class Searcher:
         the hits are in the order of their scores, at most `per_file` of one file. `layer` is what lies above the
         index: open buffers.
         """
-        query = self._query(question, scope, extra=layer.hidden if layer else frozenset())
-        found = self._completed(query, self._store.search(query))
-        ranked = rank(question, layer.over(found, query) if layer else found)
+        asked = Question.of(question)
+        query = self._query(asked, scope, extra=layer.hidden if layer else frozenset())
+        scored = self._completed(self.scored(asked, query, layer), query, limit)
+        ranked = rank(asked, scored, limit=limit, wanted=query.filter)
         if per_file is not None:
             ranked = _at_most(per_file, sorted(ranked, key=lambda r: -r.score))
         best = ranked[:limit]
@@ -48,27 +64,52 @@ class Searcher:
         payloads |= layer.payloads() if layer else {}
         return [_to_hit(payloads[r.id], r) for r in best if r.id in payloads]
 
-    def _completed(self, query: Query, found: Candidates) -> Candidates:
-        """Return the candidates with every vector's score for each, not only that of the one that found it.
+    def scored(self, asked: Question, query: Query, layer: Layer | None = None) -> Scored:
+        """Return the candidate files of a question with their signals."""
+        found = self._store.search(query)
+        if self._learns:
+            self._learn(found)
+        if layer:
+            found = layer.over(found, query)
+        above = layer.above if layer else None
+        return score(asked, found, self._table, meaning=query.dense, wanted=query.filter, above=above)
 
-        Many points tie at the end of a list, and which of them are in it is chance; with all scores known it hardly
-        matters.
-        """
-        ids = {candidate.id for each in (found.dense, found.text, found.name) for candidate in each}
+    def _completed(self, scored: Scored, query: Query, limit: int) -> Scored:
+        """Score every chunk of the best files: which of those that tie are on a list is chance, and some are on none."""
+        ids: list[int] = []
+        searched: set[Row] = set()
+        for at in scored.best_first()[:limit]:
+            row = scored.rows[at]
+            if row.points[0] > 0 and len(ids) + len(row.points) <= _COMPLETED_POINTS:
+                searched.add(row)
+                ids += row.points[:-1]
         if not ids:
-            return found
-        return self._store.search(replace(query, filter=Filter(ids=tuple(sorted(ids))), limit=len(ids)))
+            return scored
+        wanted = replace(query.filter, ids=tuple(ids))
+        found = self._store.search(replace(query, filter=wanted, limit=len(ids), vectors=("dense", "text")))
+        return completed(scored, found, self._table, searched)
+
+    def _learn(self, found: Candidates) -> None:
+        """Make rows of points that were found and belong to no known file."""
+        known = self._table.owners()
+        every = (found.text, found.dense, found.file, found.name)
+        unknown = {each.id for one in every for each in one if each.id not in known}
+        if unknown:
+            self._table.put(_learned(self._table.rows(), self._store.retrieve(sorted(unknown))))
 
     def knows_any(self, question: str) -> bool:
         """Tell whether any content word of the question is in the index."""
-        vector = query_vector(content_terms(question))
-        found = self._store.search(Query(dense=None, text=vector, name=vector, limit=1))
-        return bool(found.text or found.name)
+        words = query_vector(content_terms(question))
+        found = self._store.search(Query(dense=None, words=words, limit=1, vectors=("file", "name")))
+        return bool(found.file or found.name)
 
-    def _query(self, question: str, scope: Scope, *, extra: frozenset[str]) -> Query:
-        vector = query_vector(content_terms(question))
-        dense = self._embedder.embed_query(question)
-        return Query(dense=dense, text=vector, name=vector, filter=self._filter(scope, extra), limit=_CANDIDATES)
+    def query(self, asked: Question, scope: Scope | None = None) -> Query:
+        """Return what the store is asked for a question."""
+        return self._query(asked, scope or Scope(), extra=frozenset())
+
+    def _query(self, asked: Question, scope: Scope, *, extra: frozenset[str]) -> Query:
+        dense = self._embedder.embed_query(asked.subject)
+        return Query(dense=dense, words=query_vector(asked.terms), filter=self._filter(scope, extra))
 
     def _filter(self, scope: Scope, extra: frozenset[str]) -> Filter:
         """Return the filter of a scope; `extra` are paths that may not be indexed yet."""
@@ -76,6 +117,20 @@ class Searcher:
         if scope.globs:
             matching = tuple(select({*self._paths(), *extra}, scope.globs))
         return Filter(paths=matching, languages=scope.languages or None, kinds=scope.kinds or None)
+
+
+def _learned(known: Mapping[str, Row], payloads: Mapping[int, Mapping[str, Any]]) -> Iterable[Row]:
+    """Return rows with points that were retrieved, behind those that are known of the same files."""
+    by_path: dict[str, tuple[str, list[int]]] = {}
+    for point, payload in payloads.items():
+        if "path" in payload:
+            _, points = by_path.setdefault(payload["path"], (payload["language"], []))
+            points += [] if payload["kind"] == FILE_KIND else [point]
+    files = {p["path"]: point for point, p in payloads.items() if p.get("kind") == FILE_KIND}
+    for path, (language, points) in by_path.items():
+        before = known[path].points if path in known else array("q", [0])
+        own = files.get(path, before[-1])
+        yield Row(path, language, 0, array("q", [*before[:-1], *points, own]))
 
 
 def _at_most(per_file: int, ranked: Sequence[Ranked]) -> list[Ranked]:
@@ -99,4 +154,5 @@ def _to_hit(payload: Mapping[str, Any], ranked: Ranked) -> Hit:
         language=payload["language"],
         breadcrumb=tuple(payload["breadcrumb"]),
         score=round(ranked.score, 4),
+        signals=tuple(ranked.signals.items()),
     )

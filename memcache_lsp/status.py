@@ -45,7 +45,7 @@ def read_status(root: Path) -> Status | None:
             root=str(root),
             folder=str(folder),
             indexed=len(manifest.paths(INDEXED)),
-            chunks=manifest.count_points(),
+            chunks=manifest.count_chunks(),
             embedder=identity.get("embedder", "none"),
             store=identity.get("store", "none"),
             unfinished=not manifest.is_clean(),

@@ -108,3 +108,4 @@ class Hit:
     language: str
     breadcrumb: tuple[str, ...]
     score: float  # comparable within one search only
+    signals: tuple[tuple[str, float], ...] = ()  # what each brought to the score, by its name in ranking.WEIGHTS

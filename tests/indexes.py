@@ -53,13 +53,14 @@ def opened(root, **options):
 
 
 def dump(project):
-    """Return all that an index says: points with payload, and files with status. Not the times of files."""
+    """Return all that an index says: points with payload, and files with status and facts. Not the times of files."""
     store, manifest = project._store, project._manifest
     ids = sorted(store.ids())
     payloads = store.retrieve(ids)
     points = {i: dict(payloads[i]) for i in ids}
+    facts = {path: data for path, *_, data in manifest.facts()}
     files = {
-        path: (r.size_bytes, r.hash, r.language, r.status, r.reason, sorted(r.point_ids))
+        path: (r.size_bytes, r.hash, r.language, r.status, r.reason, sorted(r.point_ids), facts.get(path))
         for path, r in manifest.records().items()
     }
     return points, files

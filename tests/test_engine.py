@@ -20,10 +20,13 @@ from memcache_lsp.config import UserSettings
 from memcache_lsp.errors import LockedError, Stopped, UserError
 from memcache_lsp.manifest import Manifest
 from memcache_lsp.overlay import Overlay
-from memcache_lsp.preparing import FAILED
+from memcache_lsp.preparing import FAILED, embedded_text, made_of
+from memcache_lsp.ranking import FileTable
+from memcache_lsp.searching import Searcher
 from memcache_lsp.status import read_status
+from memcache_lsp.store.client import ClientStore, connect
 from memcache_lsp.store.edge import EdgeStore
-from memcache_lsp.values import Found, Scope, Skipped
+from memcache_lsp.values import Document, Found, Scope, Skipped
 
 EVERYWHERE = Scope()
 
@@ -351,9 +354,9 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(project_folder, monkeypat
     with monkeypatch.context() as context:
         real = Manifest.commit
 
-        def commit(self, records, removed=()):
+        def commit(self, *args, **kwargs):
             self._db = FullDisk(self._db)
-            return real(self, records, removed)
+            return real(self, *args, **kwargs)
 
         context.setattr(Manifest, "commit", commit)
         with pytest.raises(UserError, match="disk is full"):
@@ -572,3 +575,54 @@ def test_a_buffer_is_searched_up_to_the_size_of_a_file(example):
             overlay.put(path, text.ljust(size, "#"))
             hits = project.search("okapi", scope=Scope(), limit=3, overlay=overlay)
             assert [hit.path for hit in hits if hit.path == path] == ([path] if size < 1000 else [])
+
+
+def test_an_index_that_was_edited_ranks_as_a_fresh_one(tmp_path, monkeypatch):
+    """The table of files is kept in step row by row, in the very process that searches."""
+    root = tmp_path / "project"
+    for name in ("session", "router", "queue", "worker"):
+        (root / "src" / name).mkdir(parents=True)
+        (root / "src" / name / f"{name}.py").write_text(
+            f"class {name.title()}:\n    def start_{name}(self):\n        return {name!r}\n"
+        )
+    questions = ("session storage", "start_queue", "how does the router start", "Worker", "src/queue/queue.py")
+
+    def answers(project):
+        return [[hit.path for hit in project.search(q, scope=EVERYWHERE, limit=10)] for q in questions]
+
+    monkeypatch.setenv("MEMCACHE_HOME", str(tmp_path / "edited"))
+    with indexes.opened(root) as project:
+        project.update()
+        before = answers(project)
+        (root / "src" / "session" / "session.py").rename(root / "src" / "session" / "visit.py")
+        (root / "src" / "queue" / "queue.py").write_text("def nothing():\n    return None\n")
+        (root / "src" / "worker" / "worker.py").unlink()
+        (root / "src" / "backlog.py").write_text("def start_queue():\n    return Worker()\n\nclass Worker: ...\n")
+        project.update()
+        edited = answers(project)
+    assert edited != before
+    monkeypatch.setenv("MEMCACHE_HOME", str(tmp_path / "fresh"))
+    with indexes.opened(root) as project:
+        project.update()
+        assert answers(project) == edited
+
+
+def test_a_reader_of_somebody_elses_store_ranks_by_what_it_finds(tmp_path):
+    """It has no manifest: paths and vectors have to do, and symbols as words of the text."""
+    store = ClientStore(connect(), collection="c", dimension=lambda: indexes.embedder().dimension, local=True)
+    for path, text in (
+        ("src/session.py", "class Session:\n    def open(self):\n        return 1\n"),
+        ("tests/test_session.py", "def test_session():\n    assert Session().open()\n"),
+        ("src/router.py", "def route(request):\n    return request\n"),
+    ):
+        document = Document(path, text, "python")
+        chunks = chunker.chunk(document).chunks
+        vectors = indexes.embedder().embed([embedded_text(chunk) for chunk in chunks])
+        store.upsert(made_of(document, chunks, list(vectors))[0])
+    table = FileTable(lambda: ())
+    searcher = Searcher(store, indexes.embedder(), paths=store.paths, table=table, learns=True)
+    for question in ("session", "Session", "how are sessions opened"):
+        assert searcher.search(question, scope=EVERYWHERE, limit=5)[0].path == "src/session.py", question
+    assert searcher.search("route a request", scope=EVERYWHERE, limit=5)[0].path == "src/router.py"
+    assert set(table.rows()) == {"src/session.py", "tests/test_session.py", "src/router.py"}
+    store.close()

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memcache_lsp.errors import UserError
-from memcache_lsp.store import Filter, Point, Query, StoreBroken
+from memcache_lsp.store import FILE_KIND, Filter, Point, Query, StoreBroken
 from memcache_lsp.store.client import ClientStore, connect
 from memcache_lsp.store.edge import EdgeStore
 from memcache_lsp.tokens import Sparse, document_vector, query_vector
@@ -32,14 +33,18 @@ def point(number, *, path="a.py", language="python", kind="function", dense=None
     return Point(
         id=number,
         dense=unit(1) if dense is None else dense,
-        text=text or sparse(word=1),
-        name=name or EMPTY,
-        payload={"path": path, "language": language, "kind": kind, "symbol": "", "names": [], **payload},
+        sparse={"text": text or sparse(word=1), **({"name": name} if name else {})},
+        payload={"path": path, "language": language, "kind": kind, "symbol": "", **payload},
     )
 
 
 def ask(*words, dense=None, limit=10, **scope):
-    return Query(dense=dense, text=query_vector(words), name=query_vector(words), filter=Filter(**scope), limit=limit)
+    return Query(dense=dense, words=query_vector(words), filter=Filter(**scope), limit=limit)
+
+
+def whole(number, *, path="a.py", language="python", **sparse):
+    """Return a file's own point."""
+    return Point(id=number, sparse=sparse, payload={"path": path, "language": language, "kind": FILE_KIND})
 
 
 # A real server takes part where one is named.
@@ -96,6 +101,35 @@ def test_finds_by_each_vector_best_first(store):
     assert [c.id for c in found.text] == [1, 2]
     assert [c.id for c in found.name] == [2]
     assert found.text[0].score > found.text[1].score > 0
+
+
+def test_files_are_found_beside_their_chunks(store):
+    store.upsert(
+        [
+            point(1, path="a.py", text=sparse(retry=1)),
+            whole(2, path="a.py", file=sparse(retry=1, queue=1), name=sparse(queue=1)),
+            whole(3, path="b.py", language="go", file=sparse(queue=4)),
+        ]
+    )
+    found = store.search(ask("retry", "queue", dense=unit(1)))
+    assert [c.id for c in found.dense] == [1]
+    assert [c.id for c in found.text] == [1]
+    assert {c.id for c in found.file} == {2, 3}
+    assert [c.id for c in found.name] == [2]
+
+
+def test_a_filter_by_kind_is_one_of_chunks(store):
+    store.upsert([point(1, kind="class"), point(2, kind="function"), whole(3, file=sparse(word=1))])
+    found = store.search(ask("word", kinds=("class",)))
+    assert [c.id for c in found.text] == [1]
+    assert [c.id for c in found.file] == [3]
+    assert store.search(ask("word", kinds=("class",), languages=("go",))).file == ()
+
+
+def test_asks_only_the_vectors_that_are_named(store):
+    store.upsert([point(1), whole(2, file=sparse(word=1))])
+    found = store.search(replace(ask("word", dense=unit(1)), vectors=("text",)))
+    assert ([c.id for c in found.text], found.dense, found.file) == ([1], (), ())
 
 
 def test_rare_words_weigh_more(store):
@@ -160,7 +194,7 @@ def test_keeps_what_it_wrote(opener):
 def test_a_chunk_without_words_or_meaning_is_stored(store):
     store.upsert([point(1, dense=np.zeros(DIMENSION, dtype=np.float32), text=EMPTY)])
     assert store.count() == 1
-    assert store.search(Query(dense=None, text=EMPTY, name=EMPTY)).text == ()
+    assert store.search(Query(dense=None, words=EMPTY)).text == ()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)

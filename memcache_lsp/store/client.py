@@ -16,9 +16,7 @@ from memcache_lsp.errors import UserError
 from memcache_lsp.store.contract import (
     DENSE,
     INDEXED_FIELDS,
-    LIGHT_FIELDS,
-    NAME,
-    TEXT,
+    SPARSE,
     Candidate,
     Candidates,
     Filter,
@@ -133,7 +131,7 @@ class ClientStore:
         self._client.create_collection(
             self._collection,
             vectors_config={DENSE: m.VectorParams(size=dimension, distance=m.Distance.DOT)},
-            sparse_vectors_config={name: m.SparseVectorParams(modifier=m.Modifier.IDF) for name in (TEXT, NAME)},
+            sparse_vectors_config={name: m.SparseVectorParams(modifier=m.Modifier.IDF) for name in SPARSE},
         )
 
     def upsert(self, points: Sequence[Point]) -> None:
@@ -148,24 +146,24 @@ class ClientStore:
                 self._client.delete(self._collection, points_selector=self._models.PointIdsList(points=list(ids)))
 
     def search(self, query: Query) -> Candidates:
-        asked = query.vectors()
+        asked = query.asked()
         requests = [
             self._models.QueryRequest(
                 query=self._to_sparse(vector) if isinstance(vector, Sparse) else vector.tolist(),
                 using=name,
-                filter=self._to_filter(query.filter),
+                filter=self._to_filter(wanted),
                 limit=query.limit,
-                with_payload=list(LIGHT_FIELDS),
+                with_payload=False,
             )
-            for name, vector in asked.items()
+            for name, (vector, wanted) in asked.items()
         ]
         with _translated():
             answers = self._client.query_batch_points(self._collection, requests) if requests else []
         found = {
-            name: tuple(Candidate(int(p.id), p.score, p.payload or {}) for p in answer.points)
+            name: tuple(Candidate(int(p.id), p.score) for p in answer.points)
             for name, answer in zip(asked, answers, strict=True)
         }
-        return Candidates(**found)
+        return Candidates(**found, limit=query.limit)
 
     def retrieve(self, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
         with _translated():
@@ -210,7 +208,9 @@ class ClientStore:
         return self._models.SparseVector(indices=list(sparse.indices), values=list(sparse.values))
 
     def _to_point(self, point: Point) -> Any:
-        vector = {DENSE: point.dense.tolist(), TEXT: self._to_sparse(point.text), NAME: self._to_sparse(point.name)}
+        vector = {name: self._to_sparse(sparse) for name, sparse in point.sparse.items()}
+        if point.dense is not None:
+            vector[DENSE] = point.dense.tolist()
         return self._models.PointStruct(id=point.id, vector=vector, payload=dict(point.payload))
 
     def _to_filter(self, wanted: Filter) -> Any:

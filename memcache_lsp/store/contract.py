@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from memcache_lsp.errors import MemcacheError
 from memcache_lsp.tokens import Sparse
 
-DENSE, TEXT, NAME = "dense", "text", "name"  # the vectors of a point
+DENSE, TEXT = "dense", "text"  # the vectors of a chunk
+FILE, NAME = "file", "name"  # the vectors of a file: all words of its text and path, and what it defines
+SPARSE = (TEXT, FILE, NAME)
 INDEXED_FIELDS = ("path", "language", "kind")  # payload fields that filters use
-LIGHT_FIELDS = ("path", "language", "kind", "symbol", "names", "start_line", "end_line")  # of candidates
+FILE_KIND = "file"  # the kind of a file's own point
 BATCH_POINTS = 64  # a call holds the GIL: 64 points keep an event loop's p99 lateness under 2 ms
 
 
@@ -28,13 +30,12 @@ class StoreBroken(MemcacheError):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A chunk as it is stored."""
+    """A chunk, or a file as a whole, as it is stored."""
 
     id: int  # 63 bits, made from path, span and text
-    dense: NDArray[np.float32]  # (dimension,), unit length or zero
-    text: Sparse
-    name: Sparse
     payload: Mapping[str, Any]
+    dense: NDArray[np.float32] | None = None  # (dimension,), unit length or zero
+    sparse: Mapping[str, Sparse] = field(default_factory=dict)  # by names of SPARSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Filter:
     kinds: tuple[str, ...] | None = None
     ids: tuple[int, ...] | None = None
 
+    def allows(self, path: str, language: str) -> bool:
+        """Tell whether a file passes, whatever its chunks are."""
+        return (self.paths is None or path in self.paths) and (self.languages is None or language in self.languages)
+
     def conditions(self) -> dict[str, list[str]]:
         """Return the allowed values by payload field, without the ids."""
         pairs = zip(INDEXED_FIELDS, (self.paths, self.languages, self.kinds), strict=True)
@@ -54,36 +59,42 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question to the store; `limit` holds for each vector by itself."""
+    """A question to the store; `limit` holds for each vector by itself, `words` is what all sparse ones are asked."""
 
     dense: NDArray[np.float32] | None
-    text: Sparse
-    name: Sparse
+    words: Sparse
     filter: Filter = field(default_factory=Filter)
-    limit: int = 150
+    limit: int = 200
+    vectors: tuple[str, ...] = (DENSE, *SPARSE)  # those to ask
 
-    def vectors(self) -> dict[str, NDArray[np.float32] | Sparse]:
-        """Return the vectors that ask for something, by name."""
+    def asked(self) -> dict[str, tuple[NDArray[np.float32] | Sparse, Filter]]:
+        """Return the vectors that ask for something, each with its filter: a file has no kind of chunk."""
         given: dict[str, NDArray[np.float32] | Sparse] = {} if self.dense is None else {DENSE: self.dense}
-        return given | {name: v for name, v in ((TEXT, self.text), (NAME, self.name)) if v.indices}
+        given |= dict.fromkeys(SPARSE, self.words) if self.words.indices else {}
+        of_files = replace(self.filter, kinds=None)
+        return {
+            name: (given[name], of_files if name in {FILE, NAME} else self.filter)
+            for name in self.vectors
+            if name in given
+        }
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A point that one vector of the query found; the payload lacks the text."""
+class Candidate(NamedTuple):
+    """A point that one vector of the query found."""
 
     id: int
     score: float  # inner product: cosine for dense, BM25 for sparse vectors
-    payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The best points by each vector of a query, best first."""
+    """The best points by each vector of a query, best first; `limit` is how many were asked for."""
 
     dense: tuple[Candidate, ...] = ()
     text: tuple[Candidate, ...] = ()
+    file: tuple[Candidate, ...] = ()
     name: tuple[Candidate, ...] = ()
+    limit: int = 0
 
 
 class Store(Protocol):

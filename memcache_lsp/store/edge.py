@@ -18,9 +18,7 @@ from memcache_lsp.store.contract import (
     BATCH_POINTS,
     DENSE,
     INDEXED_FIELDS,
-    LIGHT_FIELDS,
-    NAME,
-    TEXT,
+    SPARSE,
     Candidate,
     Candidates,
     Filter,
@@ -89,23 +87,23 @@ class EdgeStore:
                 self._shard.update(qe.UpdateOperation.delete_points(list(ids)))
 
     def search(self, query: Query) -> Candidates:
-        asked = query.vectors()
+        asked = query.asked()
         requests = [
             qe.QueryRequest(
                 limit=query.limit,
                 query=qe.Query.Nearest(_to_sparse(v) if isinstance(v, Sparse) else v, using=name),  # type: ignore[arg-type]
-                filter=_to_filter(query.filter),
-                with_payload=list(LIGHT_FIELDS),
+                filter=_to_filter(wanted),
+                with_payload=False,  # reading it takes ten times as long as the search
             )
-            for name, v in asked.items()
+            for name, (v, wanted) in asked.items()
         ]
         with _translated():
             answers = self._shard.query_batch(qe.QueryBatchRequest(requests)) if requests else []
         found = {
-            name: tuple(Candidate(int(p.id), p.score, p.payload or {}) for p in points)
+            name: tuple([Candidate(int(p.id), p.score) for p in points])
             for name, points in zip(asked, answers, strict=True)
         }
-        return Candidates(**found)
+        return Candidates(**found, limit=query.limit)
 
     def retrieve(self, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
         with _translated():
@@ -149,7 +147,7 @@ def _config(dimension: int) -> qe.EdgeConfig:
     dense = qe.EdgeVectorParams(size=dimension, distance=qe.Distance.Dot, datatype=qe.VectorStorageDatatype.Float16)
     return qe.EdgeConfig(
         vectors={DENSE: dense},
-        sparse_vectors={name: qe.EdgeSparseVectorParams(modifier=qe.Modifier.Idf) for name in (TEXT, NAME)},
+        sparse_vectors={name: qe.EdgeSparseVectorParams(modifier=qe.Modifier.Idf) for name in SPARSE},
         optimizers=qe.EdgeOptimizersConfig(indexing_threshold=_NO_HNSW_KB),
     )
 
@@ -159,8 +157,10 @@ def _to_sparse(sparse: Sparse) -> qe.SparseVector:
 
 
 def _to_point(point: Point) -> qe.Point:
-    vectors = {DENSE: point.dense, TEXT: _to_sparse(point.text), NAME: _to_sparse(point.name)}
-    return qe.Point(point.id, vectors, dict(point.payload))  # type: ignore[arg-type]
+    vectors: dict[str, Any] = {name: _to_sparse(sparse) for name, sparse in point.sparse.items()}
+    if point.dense is not None:
+        vectors[DENSE] = point.dense
+    return qe.Point(point.id, vectors, dict(point.payload))
 
 
 def _to_filter(wanted: Filter) -> qe.Filter | None:

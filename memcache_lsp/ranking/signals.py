@@ -1,0 +1,263 @@
+"""The signals of candidate files: what the store found, and what their names, symbols and places say, side by side.
+
+Pure: scores and rows in, a matrix out, one line a file and one column a signal of `weights.WEIGHTS`. Must not import the
+store's implementations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcache_lsp.ranking.facts import name_hash
+from memcache_lsp.ranking.places import HEADERS, SOURCES
+from memcache_lsp.ranking.question import Question
+from memcache_lsp.ranking.table import FileTable, Row
+from memcache_lsp.ranking.weights import WEIGHTS
+
+Values = NDArray[np.float64]
+
+_STEM = ("stem", "whole_stem", "subject", "joined", "sense")  # what `_stem` returns
+_BASE = ("text", "file", "names", "path")  # that neighbours and references go by
+_REFERRING = 20  # of the best files, whose words count as references
+_DEFINED_IN = 2  # files at most, for a name whose use is a reference
+_DEEPEST = 7  # folders
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the store found of some files, each 0 to 1, one entry a file."""
+
+    text: Values
+    file: Values
+    names: Values
+    dense: Values
+    cluster: Values
+
+
+def normalised(values: Values) -> Values:
+    """Return values by the largest of them; nothing is below 0."""
+    most = values.max(initial=0.0)
+    positive: Values = np.maximum(values, 0.0)
+    return positive / most if most > 0 else positive
+
+
+def matrix(
+    question: Question, rows: Sequence[Row], scores: Scores, *, meaning: NDArray[np.float32] | None, table: FileTable
+) -> Values:
+    """Return the signals of some files for a question, in the order of WEIGHTS; `meaning` is the question's vector."""
+    if not rows:
+        return np.zeros((0, len(WEIGHTS)))
+    names = _Names.of(rows)
+    columns = {
+        "text": scores.text,
+        "file": scores.file,
+        "names": scores.names,
+        "dense": scores.dense,
+        "cluster": scores.cluster,
+        "gist": _gist(rows, meaning),
+        **_place_words(question, rows, table),
+        **_defined(question, names, len(rows)),
+        **_place_flags(question, rows, table),
+    }
+    base = normalised(np.sum([columns[name] for name in _BASE], axis=0))
+    columns["neighbours"] = _neighbours(rows, base)
+    columns["references"] = _references(rows, names, base)
+    fading = question.shortness
+    return np.stack([columns[name] * (fading if WEIGHTS[name].fades else 1.0) for name in WEIGHTS], axis=1)
+
+
+def _gist(rows: Sequence[Row], meaning: NDArray[np.float32] | None) -> Values:
+    """Return the cosines of the question and the mean of each file's vectors."""
+    out = np.zeros(len(rows))
+    known = [at for at, row in enumerate(rows) if meaning is not None and len(row.facts.mean) == len(meaning)]
+    if meaning is None or not known:
+        return out
+    means = np.stack([rows[at].facts.mean for at in known]).astype(np.float32)
+    lengths = np.sqrt(np.einsum("ij,ij->i", means, means))
+    out[known] = np.einsum("ij,j->i", means, meaning) / np.where(lengths > 0, lengths, 1)
+    return normalised(out)
+
+
+def _place_words(question: Question, rows: Sequence[Row], table: FileTable) -> dict[str, Values]:
+    """Return how the words of each file's stem, folders and path meet the question's."""
+    path, folder, stem = table.rarity("path"), table.rarity("folders"), table.rarity("stem")
+    in_path, in_folder = (
+        {each: path(each) for each in question.classes},
+        {each: folder(each) for each in question.classes},
+    )
+    same = {each: path(each) for each in question.senses}
+    any_of = question.senses | question.joined | question.classes.keys()
+    stems = np.zeros((len(rows), len(_STEM)))
+    for at, row in enumerate(rows):
+        mine = row.place.stem
+        if len(mine) > 1 or mine[0] in any_of:
+            stems[at] = _stem(mine, question, stem)
+    return {
+        "path": normalised(_matched((row.place.path for row in rows), in_path, len(rows))),
+        "folders": normalised(_matched((row.place.folders for row in rows), in_folder, len(rows))),
+        "path_sense": normalised(_matched((row.place.path for row in rows), same, len(rows))),
+        **{name: stems[:, at] for at, name in enumerate(_STEM)},
+    }
+
+
+def _matched(found: Iterable[Mapping[str, float]], asked: Mapping[str, float], count: int) -> Values:
+    """Return the BM25 scores of files whose classes have some weights, for classes that have some rarity."""
+    scores = (sum([weights[each] * asked[each] for each in weights.keys() & asked.keys()]) for weights in found)
+    return np.fromiter(scores, dtype=np.float64, count=count)
+
+
+def _stem(
+    stem: tuple[str, ...], question: Question, idf: Callable[[str], float]
+) -> tuple[float, float, float, float, float]:
+    """Return of a file's name: F1 with the question, all asked for, its first word, joined words, other words."""
+    asked, senses, joined = question.classes, question.senses, question.joined
+    total = both = said = run = 0.0
+    whole = True
+    for each in stem:
+        value = idf(each)
+        total += value
+        if each in asked:
+            both += value
+        else:
+            whole = False
+            said += value if each in senses else 0.0
+            run += value if each in joined else 0.0
+    total = total or 1.0
+    split = 1.0 if len(stem) > 1 and "".join(stem) in asked else 0.0
+    if not both:
+        return 0.0, 0.0, 0.0, run / total or split, said / total
+    f1 = 2 * both / (total + (sum(map(idf, asked)) or 1.0))
+    return f1, float(whole), float(next(iter(asked)) in stem), run / total or split, said / total
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """All names that some files define, behind each other."""
+
+    hashes: NDArray[np.uint32]
+    owners: NDArray[np.int64]  # places of the files
+    levels: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> _Names:
+        facts = [row.facts for row in rows]
+        return cls(
+            np.concatenate([each.names for each in facts]),
+            np.repeat(np.arange(len(rows)), [len(each.names) for each in facts]),
+            np.concatenate([each.levels for each in facts]),
+        )
+
+    def level(self, name: str, count: int) -> Values:
+        """Return how much each file's definition of a name is what a question for it asks for."""
+        out = np.zeros(count)
+        found = np.flatnonzero(self.hashes == name_hash(name))
+        out[self.owners[found]] = self.levels[found] / 100.0
+        return out
+
+
+def _defined(question: Question, names: _Names, count: int) -> dict[str, Values]:
+    """Return what of the identifier asked for, or of the names mentioned, each file defines."""
+    symbol = np.zeros(count)
+    for name in question.symbol:
+        symbol = names.level(name, count)
+        if symbol.any():
+            break
+    mentioned = np.zeros(count)
+    for name in question.names:
+        mentioned += names.level(name, count) / len(question.names)
+    return {"symbol": symbol, "mentioned": mentioned}
+
+
+def _place_flags(question: Question, rows: Sequence[Row], table: FileTable) -> dict[str, Values]:
+    """Return what each file is by its place. Documents are under none of the rules for code."""
+    code = np.array([not row.place.is_document for row in rows], dtype=np.float64)
+    sizes = np.log1p(np.array([row.size_bytes for row in rows], dtype=np.float64))
+    depths = np.array([min(row.place.depth, _DEEPEST) for row in rows], dtype=np.float64)
+    tests = 0.0 if question.about_tests else 1.0
+    return {
+        "named": _named(question, rows, table),
+        "size": normalised(sizes),
+        "depth": code * np.log1p(depths) / np.log1p(_DEEPEST),
+        "test": code * tests * np.array([row.place.is_test for row in rows]),
+        "aside": code * np.array([row.place.is_aside for row in rows]),
+        "header": code * np.array([_is_header_beside(row.path, table.rows()) for row in rows]),
+        "older": code * _older(question, rows),
+        "document": 1 - code,
+    }
+
+
+def _named(question: Question, rows: Sequence[Row], table: FileTable) -> Values:
+    weight: dict[str, float] = {}
+    for named in question.named:
+        for row in table.called(named.path):
+            weight[row.path] = max(weight.get(row.path, 0.0), named.weight)
+    return np.array([weight.get(row.path, 0.0) for row in rows])
+
+
+def _is_header_beside(path: str, known: Mapping[str, object]) -> bool:
+    if not path.endswith(HEADERS):
+        return False
+    stem = path.rpartition(".")[0]
+    return any(stem + end in known for end in SOURCES)
+
+
+def _older(question: Question, rows: Sequence[Row]) -> Values:
+    """Tell which files lie in the folder of a version when one beside it is newer, or is the one that is asked for."""
+    newest: dict[str, int] = {}
+    for row in rows:
+        for around, version in row.place.versions:
+            newest[around] = max(version, newest.get(around, 0))
+    asked = question.versions
+    out = np.zeros(len(rows))
+    for at, row in enumerate(rows):
+        mine = row.place.versions
+        if asked and not asked.isdisjoint(version for _, version in mine):
+            continue
+        out[at] = any(version < newest[around] for around, version in mine) or (
+            bool(mine) and bool(asked) and any(newest[around] in asked for around, _ in mine)
+        )
+    return out
+
+
+def _neighbours(rows: Sequence[Row], base: Values) -> Values:
+    """Return the best base score in each file's folder."""
+    best: dict[str, float] = {}
+    for row, value in zip(rows, base.tolist(), strict=True):
+        best[row.place.folder] = max(value, best.get(row.place.folder, 0.0))
+    return np.array([best[row.place.folder] for row in rows])
+
+
+def _references(rows: Sequence[Row], defined: _Names, base: Values) -> Values:
+    """Return how much the best files use names that each file defines, and hardly another."""
+    count = len(rows)
+    names, owners = _rare_names(defined)
+    out = np.zeros(count)
+    if not len(names):
+        return out
+    best = np.argsort(-base, kind="stable")[:_REFERRING]
+    used = [rows[at].facts.used for at in best]
+    every = np.concatenate(used)
+    users = np.repeat(best, [len(each) for each in used])
+    low, high = np.searchsorted(names, every, side="left"), np.searchsorted(names, every, side="right")
+    for step in range(_DEFINED_IN):
+        there = low + step < high
+        if not there.any():
+            break
+        pairs = np.unique(users[there] * count + owners[low[there] + step])
+        user, owner = np.divmod(pairs, count)
+        other = user != owner
+        np.add.at(out, owner[other], base[user[other]])
+    return normalised(out)
+
+
+def _rare_names(names: _Names) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return the hashes of names that few of the files define, sorted, each with the file that does."""
+    order = np.argsort(names.hashes, kind="stable")
+    hashes, owners = names.hashes[order], names.owners[order]
+    low, high = np.searchsorted(hashes, hashes, side="left"), np.searchsorted(hashes, hashes, side="right")
+    rare = high - low <= _DEFINED_IN
+    return hashes[rare], owners[rare]

@@ -36,6 +36,7 @@ INDEXED, SKIPPED, FAILED = "indexed", "skipped", "failed"
 # file's points do not depend on another's.
 _TEXT_BM25 = {"k1": 1.2, "b": 0.75, "average_length": 180.0}
 _FILE_BM25 = {"k1": 1.2, "b": 0.75, "average_length": 2000.0}
+_PATH_WEIGHT = 0.25  # of a word of the path beside one of the text: enough to be found by
 _NAME_BM25 = {"k1": 1.2, "b": 0.5, "average_length": 80.0}
 
 
@@ -201,7 +202,7 @@ def _chunk_point(document: Document, chunk: Chunk, counts: Mapping[str, float], 
 
 
 def _file_point(document: Document, chunks: Sequence[Chunk], counted: Sequence[Counter[str]]) -> Point:
-    every = count_terms(document.path)
+    every = count_terms(document.path, _PATH_WEIGHT)
     names: Counter[str] = Counter()
     for chunk, counts in zip(chunks, counted, strict=True):
         every.update(counts)

@@ -18,7 +18,7 @@ from memcache_lsp.store import FILE_KIND, Candidates, Filter, Query, Store
 from memcache_lsp.tokens import content_terms, query_vector
 from memcache_lsp.values import Hit, Scope, Span
 
-_COMPLETED_POINTS = 1_000  # chunks at most, of the best files; those of larger ones are taken as they were found
+_COMPLETED_POINTS = 500  # chunks at most, of the best files; those of larger ones are taken as they were found
 
 
 class Searcher:

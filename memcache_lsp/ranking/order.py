@@ -190,7 +190,7 @@ def rank(question: Question, scored: Scored, *, limit: int, wanted: Filter | Non
         row = scored.rows[at]
         places = _places(question, row, chunks[row], is_any_chunk=is_any_chunk)
         told = _told(scored.values[at])
-        for behind, (place, value) in enumerate(places):
+        for behind, (place, value) in enumerate(places[:limit]):
             loss = PLACE * (places[0][1] - value) + (_BEHIND if behind else 0.0)
             each = Ranked(row.points[place], totals[at] - loss, row.path, told)
             (others if behind else firsts).append(each)

@@ -78,7 +78,7 @@ def test_help_and_version_load_nothing_heavy():
     assert run("--version").stdout.strip() == f"memcache-lsp {memcache_lsp.__version__}"
 
 
-@pytest.mark.parametrize("command", ["index", "search", "ask", "status", "doctor", "models"])
+@pytest.mark.parametrize("command", ["index", "search", "ask", "status", "doctor", "models", "eval"])
 def test_every_command_has_help(command):
     assert "--json" in run(command, "--help").stdout
 

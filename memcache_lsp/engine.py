@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from memcache_lsp import indexing, locking, paths
+from memcache_lsp import explaining, indexing, locking, paths
 from memcache_lsp.chunking import CHUNKER_VERSION
 from memcache_lsp.config import ProjectSettings, UserSettings, file_size_limit, qdrant_api_key
 from memcache_lsp.embedding import Embedder, Serialized
@@ -193,6 +193,15 @@ class Project:
         """Tell whether any content word of the question is in the index."""
         with self._lock:
             return self._searcher.knows_any(question)
+
+    def why(self, path: str, *, is_open: bool = False) -> tuple[bool, str]:
+        """Tell whether a file is in the index, and why or why not; `is_open` says that an editor's text lies above it."""
+        if self._place.read_only:
+            with self._lock:
+                return explaining.why_elsewhere(indexed=path in self._store.paths())
+        refusal = self._scanner().should_index(path, must_exist=not is_open)
+        with self._lock:
+            return explaining.why(self._manifest.record(path), refusal, is_open=is_open)
 
     def close(self) -> None:
         """Wait for an update that is going on, then let go of the index."""

@@ -37,7 +37,7 @@ class Ranked:
     id: int
     score: float
     path: str
-    signals: Mapping[str, float]
+    signals: Mapping[str, float]  # what each added to the score
 
 
 def rank(question: str, candidates: Candidates) -> list[Ranked]:
@@ -55,13 +55,10 @@ def rank(question: str, candidates: Candidates) -> list[Ranked]:
         mine["symbol"] = asked.symbol_match(payload["names"])
         mine["test"] = float(not asked.about_tests and _is_test(payload["path"]))
     _add_file_signal(signals, payloads)
-    ranked = [Ranked(point, _score(mine), payloads[point]["path"], mine) for point, mine in signals.items()]
+    brought = {point: {name: WEIGHTS[name] * value for name, value in mine.items()} for point, mine in signals.items()}
+    ranked = [Ranked(point, sum(b.values()), payloads[point]["path"], b) for point, b in brought.items()]
     ranked.sort(key=lambda r: (-r.score, r.path, payloads[r.id]["start_line"], r.id))
     return _one_place_per_file_first(ranked)
-
-
-def _score(signals: Mapping[str, float]) -> float:
-    return sum(WEIGHTS[name] * value for name, value in signals.items())
 
 
 def _normalised(found: Sequence[Candidate]) -> list[tuple[Candidate, float]]:

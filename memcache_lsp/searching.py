@@ -99,4 +99,5 @@ def _to_hit(payload: Mapping[str, Any], ranked: Ranked) -> Hit:
         language=payload["language"],
         breadcrumb=tuple(payload["breadcrumb"]),
         score=round(ranked.score, 4),
+        signals={name: round(value, 4) for name, value in ranked.signals.items() if value},
     )

@@ -238,7 +238,7 @@ def _named(place, sentence):
         (
             spec.IndexParams,
             {},
-            'action is missing: it must be one of "start", "pause", "resume", "cancel", "rebuild".',
+            'action is missing: it must be one of "start", "pause", "resume", "cancel", "rebuild", "drop".',
         ),
         (spec.ThreadsParams, {"action": "get"}, "The parameters must name the threadId for the action get."),
         (spec.CachesParams, {"action": "remove"}, "The parameters must name the cache for the action remove."),

@@ -53,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_index(commands)
     _add_search(commands)
+    _add_explain(commands)
     _add_ask(commands)
     _add_status(commands)
     _add_eval(commands)
@@ -104,7 +105,14 @@ def _add_search(commands: Any) -> None:
     parser.add_argument(
         "--batch", action="store_true", help='with --json: read {"id", "query"} lines on stdin, answer each with a line'
     )
+    parser.add_argument("--explain", action="store_true", help="show what each signal brought to a hit's score")
     _add_scope(parser)
+
+
+def _add_explain(commands: Any) -> None:
+    parser = _command(commands, "explain", "explain", "Tell why a file is in the index, or why not.")
+    _add_engine(parser)
+    parser.add_argument("path", help="the file, seen from here or from the project's root")
 
 
 def _add_ask(commands: Any) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from memcache_lsp import indexing, locking, paths
+from memcache_lsp import explaining, indexing, locking, paths
 from memcache_lsp.chunking import CHUNKER_VERSION
 from memcache_lsp.config import ProjectSettings, UserSettings, file_size_limit, qdrant_api_key
 from memcache_lsp.embedding import Embedder, Serialized
@@ -203,6 +203,15 @@ class Project:
         with self._lock:
             return self._searcher.knows_any(question)
 
+    def why(self, path: str, *, is_open: bool = False) -> tuple[bool, str]:
+        """Tell whether a file is in the index, and why or why not; `is_open` says that an editor's text lies above it."""
+        if self._place.read_only:
+            with self._lock:
+                return explaining.why_elsewhere(indexed=path in self._store.paths())
+        refusal = self._scanner().should_index(path, must_exist=not is_open)
+        with self._lock:
+            return explaining.why(self._manifest.record(path), refusal, is_open=is_open)
+
     def close(self) -> None:
         """Wait for an update that is going on, then let go of the index."""
         with self._held, self._updating, self._lock:
@@ -214,12 +223,7 @@ class Project:
                 self._manifest.close()
 
     def _scanner(self) -> Scanner:
-        """Return the gate of this root, which leaves out our own folders where they lie below it."""
-        project = self.setup.project
-        own = (paths.cache_dir(), paths.data_dir(), paths.state_dir())
-        below = [folder.relative_to(self.root).as_posix() for folder in own if self.root in folder.parents]
-        exclude = tuple("/" + _SPECIAL.sub(r"\\\g<0>", folder) + "/" for folder in below)
-        return Scanner(self.root, self.setup.user, replace(project, exclude=(*project.exclude, *exclude)))
+        return gate_of(self.setup)
 
     def _indexed_paths(self) -> list[str]:
         if self._place.read_only:
@@ -251,6 +255,15 @@ def identity(embedder: Embedder, place: Place) -> dict[str, str]:
     }
 
 
+def gate_of(setup: Setup) -> Scanner:
+    """Return the gate of a root, which leaves out our own folders where they lie below it."""
+    root, project = setup.root, setup.project
+    own = (paths.cache_dir(), paths.data_dir(), paths.state_dir())
+    below = [folder.relative_to(root).as_posix() for folder in own if root in folder.parents]
+    exclude = tuple("/" + _SPECIAL.sub(r"\\\g<0>", folder) + "/" for folder in below)
+    return Scanner(root, setup.user, replace(project, exclude=(*project.exclude, *exclude)))
+
+
 def recipe_of(setup: Setup) -> Recipe:
     """Return what prepares the files of a project."""
     return Recipe(
@@ -277,13 +290,20 @@ def place_of(user: UserSettings, root: Path, folder: Path) -> Place:
     )
 
 
-def open_project(setup: Setup, *, purpose: str, wait_s: float = locking.LOCK_WAIT_S, rebuild: bool = False) -> Project:
+def open_project(
+    setup: Setup,
+    *,
+    purpose: str,
+    wait_s: float = locking.LOCK_WAIT_S,
+    rebuild: bool = False,
+    folder: Path | None = None,
+) -> Project:
     """Open a project's index, made if there is none; `purpose` is what others are told who find it locked.
 
-    With `rebuild` what is there is forgotten first. Raises LockedError if another process holds it for longer than
-    `wait_s`.
+    With `rebuild` what is there is forgotten first. `folder` is where it lies if it is not the root's own. Raises
+    LockedError if another process holds it for longer than `wait_s`.
     """
-    folder = paths.index_dir(setup.root)
+    folder = folder or paths.index_dir(setup.root)
     with contextlib.ExitStack() as stack:
         stack.enter_context(locking.held(folder, what=str(setup.root), purpose=purpose, wait_s=wait_s))
         if rebuild:

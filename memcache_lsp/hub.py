@@ -18,9 +18,10 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from memcache_lsp import __version__, answering, models
+from memcache_lsp import __version__, answering, explaining, models
 from memcache_lsp.answering import EVIDENCE_HITS, EVIDENCE_PER_FILE, FOUND_HITS, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
+from memcache_lsp.documents import read_document
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.generator import StopFlag
@@ -33,7 +34,7 @@ from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.threads import Threads
-from memcache_lsp.values import Hit, Report, Scope, Span
+from memcache_lsp.values import Found, Hit, Report, Scope, Skipped, Span
 from memcache_lsp.workers.model import ModelWorker
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ _AT_ONCE = 2  # searches of one session in one root, or looks at the status: wha
 _STATUS = Path()  # in place of a root
 _MANY_HITS = 50  # that take the loop too long to be put into words
 _FAILED_SHOWN = 100
+_MOST_HITS = 1000
+_STRETCH_CHARACTERS = 4000  # of what others are to resemble; longer chunks do not exist
 
 T = TypeVar("T")
 
@@ -205,16 +208,67 @@ class Hub:
         session = self._sessions[session_id]
         keepers = self._keepers_of(session, params.scope)
         found = await self._found(session, keepers, params.query, params.scope, limit=params.limit)
-        hits = sorted(found, key=lambda each: -each[1].score)[: params.limit]
+        hits = _places_first(found)[: params.limit]
         complete = all(keeper.quiescent and keeper.state == "ready" for keeper in keepers)
 
         def told() -> spec.SearchResult:
             shown = (
-                wire.hit_to_spec(h, uri=from_path(root / h.path), origin=_origin(session, root, h)) for root, h in hits
+                wire.hit_to_spec(
+                    hit,
+                    uri=from_path(root / hit.path),
+                    origin=_origin(session, root, hit),
+                    signals=dict(hit.signals) if params.explain else None,
+                )
+                for root, hit in hits
             )
             return spec.SearchResult(hits=tuple(shown), complete=complete)
 
         return told() if len(hits) <= _MANY_HITS else await asyncio.to_thread(told)
+
+    async def similar(self, session_id: int, params: spec.SimilarParams) -> spec.SearchResult:
+        """Find what a stretch of a document resembles, by its own words and meaning, without the stretch itself."""
+        session = self._sessions[session_id]
+        root, path = _placed(session, params.text_document.uri)
+        span = params.range
+        first = span.start.line
+        last = max(first, span.end.line if span.end.character else span.end.line - 1)
+        text = session.buffers.get(root / path)
+        if text is None:
+            text = await asyncio.to_thread(_text_on_disk, root, path)
+        stretch = "\n".join(lines_of(redact(text).text)[first : last + 1])[:_STRETCH_CHARACTERS]
+        if not stretch.strip():
+            raise UserError("There is no text in this range: select some lines first.")
+        asked = spec.SearchParams(query=stretch, limit=_MOST_HITS, scope=params.scope)
+        found = await self.search(session_id, asked)
+        own = wire.whole_lines(from_path(root / path), first + 1, last + 1)
+        others = tuple(hit for hit in found.hits if not _overlap(hit.location, own))
+        return replace(found, hits=others[: params.limit])
+
+    async def explain(self, session_id: int, params: spec.ExplainParams) -> spec.ExplainResult:
+        """Tell why a document is or is not indexed, or what ranked a hit."""
+        session = self._sessions[session_id]
+        if params.hit is not None and params.query is not None:
+            return await self._explain_hit(session, params.hit, params.query)
+        uri = params.text_document.uri if params.text_document else ""
+        try:
+            root, path = _placed(session, uri)
+        except UserError as error:
+            return spec.ExplainResult(indexed=False, reason=str(error))
+        keeper = self._keepers[root]
+        work = keeper.why(path, is_open=root / path in session.buffers)
+        indexed, reason = await _in_turn(session, keeper, work)
+        return spec.ExplainResult(indexed=indexed, reason=reason)
+
+    async def _explain_hit(self, session: _Session, wanted: parts.Hit, query: str) -> spec.ExplainResult:
+        """Find a hit again by its query, in all roots as the search did."""
+        keepers = self._keepers_of(session)
+        hits = await self._found(session, keepers, query, None, limit=_MOST_HITS)
+        for rank, (root, hit) in enumerate(_places_first(hits), start=1):
+            if wire.whole_lines(from_path(root / hit.path), hit.span.start_line, hit.span.end_line) == wanted.location:
+                indexed = _origin(session, root, hit) == "index"
+                reason = explaining.placed(rank, len(hits), hit.signals)
+                return spec.ExplainResult(indexed=indexed, reason=reason, signals=dict(hit.signals))
+        return spec.ExplainResult(indexed=False, reason=explaining.placed(None, len(hits), {}))
 
     async def _found(
         self,
@@ -468,8 +522,43 @@ def _outside(user: UserSettings) -> tuple[str, ...]:
     return (f"The index lies on the Qdrant server {user.qdrant_url}.",) if user.qdrant_url else ()
 
 
+def _places_first(found: Sequence[tuple[Path, Hit]]) -> list[tuple[Path, Hit]]:
+    """Return the hits of several roots as the search orders those of one: a place of each file first, then the others."""
+    firsts: dict[tuple[Path, str], tuple[Path, Hit]] = {}
+    others = []
+    for root, hit in found:
+        if firsts.setdefault((root, hit.path), (root, hit))[1] is not hit:
+            others.append((root, hit))
+    by_score = lambda each: -each[1].score  # noqa: E731
+    return sorted(firsts.values(), key=by_score) + sorted(others, key=by_score)
+
+
 def _real(path: Path | None) -> Path | None:
     return None if path is None else Path(os.path.realpath(path))
+
+
+def _placed(session: _Session, uri: str) -> tuple[Path, str]:
+    """Return the root that a document lies in, and its path below it."""
+    path = to_path(uri)
+    for place in (path, path and Path(os.path.realpath(path.parent)) / path.name):
+        for root in session.roots:
+            if place and place.is_relative_to(root):
+                return root, place.relative_to(root).as_posix()
+    raise UserError("It lies in none of the folders that are open here: open its folder to have it indexed.")
+
+
+def _text_on_disk(root: Path, path: str) -> str:
+    document = read_document(root, Found(path, 0, 0)).document
+    if isinstance(document, Skipped):
+        raise UserError(f"This document cannot be compared with others: {document.reason}.")
+    return document.text
+
+
+def _overlap(one: parts.Location, other: parts.Location) -> bool:
+    """Tell whether two places, both of whole lines, share a line."""
+    if one.uri != other.uri:
+        return False
+    return one.range.start.line < other.range.end.line and other.range.start.line < one.range.end.line
 
 
 def _scope(scope: parts.Scope | None) -> Scope:

@@ -113,6 +113,12 @@ class Keeper:
             project = await self._opened()
             return await self._in(self._searching, lambda: project.knows_any(question))
 
+    async def why(self, path: str, *, is_open: bool) -> tuple[bool, str]:
+        """Tell whether a file is in the index, and why or why not."""
+        async with _Use(self):
+            project = await self._opened()
+            return await self._in(self._searching, lambda: project.why(path, is_open=is_open))
+
     async def status(self) -> Status | None:
         """Return what the manifest says; while it is being written, what it said a moment ago."""
         if self._project is None:  # another process may write

@@ -145,6 +145,12 @@ class Manifest:
         with _translated():
             return [Skipped(*row) for row in self._db.execute(query, (status,))]
 
+    def record(self, path: str) -> FileRecord | None:
+        """Return the record of a file, None where it was not looked at."""
+        with _translated():
+            row = self._db.execute("select * from files where path = ?", (path,)).fetchone()
+            return _to_record(row) if row else None
+
     def hash_of(self, path: str) -> str:
         """Return the content hash of a file as it is indexed; empty for one that is not."""
         with _translated():

@@ -78,11 +78,18 @@ class Preparer:
     """Prepare the files of one project. For one thread at a time."""
 
     def __init__(
-        self, recipe: Recipe, *, embedder: Embedder | None = None, clock_ns: Callable[[], int] = time.time_ns
+        self,
+        recipe: Recipe,
+        *,
+        embedder: Embedder | None = None,
+        clock_ns: Callable[[], int] = time.time_ns,
+        amend: Callable[[Document], Document] = lambda document: document,
     ) -> None:
+        """Prepare what `recipe` says; `amend` changes each document before it is chunked, but for its offsets."""
         self._recipe = recipe
         self._embedder = embedder or open_embedder(recipe.embedder or None)
         self._clock_ns = clock_ns
+        self._amend = amend
         self._vectors: VectorCache | None = None  # opened when something has to be embedded
 
     def prepare(self, batch: Sequence[Job]) -> list[Prepared]:
@@ -122,16 +129,17 @@ class Preparer:
             return _Draft(Prepared(job.found, checked_ns, hash=loaded.hash, status=SKIPPED, reason=reason))
         from memcache_lsp.chunking import chunker  # noqa: PLC0415 - a run that finds nothing changed does not need it
 
-        chunked = chunker.chunk(loaded.document)
+        document = self._amend(loaded.document)
+        chunked = chunker.chunk(document)
         prepared = Prepared(
             job.found,
             checked_ns,
             hash=loaded.hash,
-            language=loaded.document.language,
+            language=document.language,
             status=INDEXED,
             reason="; ".join(chunked.problems),
         )
-        return _Draft(prepared, loaded.document, chunked.chunks)
+        return _Draft(prepared, document, chunked.chunks)
 
 
 def failed(job: Job, checked_ns: int, why: str) -> Prepared:

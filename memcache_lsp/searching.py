@@ -154,5 +154,5 @@ def _to_hit(payload: Mapping[str, Any], ranked: Ranked) -> Hit:
         language=payload["language"],
         breadcrumb=tuple(payload["breadcrumb"]),
         score=round(ranked.score, 4),
-        signals=tuple(ranked.signals.items()),
+        signals=ranked.signals,
     )

@@ -6,7 +6,8 @@ decoded text (line ends as they are in the file), ends exclusive; paths are rela
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +109,4 @@ class Hit:
     language: str
     breadcrumb: tuple[str, ...]
     score: float  # comparable within one search only
-    signals: tuple[tuple[str, float], ...] = ()  # what each brought to the score, by its name in ranking.WEIGHTS
+    signals: Mapping[str, float] = field(default_factory=dict, compare=False)  # what each brought to the score

@@ -24,6 +24,7 @@ from memcache_lsp.protocol.spec import (
     AskResult,
     AskSources,
     AskStage,
+    ExplainResult,
     IndexResult,
     SearchResult,
     StatusResult,
@@ -121,6 +122,14 @@ class FakeBackend:
         if self.hold:
             await self._held()
         return SearchResult(hits=self.hits[: params.limit], complete=True)
+
+    async def similar(self, session_id, params):
+        self._note("similar", session_id, params)
+        return SearchResult(hits=self.hits[: params.limit], complete=True)
+
+    async def explain(self, session_id, params):
+        self._note("explain", session_id, params)
+        return ExplainResult(indexed=True, reason="It is.", signals={"name": -0.5, "text": 1.25})
 
     async def ask(self, session_id, params):
         self._note("ask", session_id, params)

@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -32,7 +33,7 @@ def mode(request, monkeypatch):
 
 
 def command_line(command, *arguments):
-    mode = MODES[MODE] if command in {"index", "search", "ask"} else ()
+    mode = MODES[MODE] if command in {"index", "search", "ask", "explain"} else ()
     return [sys.executable, "-m", "memcache_lsp", str(command), *mode, *map(str, arguments)]
 
 
@@ -78,7 +79,7 @@ def test_help_and_version_load_nothing_heavy():
     assert run("--version").stdout.strip() == f"memcache-lsp {memcache_lsp.__version__}"
 
 
-@pytest.mark.parametrize("command", ["index", "search", "ask", "status", "doctor", "models"])
+@pytest.mark.parametrize("command", ["index", "search", "ask", "status", "doctor", "models", "eval", "explain"])
 def test_every_command_has_help(command):
     assert "--json" in run(command, "--help").stdout
 
@@ -115,6 +116,69 @@ def test_search_json_prints_hits_and_nothing_else(example):
         assert hit["snippet"].splitlines()[0].strip() in text[hit["startLine"] - 1]
         assert 1 <= hit["startLine"] <= hit["endLine"] <= len(text)
     assert "webhooks" in hits[0]["path"]
+
+
+def test_search_explains_its_hits(example):
+    arguments = ("search", "--root", example, "--explain", "how is a webhook signature checked")
+    hits = [hit for hit in lines(run(*arguments, "--json")) if not hit.get("partial")]
+    for hit in hits:
+        assert hit["signals"]
+        assert sum(hit["signals"].values()) == pytest.approx(hit["score"], abs=1e-3)
+        assert 0 not in hit["signals"].values()
+    shown = run(*arguments).stdout
+    assert shown.count(" = ") >= len(hits)
+    name, value = max(hits[0]["signals"].items(), key=lambda signal: signal[1])
+    assert f"{hits[0]['score']:8.3f} = {name} {value:+.3f}" in shown
+
+
+@pytest.fixture
+def odd(example):
+    """Return a project with a file for each fate."""
+    (example / ".gitignore").write_text("/ignored.py\n/build/\n")
+    (example / "build").mkdir()
+    for name in ("ignored.py", "build/made.py", "fine.py"):
+        (example / name).write_text("def okapi():\n    return 1\n")
+    (example / "uv.lock").write_text("version = 1\n")
+    (example / "data.py").write_bytes(b"a = 1\0\0\1\2")
+    (example / "long.py").write_text("x = [" + "1, " * 30_000 + "]\n" + "y = 2\n" * 70_000)
+    (example / "link.py").symlink_to("fine.py")
+    return example
+
+
+@pytest.mark.parametrize(
+    ("path", "indexed", "reason"),
+    [
+        ("fine.py", True, "It is indexed as python, in 1 piece."),
+        ("ignored.py", False, "It is not indexed: ignored: .gitignore line 1, /ignored.py."),
+        ("build/made.py", False, "It is not indexed: ignored: .gitignore line 2, /build/."),
+        ("uv.lock", False, "It is not indexed: lock file: written by a package manager."),
+        ("data.py", False, "It is not indexed: binary: its content is not text."),
+        ("link.py", False, "It is not indexed: link: symbolic links are not followed."),
+        ("gone.py", False, "It is not indexed: missing: there is no such file."),
+        ("docs", False, "It is not indexed: folder: only files are indexed."),
+    ],
+)
+def test_explain_tells_why_a_file_is_indexed_or_not(odd, path, indexed, reason):
+    told = lines(run("explain", "--root", odd, "--json", path))
+    assert told == [{"path": path, "indexed": indexed, "reason": reason}]
+
+
+def test_explain_tells_what_was_left_out(odd):
+    told = run("explain", "--root", odd, "long.py").stdout
+    assert re.fullmatch(
+        r"long\.py: It is indexed as python, in \d+ pieces, but a line of more than 20,000 characters, "
+        r"so it was split by lines\.\n",
+        told,
+    )
+
+
+def test_explain_takes_paths_as_they_are_seen(odd, tmp_path):
+    below = odd / "courier"
+    for path, cwd in (("retry.py", below), ("courier/retry.py", below), (below / "retry.py", tmp_path)):
+        told = lines(run("explain", "--root", odd, "--json", path, cwd=cwd))
+        assert (told[0]["path"], told[0]["indexed"]) == ("courier/retry.py", True)
+    assert "lies outside" in run("explain", "--root", odd, "../other.py", code=2, cwd=odd).stderr
+    assert "is empty" in run("explain", "--root", odd, "", code=2).stderr
 
 
 def test_search_takes_its_scope(example):

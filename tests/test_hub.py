@@ -1,15 +1,18 @@
 """The engine behind all sessions, where several of them want something at the same moment."""
 
 import asyncio
+from pathlib import Path
 
 from indexes import setup
 from lsp import run
 
+from memcache_lsp import hub as engine
 from memcache_lsp.config import UserSettings
 from memcache_lsp.hub import Hub
 from memcache_lsp.protocol.spec import SearchParams
 from memcache_lsp.session.backend import SessionInfo
 from memcache_lsp.session.settings import SessionSettings
+from memcache_lsp.values import Hit, Span
 
 
 def info(number, *roots):
@@ -54,3 +57,22 @@ def test_the_search_of_one_session_comes_between_those_of_another(example):
         await hub.close()
 
     talk()
+
+
+def test_each_file_has_its_first_place_before_any_has_a_second():
+    one, other = Path("/one"), Path("/other")
+    found = [
+        (root, hit(path, score))
+        for root, path, score in (
+            (one, "a.py", 5.0), (one, "b.py", 3.0), (one, "a.py", 4.0), (one, "b.py", 1.0),
+            (other, "a.py", 4.5), (other, "c.py", 2.0), (other, "a.py", 4.4),
+        )
+    ]  # fmt: skip
+    assert [(root.name, found.path, found.score) for root, found in engine._places_first(found)] == [
+        ("one", "a.py", 5.0), ("other", "a.py", 4.5), ("one", "b.py", 3.0), ("other", "c.py", 2.0),
+        ("other", "a.py", 4.4), ("one", "a.py", 4.0), ("one", "b.py", 1.0),
+    ]  # fmt: skip
+
+
+def hit(path, score):
+    return Hit(path, Span(0, 1, 1, 1), "x", "function", "", "python", (), score)

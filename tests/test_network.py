@@ -70,6 +70,10 @@ def test_indexes_searches_and_quotes_without_network(example):
     assert result["citations"]
 
 
+def test_judges_without_network(example):
+    assert without_network("eval", "--root", example, "--json")[-1]["kinds"]["docstring"]["count"] > 10
+
+
 def test_answers_from_a_model_without_network(example, smollm2):
     events = without_network("ask", "--root", example, "--json", "--model", smollm2, "--max-tokens", "8", QUESTION)
     assert events[0]["type"] == "sources"

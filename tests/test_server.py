@@ -129,6 +129,89 @@ def test_unsaved_text_is_found_at_its_present_lines(command, example):
     talk()
 
 
+def test_a_hit_and_a_document_are_explained(command, example):
+    @run
+    async def talk():
+        (example / ".gitignore").write_text("/secret.py\n")
+        (example / "secret.py").write_text("a = 1\n")
+        async with editor(command, example) as client:
+            await settled(client)
+
+            async def explain(path):
+                return await client.request("memcache/explain", {"textDocument": {"uri": path.as_uri()}})
+
+            query = {"query": "dead letters", "limit": 5}
+            plain = await client.request("memcache/search", query)
+            assert not any("signals" in hit for hit in plain["hits"])
+            hits = (await client.request("memcache/search", {**query, "explain": True}))["hits"]
+            assert len(hits) == 5
+            for rank, hit in enumerate(hits, start=1):
+                assert sum(hit["signals"].values()) == pytest.approx(hit["score"], abs=1e-3)
+                told = await client.request("memcache/explain", {"hit": hit, "query": query["query"]})
+                assert told["signals"] == hit["signals"]
+                assert told["indexed"]
+                assert told["reason"].startswith(f"It is hit {rank} of the query: ")
+            none = await client.request("memcache/explain", {"hit": hits[0], "query": "xylophone"})
+            assert not none["indexed"] or none["signals"] != hits[0]["signals"]
+            assert await explain(example / "secret.py") == {
+                "indexed": False,
+                "reason": "It is not indexed: ignored: .gitignore line 1, /secret.py.",
+            }
+            assert (await explain(example / "courier" / "retry.py"))["indexed"]
+            assert "none of the folders" in (await explain(example.parent / "other.py"))["reason"]
+            unsaved = example / "courier" / "unsaved.py"
+            document = {"uri": unsaved.as_uri(), "languageId": "python", "version": 1, "text": "okapi = 1\n"}
+            client.notify("textDocument/didOpen", {"textDocument": document})
+            told = await explain(unsaved)
+            assert told == {"indexed": False, "reason": "Its open text is searched in place of the file's."}
+
+    talk()
+
+
+TWIN = """def stamp_for(envelope, weight_g):
+    postage = base_fee(envelope.country)
+    if weight_g > 500:
+        postage += surcharge(weight_g - 500)
+    return Stamp(postage, envelope.country)
+"""
+
+
+def test_similar_finds_twins_and_not_the_stretch_itself(command, example):
+    @run
+    async def talk():
+        (example / "courier" / "stamps.py").write_text('"""Stamps."""\n\n\n' + TWIN)
+        (example / "courier" / "labels.py").write_text(TWIN.replace("stamp", "label").replace("Stamp", "Label"))
+        async with editor(command, example) as client:
+            await settled(client)
+            uri = (example / "courier" / "stamps.py").as_uri()
+            stretch = {"start": {"line": 3, "character": 4}, "end": {"line": 8, "character": 0}}
+            about = {"textDocument": {"uri": uri}, "range": stretch, "limit": 3}
+            hits = (await client.request("memcache/similar", about))["hits"]
+            assert hits[0]["path"] == "courier/labels.py"
+            assert len(hits) == 3
+            assert not any(
+                hit["location"]["uri"] == uri and hit["location"]["range"]["end"]["line"] > 3 for hit in hits
+            )
+            moved = {"uri": uri, "languageId": "python", "version": 1, "text": "\n" * 9 + TWIN}
+            client.notify("textDocument/didOpen", {"textDocument": moved})
+            stretch = {"start": {"line": 9, "character": 0}, "end": {"line": 13, "character": 9}}
+            hits = (await client.request("memcache/similar", {**about, "range": stretch}))["hits"]
+            assert [hit["path"] for hit in hits].index("courier/labels.py") == 0
+            assert not any(hit["location"]["uri"] == uri for hit in hits)
+            for wrong, sentence in (
+                (
+                    {**about, "range": {"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 0}}},
+                    "no text",
+                ),
+                ({**about, "textDocument": {"uri": (example / "gone.py").as_uri()}}, "cannot be compared"),
+                ({**about, "textDocument": {"uri": "untitled:one"}}, "none of the folders"),
+            ):
+                with pytest.raises(ServerError, match=sentence):
+                    await client.request("memcache/similar", wrong)
+
+    talk()
+
+
 def test_a_question_about_a_selection_cites_it(command, example):
     @run
     async def talk():

@@ -85,11 +85,29 @@ async def test_a_command_is_cancelled_like_its_method():
 
 
 LATER = {
-    "memcache/similar": {"textDocument": {"uri": URI}, "range": SELECTED},
-    "memcache/explain": {"textDocument": {"uri": URI}},
     "memcache/caches": {"action": "list"},
     "memcache/models": {"action": "list"},
 }
+
+
+@run
+async def test_similar_and_explain_reach_the_engine_under_both_names():
+    async with session() as client:
+        stretch = {"textDocument": {"uri": URI}, "range": SELECTED, "limit": 1}
+        about = {"textDocument": {"uri": URI}}
+        similar = await client.request("memcache/similar", stretch)
+        assert similar["hits"][0]["symbol"] == "Client.retry"
+        explained = await client.request("memcache/explain", about)
+        assert explained == {"indexed": True, "reason": "It is.", "signals": {"name": -0.5, "text": 1.25}}
+        told = await client.execute("memcache.explain", about)
+        assert told == {"markdown": "It is.\n- text: +1.250\n- name: -0.500\n", **explained}
+        assert "Client.retry" in (await client.execute("memcache.similar", stretch))["markdown"]
+        (_, params), _ = client.backend.told("similar")
+        assert (params.limit, params.text_document.uri, params.range.start.line) == (1, URI, SELECTED["start"]["line"])
+        for method, wrong in (("similar", about), ("explain", {}), ("explain", {**about, "query": "q"})):
+            with pytest.raises(ServerError) as error:
+                await client.request(f"memcache/{method}", wrong)
+            assert error.value.code == -32602
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method.later])

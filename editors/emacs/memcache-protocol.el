@@ -99,7 +99,7 @@ Tell the client that citations of an answer no longer hold.")
 (defconst memcache-command-models "memcache.models"
   "Command of `memcache/models'.")
 
-(defconst memcache-methods-not-yet '(:memcache/similar :memcache/explain :memcache/caches :memcache/models)
+(defconst memcache-methods-not-yet '(:memcache/caches :memcache/models)
   "Methods that are specified and not there yet.")
 
 (defconst memcache-error-parse -32700
@@ -226,7 +226,7 @@ EXPLAIN: Whether hits carry their signals."
   "Make `SimilarParams'.
 The stretch of a document that others are compared with.
 TEXT-DOCUMENT: The document.  Needed.
-RANGE: The stretch.  Needed.
+RANGE: The stretch; whole lines are compared.  Needed.
 LIMIT: How many hits at most.
 SCOPE: Where to search."
   (memcache--plist

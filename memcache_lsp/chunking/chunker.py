@@ -18,7 +18,7 @@ from memcache_lsp.chunking.split import HARD_LIMIT, split
 from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.values import Chunk, Document
 
-__all__ = ["HARD_LIMIT", "KINDS", "Chunked", "chunk"]
+__all__ = ["HARD_LIMIT", "KINDS", "Chunked", "chunk", "outline"]
 
 # A `.h` may be C or C++, which its name does not tell.
 _CPP: Final = re.compile(
@@ -44,6 +44,11 @@ def chunk(document: Document, *, deadline_s: float = 5.0) -> Chunked:
     lines = split_lines(document.text)
     outline, problems = _outline(document, lines, deadline_s=deadline_s)
     return Chunked(split(lines, outline), problems)
+
+
+def outline(document: Document, *, deadline_s: float = 5.0) -> Outline:
+    """Return the definitions of a document, as it is cut by them; an empty outline where it is cut by lines."""
+    return _outline(document, split_lines(document.text), deadline_s=deadline_s)[0]
 
 
 def _outline(document: Document, lines: Lines, *, deadline_s: float) -> tuple[Outline, tuple[str, ...]]:

@@ -24,6 +24,11 @@ _EPILOG = """exit codes: 0 done, 1 a problem told in one sentence, 2 wrong usage
 Nothing leaves this machine, nothing listens, and nothing is written into the project."""
 
 
+_EVAL_EPILOG = """A question is the first sentence of a doc comment, whose answer is its definition, or the message of a commit that
+touched at most five files, whose answer are these. They are asked of an index of this run's own, in which the asked doc
+comments are blank; the project's index stays as it is. The same project gets the same questions each time."""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
@@ -48,8 +53,10 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_index(commands)
     _add_search(commands)
+    _add_explain(commands)
     _add_ask(commands)
     _add_status(commands)
+    _add_eval(commands)
     _add_models(commands)
     _add_serve(commands)
     return parser
@@ -98,7 +105,14 @@ def _add_search(commands: Any) -> None:
     parser.add_argument(
         "--batch", action="store_true", help='with --json: read {"id", "query"} lines on stdin, answer each with a line'
     )
+    parser.add_argument("--explain", action="store_true", help="show what each signal brought to a hit's score")
     _add_scope(parser)
+
+
+def _add_explain(commands: Any) -> None:
+    parser = _command(commands, "explain", "explain", "Tell why a file is in the index, or why not.")
+    _add_engine(parser)
+    parser.add_argument("path", help="the file, seen from here or from the project's root")
 
 
 def _add_ask(commands: Any) -> None:
@@ -123,6 +137,20 @@ def _add_status(commands: Any) -> None:
     parser.add_argument("--all", action="store_true", help="list every file that is not indexed")
     parser = _command(commands, "doctor", "doctor", "Check the installation, the models, the index and the limits.")
     _add_root(parser)
+
+
+def _add_eval(commands: Any) -> None:
+    parser = _command(
+        commands, "eval", "eval", "Judge the search on this project, by its own doc comments and commits."
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EVAL_EPILOG
+    _add_root(parser)
+    parser.add_argument("--questions", type=_positive, default=200, metavar="N", help="how many at most (default 200)")
+    parser.add_argument(
+        "--embedder", metavar="NAME", help="compare this embedder with the present one: a name, or a folder"
+    )
+    parser.add_argument("--worst", type=_positive, default=5, metavar="N", help="show the N worst answers (default 5)")
 
 
 def _add_models(commands: Any) -> None:

@@ -52,6 +52,10 @@ class LocalProject:
         """Return the best hits of what is indexed so far."""
         return self._project.search(question, scope=scope, limit=limit)
 
+    def why(self, path: str) -> tuple[bool, str]:
+        """Tell whether a file is in the index, and why or why not."""
+        return self._project.why(path)
+
     def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer by the model where there is one, else by quotations; nothing if no content word is known."""
         path = generating.model_path(options)

@@ -49,7 +49,8 @@ def join(root: Path, options: argparse.Namespace) -> RemoteProject:
         own_model = options.no_model or options.model is not None
         settings = {**_QUIET, "answerTokens": options.max_tokens, "useModel": not own_model}
     connection = Connection(rendezvous.ensure_daemon(role="cli"), root, settings)
-    return RemoteProject(connection, root, named=options.root is not None)
+    explains = options.command == "search" and options.explain
+    return RemoteProject(connection, root, named=options.root is not None, explains=explains)
 
 
 class Connection:
@@ -149,16 +150,23 @@ class Connection:
 class RemoteProject:
     """A project in the daemon."""
 
-    def __init__(self, connection: Connection, root: Path, *, named: bool) -> None:
+    def __init__(self, connection: Connection, root: Path, *, named: bool, explains: bool = False) -> None:
         self.connection = connection
         self._root = root
         self._named = named
+        self._explains = explains  # hits carry their signals
 
     def search(self, question: str, *, scope: Scope, limit: int) -> list[Hit]:
         """Return the best hits of what is indexed so far; their text is the first lines."""
         wanted = {"globs": scope.globs, "languages": scope.languages, "kinds": scope.kinds}
-        params = {"query": question, "limit": min(limit, _MOST_HITS), "scope": wanted}
+        params = {"query": question, "limit": min(limit, _MOST_HITS), "scope": wanted, "explain": self._explains}
         return [self._hit(hit) for hit in self.connection.ask("memcache/search", params)["hits"]]
+
+    def why(self, path: str) -> tuple[bool, str]:
+        """Tell whether a file is in the index, and why or why not."""
+        document = {"textDocument": {"uri": from_path(self._root / path)}}
+        told = self.connection.ask("memcache/explain", document)
+        return told["indexed"], told["reason"]
 
     def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer by the daemon's model; a model that the command names is loaded here, and reads what was found there."""
@@ -224,6 +232,7 @@ class RemoteProject:
             language=hit["language"],
             breadcrumb=(),
             score=hit["score"],
+            signals=hit.get("signals", {}),
         )
 
     def _citation(self, cited: Message) -> Citation:

@@ -24,13 +24,18 @@ def print_json(value: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def print_hits(hits: Sequence[Hit]) -> None:
-    """Print hits for people: place, symbol, snippet with the lines' numbers; in colour on a terminal."""
+def print_hits(hits: Sequence[Hit], *, explain: bool = False) -> None:
+    """Print hits for people: place, symbol, snippet with the lines' numbers; in colour on a terminal.
+
+    With `explain`, also what each signal brought to the score.
+    """
     if not sys.stdout.isatty():
         for hit in hits:
             print(f"{place(hit)}  {label(hit)}")
             for number, line in enumerate(_lines(hit), start=hit.span.start_line):
                 print(f"{number:6}  {line}".rstrip())
+            if explain:
+                print(signals(hit))
             print()
         sys.stdout.flush()
         return
@@ -51,7 +56,15 @@ def print_hits(hits: Sequence[Hit]) -> None:
                 background_color="default",
             )
         )
+        if explain:
+            console.print(Text(signals(hit), "dim"), soft_wrap=True)
         console.print()
+
+
+def signals(hit: Hit) -> str:
+    """Return what each signal brought to a hit's score, the most first."""
+    told = sorted(hit.signals.items(), key=lambda each: -each[1])
+    return f"{hit.score:8.3f} = {', '.join(f'{name} {value:+.3f}' for name, value in told)}"
 
 
 def _lines(hit: Hit) -> list[str]:

@@ -62,9 +62,9 @@ def _first_hits(engine: work.Engine, updating: work.Waiting, question: str, opti
 def _show(hits: list[Hit], options: argparse.Namespace, *, partial: bool) -> None:
     if options.json:
         for hit in hits:
-            render.print_json(wire.hit_to_json(hit) | ({"partial": True} if partial else {}))
+            render.print_json(wire.hit_to_json(hit, explain=options.explain) | ({"partial": True} if partial else {}))
         return
-    render.print_hits(hits)
+    render.print_hits(hits, explain=options.explain)
     if partial and hits:
         work.notice("These are the hits of what is indexed so far; the rest is being indexed.")
 
@@ -74,7 +74,10 @@ def _batch(options: argparse.Namespace) -> int:
         updating.wait(BATCH_WAIT_S)
         for identifier, question in _queries():
             hits = _first_hits(engine, updating, question, options) if question else []
-            line: dict[str, Any] = {"id": identifier, "hits": [wire.hit_to_json(hit) for hit in hits]}
+            line: dict[str, Any] = {
+                "id": identifier,
+                "hits": [wire.hit_to_json(hit, explain=options.explain) for hit in hits],
+            }
             render.print_json(line if updating.report else line | {"partial": True})
         with render.progress_bar("Indexing", "files") as bar:
             updating.wait(None, bar.show)

@@ -53,6 +53,10 @@ class Engine(Protocol):
         """Return the best hits of what is indexed so far."""
         ...
 
+    def why(self, path: str) -> tuple[bool, str]:
+        """Tell whether a file is in the index, and why or why not."""
+        ...
+
     def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer, the sources first; closing the generator stops the model."""
         ...

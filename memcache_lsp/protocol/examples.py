@@ -100,7 +100,7 @@ EXAMPLES = {
     ),
     "memcache/explain": Example(
         spec.ExplainParams(text_document=parts.TextDocumentIdentifier(uri=f"{ROOT}/package-lock.json")),
-        spec.ExplainResult(indexed=False, reason="It is a lock file."),
+        spec.ExplainResult(indexed=False, reason="It is not indexed: lock file: written by a package manager."),
     ),
     "memcache/status": Example(spec.StatusParams(), _STATUS),
     "memcache/index": Example(

@@ -66,14 +66,12 @@ METHODS = (
         doc="Find places that resemble a stretch of a document.",
         params=spec.SimilarParams,
         result=spec.SearchResult,
-        later=True,
     ),
     Method(
         name="memcache/explain",
         doc="Tell why a document is or is not indexed, or what ranked a hit.",
         params=spec.ExplainParams,
         result=spec.ExplainResult,
-        later=True,
     ),
     Method(
         name="memcache/status",

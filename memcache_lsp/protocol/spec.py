@@ -147,7 +147,7 @@ class SimilarParams:
     """The stretch of a document that others are compared with."""
 
     text_document: Annotated[TextDocumentIdentifier, "The document."]
-    range: Annotated[Range, "The stretch."]
+    range: Annotated[Range, "The stretch; whole lines are compared."]
     limit: Annotated[int, Between(1, 1000), "How many hits at most."] = 20
     scope: Annotated[Scope | None, "Where to search."] = None
 

@@ -28,8 +28,8 @@ def snippet(hit: Hit) -> str:
 # For the command line
 
 
-def hit_to_json(hit: Hit) -> dict[str, Any]:
-    """Give a hit as `search --json` prints it."""
+def hit_to_json(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
+    """Give a hit as `search --json` prints it; with `explain`, with what each signal brought to its score."""
     return {
         "path": hit.path,
         "startLine": hit.span.start_line,
@@ -39,7 +39,7 @@ def hit_to_json(hit: Hit) -> dict[str, Any]:
         "kind": hit.kind,
         "language": hit.language,
         "snippet": snippet(hit),
-    }
+    } | ({"signals": dict(hit.signals)} if explain else {})
 
 
 def event_to_json(event: Event) -> dict[str, Any]:

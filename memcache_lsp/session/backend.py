@@ -17,10 +17,13 @@ from memcache_lsp.protocol.spec import (
     AskPartial,
     AskResult,
     DidChangeStatusParams,
+    ExplainParams,
+    ExplainResult,
     IndexParams,
     IndexResult,
     SearchParams,
     SearchResult,
+    SimilarParams,
     StatusResult,
     ThreadsParams,
     ThreadsResult,
@@ -74,6 +77,12 @@ class Backend(Protocol):
 
     async def search(self, session_id: int, params: SearchParams) -> SearchResult:
         """Find hits."""
+
+    async def similar(self, session_id: int, params: SimilarParams) -> SearchResult:
+        """Find places that resemble a stretch of a document."""
+
+    async def explain(self, session_id: int, params: ExplainParams) -> ExplainResult:
+        """Tell why a document is or is not indexed, or what ranked a hit."""
 
     def ask(self, session_id: int, params: AskParams) -> AsyncGenerator[AskPartial | AskResult]:
         """Answer: partial results, then the result with answer and citations. Closing the generator stops the model.

@@ -5,12 +5,12 @@ Pure. Must not import the engine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from memcache_lsp.protocol.parts import Hit, Location
-from memcache_lsp.protocol.spec import AskResult, IndexResult, SearchResult, StatusResult, ThreadsResult
+from memcache_lsp.protocol.spec import AskResult, ExplainResult, IndexResult, SearchResult, StatusResult, ThreadsResult
 from memcache_lsp.session.uris import to_path
 
 
@@ -21,6 +21,8 @@ def to_markdown(result: Any, *, sources: Sequence[Hit] = (), title: str = "") ->
             return _answer(result, sources, title)
         case SearchResult():
             return _hits(result)
+        case ExplainResult():
+            return f"{result.reason}\n" + _signals(result.signals)
         case StatusResult():
             return _status(result)
         case IndexResult():
@@ -48,9 +50,15 @@ def _hits(result: SearchResult) -> str:
     if not result.hits:
         return "Nothing was found.\n"
     return "\n".join(
-        f"{n}. {_link(hit.location)} {_what(hit)}".rstrip() + f"\n\n{_fenced(hit)}"
+        f"{n}. {_link(hit.location)} {_what(hit)}".rstrip() + f"\n\n{_fenced(hit)}{_signals(hit.signals)}"
         for n, hit in enumerate(result.hits, 1)
     )
+
+
+def _signals(signals: Mapping[str, float] | None) -> str:
+    """List what each signal brought, the most first."""
+    told = sorted((signals or {}).items(), key=lambda each: -each[1])
+    return "".join(f"- {name}: {value:+.3f}\n" for name, value in told)
 
 
 def _status(result: StatusResult) -> str:

@@ -13,10 +13,13 @@ from memcache_lsp.protocol.codec import InvalidParams, parse, to_json
 from memcache_lsp.protocol.methods import BY_COMMAND, METHODS, Method, command_params, not_yet
 from memcache_lsp.protocol.spec import (
     AskParams,
+    ExplainParams,
+    ExplainResult,
     IndexParams,
     IndexResult,
     SearchParams,
     SearchResult,
+    SimilarParams,
     StatusParams,
     StatusResult,
     ThreadsParams,
@@ -31,6 +34,14 @@ from memcache_lsp.session.selection import COMMANDS as SELECTION_COMMANDS
 
 async def _search(context: Context, params: SearchParams) -> SearchResult:
     return await context.backend.search(context.id, params)
+
+
+async def _similar(context: Context, params: SimilarParams) -> SearchResult:
+    return await context.backend.similar(context.id, params)
+
+
+async def _explain(context: Context, params: ExplainParams) -> ExplainResult:
+    return await context.backend.explain(context.id, params)
 
 
 async def _status(context: Context, _params: StatusParams) -> StatusResult:
@@ -52,6 +63,8 @@ _MANY_HITS = 50
 _DOERS: Mapping[str, Callable[[Context, Any], Awaitable[Any]]] = {
     "memcache/ask": ask,
     "memcache/search": _search,
+    "memcache/similar": _similar,
+    "memcache/explain": _explain,
     "memcache/status": _status,
     "memcache/index": _index,
     "memcache/threads": _threads,

@@ -55,7 +55,7 @@ export const Command = {
 } as const;
 
 /** Methods that are specified and not there yet. */
-export const notYet: readonly string[] = [Method.similar, Method.explain, Method.caches, Method.models];
+export const notYet: readonly string[] = [Method.caches, Method.models];
 
 /** Codes of the errors that requests end with. */
 export const ErrorCode = {
@@ -151,7 +151,7 @@ export interface SearchParams {
 export interface SimilarParams {
   /** The document. */
   readonly textDocument: TextDocumentIdentifier;
-  /** The stretch. */
+  /** The stretch; whole lines are compared. */
   readonly range: Range;
   /** How many hits at most. */
   readonly limit?: number;

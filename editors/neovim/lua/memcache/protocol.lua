@@ -44,7 +44,7 @@
 ---The stretch of a document that others are compared with.
 ---@class memcache.SimilarParams
 ---@field textDocument memcache.TextDocumentIdentifier The document.
----@field range memcache.Range The stretch.
+---@field range memcache.Range The stretch; whole lines are compared.
 ---@field limit? integer How many hits at most.
 ---@field scope? memcache.Scope Where to search.
 
@@ -374,10 +374,6 @@ M.commands = {
 
 ---Methods that are specified and not there yet.
 M.not_yet = {
-	---Find places that resemble a stretch of a document.
-	["memcache/similar"] = true,
-	---Tell why a document is or is not indexed, or what ranked a hit.
-	["memcache/explain"] = true,
 	---List, add and remove folders that are searched beside the project.
 	["memcache/caches"] = true,
 	---List, fetch, choose, unload and remove language models.

@@ -31,7 +31,8 @@ def why(record: FileRecord | None, refusal: Skipped | None, *, is_open: bool) ->
     if not indexed:
         what = "It failed" if record.status == FAILED else "It is not indexed"
         return False, f"{what}: {record.reason}.{opened}"
-    pieces = f"{len(record.point_ids)} piece{'s' * (len(record.point_ids) != 1)}"
+    count = max(0, len(record.point_ids) - 1)  # the last is the file's own
+    pieces = f"{count} piece{'s' * (count != 1)}"
     notes = f", but {record.reason}" if record.reason else ""
     return True, f"It is indexed as {record.language}, in {pieces}{notes}.{opened}"
 

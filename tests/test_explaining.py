@@ -43,7 +43,7 @@ def test_what_is_said_follows_the_project(tmp_path):
     ],
 )
 def test_what_is_said_of_a_record(status, reason, said):
-    record = FileRecord("a.py", 1, 1, 1, 1, "h", "python", status, reason, (1, 2))
+    record = FileRecord("a.py", 1, 1, 1, 1, "h", "python", status, reason, (1, 2, 3))
     assert explaining.why(record, None, is_open=False) == (status == INDEXED, said)
 
 

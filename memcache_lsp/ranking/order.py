@@ -30,7 +30,10 @@ _WEIGHTS = np.array([signal.weight for signal in WEIGHTS.values()])
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A place with its final score and what made it: each signal's value times its weight."""
+    """A place with its final score and what made it: each signal's value times its weight, and what `place` costs.
+
+    `place` is what one loses that stands behind the best one of its file.
+    """
 
     id: int
     score: float
@@ -192,7 +195,8 @@ def rank(question: Question, scored: Scored, *, limit: int, wanted: Filter | Non
         told = _told(scored.values[at])
         for behind, (place, value) in enumerate(places[:limit]):
             loss = PLACE * (places[0][1] - value) + (_BEHIND if behind else 0.0)
-            each = Ranked(row.points[place], totals[at] - loss, row.path, told)
+            mine = told | {"place": -round(loss, 4)} if behind else told
+            each = Ranked(row.points[place], totals[at] - loss, row.path, mine)
             (others if behind else firsts).append(each)
     others.sort(key=lambda each: -each.score)
     return firsts + others
@@ -200,7 +204,7 @@ def rank(question: Question, scored: Scored, *, limit: int, wanted: Filter | Non
 
 def _told(values: NDArray[np.float64]) -> dict[str, float]:
     brought = values * _WEIGHTS
-    return {name: round(float(value), 3) for name, value in zip(WEIGHTS, brought, strict=True) if abs(value) >= 0.0005}
+    return {name: round(float(value), 4) for name, value in zip(WEIGHTS, brought, strict=True) if abs(value) >= 0.00005}
 
 
 def _places(question: Question, row: Row, found: Mapping[int, float], *, is_any_chunk: bool) -> list[tuple[int, float]]:

@@ -18,8 +18,15 @@ from comparing.tables import by_system, times
 WIDTH, HEIGHT = 840, 320
 _PANEL_W, _PANEL_H = 330, 230
 _LEFTS, _TOP = (60, 470), 40
-_LABEL_GAP = 13  # pixels between the baselines of labels that stand side by side
-_STYLE = """text{font:11px sans-serif;fill:#57606a}.title{font-weight:bold}.grid{stroke:#8b949e;stroke-opacity:.3}
+_RADIUS = 4.5
+_LETTER_W, _LETTER_H = 6.2, 13  # pixels of a letter of a label, about
+_SHORT = {
+    "semble-bm25": "semble, BM25 + ranking",
+    "semble-plain": "semble, BM25",
+    "rg": "ripgrep",
+    "semble": "semble",
+}
+_STYLE = """text{font-family:sans-serif;font-size:11px;fill:#57606a}.title{font-weight:bold}.grid{stroke:#8b949e;stroke-opacity:.3}
 .ours{fill:#d9480f;stroke:#d9480f}.peer{fill:#1c7ed6;stroke:#1c7ed6}.other{fill:#868e96;stroke:#868e96}
 .quoted{fill:none;stroke:#1c7ed6;stroke-width:1.5}text.ours{fill:#d9480f;stroke:none;font-weight:bold}
 @media(prefers-color-scheme:dark){text{fill:#adbac7}text.ours{fill:#ff922b}.ours{fill:#ff922b;stroke:#ff922b}
@@ -36,6 +43,21 @@ class Point:
     quality: float
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A box that is written in, in pixels."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def meets(self, other: Label) -> bool:
+        """Tell whether two boxes share a place."""
+        beside = self.left >= other.left + other.width or other.left >= self.left + self.width
+        return not (beside or self.top >= other.top + other.height or other.top >= self.top + self.height)
+
+
 def draw(rows: Sequence[Row]) -> str:
     """Return the plot of a run."""
     systems = by_system(rows)
@@ -43,13 +65,14 @@ def draw(rows: Sequence[Row]) -> str:
     for name, mine in systems.items():
         style = "ours" if name == "ours" else "peer" if name.startswith("semble") else "other"
         quality, p50, index_s = mean_ndcg(mine), quantile(times(mine), 0.5), total([row.index_s for row in mine])
+        title = _SHORT.get(name, TITLES[name])
         if p50:
-            queries.append(Point(TITLES[name], style, p50, quality))
+            queries.append(Point(title, style, p50, quality))
         if index_s:
-            indexes.append(Point(TITLES[name], style, index_s / len(mine), quality))
+            indexes.append(Point(title, style, index_s / len(mine), quality))
     for each in figures_for(row.repo for row in next(iter(systems.values()))):
-        queries.append(Point(f"{each.title} (published)", "quoted", each.query_p50_ms, each.part_ndcg10))
-        indexes.append(Point(f"{each.title} (published)", "quoted", each.index_s, each.part_ndcg10))
+        queries.append(Point(f"{each.short} (published)", "quoted", each.query_p50_ms, each.part_ndcg10))
+        indexes.append(Point(f"{each.short} (published)", "quoted", each.index_s, each.part_ndcg10))
     panels = [
         panel(points, left, title)
         for points, left, title in (
@@ -86,19 +109,35 @@ def panel(points: Sequence[Point], left: int, title: str) -> str:
     for tick in ticks(times_low, times_high):
         parts.append(f'<path class="grid" d="M{x(tick):.1f} {_TOP}v{_PANEL_H}"/>')
         parts.append(f'<text x="{x(tick):.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>')
-    for point, label_y in zip(points, spread([y(p.quality) for p in points]), strict=True):
-        parts += marked(point, x(point.time), y(point.quality), label_y, middle=left + _PANEL_W / 2)
+    marks = [(x(point.time), y(point.quality)) for point in points]
+    labels = placed(marks, [point.title for point in points], left)
+    for point, mark, label in zip(points, marks, labels, strict=True):
+        parts += drawn(point, mark, label)
     return "\n".join(parts)
 
 
-def marked(point: Point, x: float, y: float, label_y: float, *, middle: float) -> list[str]:
-    """Return a point's mark and its label, which stands towards the middle of the panel."""
-    anchor, step = ("end", -9) if x > middle else ("start", 9)
+def drawn(point: Point, mark: tuple[float, float], label: Label) -> list[str]:
+    """Return a point's mark and its label."""
     shown = "text" if point.style != "ours" else 'text class="ours"'
     return [
-        f'<circle class="{point.style}" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>',
-        f'<{shown} x="{x + step:.1f}" y="{label_y + 4:.1f}" text-anchor="{anchor}">{escape(point.title)}</text>',
+        f'<circle class="{point.style}" cx="{mark[0]:.1f}" cy="{mark[1]:.1f}" r="{_RADIUS}"/>',
+        f'<{shown} x="{label.left:.1f}" y="{label.top + 10:.1f}">{escape(point.title)}</text>',
     ]
+
+
+def placed(marks: Sequence[tuple[float, float]], titles: Sequence[str], left: float) -> list[Label]:
+    """Return a place for each label: beside, above or below its mark, where it covers the fewest others."""
+    taken = [Label(x - _RADIUS, y - _RADIUS, 2 * _RADIUS, 2 * _RADIUS) for x, y in marks]
+    labels = []
+    for (x, y), title in zip(marks, titles, strict=True):
+        width = _LETTER_W * len(title)
+        beside = [(x + 9, y - 6.5), (x - 9 - width, y - 6.5)]
+        around = [(x + shift, y + step) for step in (-19, 6, -32, 19) for shift in (-width / 2, -width, 0)]
+        places = [Label(at, top, width, _LETTER_H) for at, top in beside + around]
+        within = [place for place in places if place.left >= left and place.left + width <= left + _PANEL_W]
+        labels.append(min(within or places, key=lambda place: sum(place.meets(other) for other in taken)))
+        taken.append(labels[-1])
+    return labels
 
 
 def bounds(values: Sequence[float]) -> tuple[float, float]:
@@ -112,12 +151,3 @@ def ticks(low: float, high: float) -> list[float]:
     factors = (1, 2, 5) if high / low < 300 else (1,)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     return [factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high]
-
-
-def spread(heights: Sequence[float]) -> list[float]:
-    """Return heights for labels, moved down where one would stand on another."""
-    placed = list(heights)
-    before = -math.inf
-    for at in sorted(range(len(heights)), key=lambda i: heights[i]):
-        placed[at] = before = max(heights[at], before + _LABEL_GAP)
-    return placed

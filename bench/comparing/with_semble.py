@@ -78,7 +78,9 @@ def _ask(child: subprocess.Popen[str], said: Any) -> dict[str, Any]:
         child.stdin.write(json.dumps(said) + "\n")
         child.stdin.flush()
         answer: dict[str, Any] = json.loads(child.stdout.readline() or "{}")
-    except (BrokenPipeError, ValueError):
+    except (BrokenPipeError, ValueError):  # it has ended; what is still in the buffer would fail again at the end
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.close()
         return {}
     return answer
 

@@ -1,7 +1,8 @@
 # make demo     index a real project, ask it a question, stream an answer with its sources; DEMO_MODEL=none: quote one
 # make test     every check and every test
 # make check    the checks alone: style, types, layers
-# make bench    the retrieval benchmark; needs DATA=… (its questions) and CORPORA=… (its repositories)
+# make bench    the retrieval benchmark, semble and ripgrep beside us (pip puts them into .bench); needs DATA=… (its
+#               questions) and CORPORA=… (its repositories); ARGS=… adds options, as ARGS='--plot FILE.svg --repo NAME'
 # make speed    what a user waits for, held against its limits, on the demo's project and one of 1,000 files
 # make serving  the language server's figures held against their limits: latency, cancel, memory, ends; CORPUS=… real code
 # The first call of each sets up .venv by itself; compiling llama.cpp takes some minutes, once.
@@ -31,7 +32,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.package
-	$(BIN)/python bench/retrieval.py --data $(DATA) --corpora $(CORPORA)
+	$(BIN)/python bench/retrieval.py --data $(DATA) --corpora $(CORPORA) $(ARGS)
 
 speed: $(VENV)/.package
 	$(BIN)/python bench/speed.py --check --synthetic 1000 $(wildcard .demo/*-*)

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import retrieval
+from comparing.rows import Row
 
 ROOT = Path(__file__).parent.parent
 RETRIEVAL, SPEED = ROOT / "bench" / "retrieval.py", ROOT / "bench" / "speed.py"
-retrieval = SimpleNamespace(**runpy.run_path(str(RETRIEVAL)))
 speed = SimpleNamespace(**runpy.run_path(str(SPEED)))
 figures = SimpleNamespace(**runpy.run_path(str(ROOT / "bench" / "serving" / "figures.py")))
 
@@ -96,15 +97,19 @@ def test_a_question_without_an_answer_scores_nothing_and_is_counted():
     }  # fmt: skip
 
 
+def row(repo, system="ours", **measured):
+    scored = {"scores": [1.0], "kinds": ["symbol"], "unanswered": 0, "ndcg10": 1.0}
+    return Row(system=system, repo=repo, language="c", **scored | measured)
+
+
 def test_what_keeps_a_run_from_being_whole_is_named():
     rows = [
-        {"repo": "a", "indexed": True, "failed": 0, "unanswered": 0},
-        {"repo": "b", "indexed": True, "failed": 2, "unanswered": 1},
-        {"repo": "c", "indexed": False, "failed": 0, "unanswered": 0},
-    ]
+        row("a"), row("b", failed=2, unanswered=1), row("c", indexed=False), row("a", "semble", indexed=False, unanswered=3)
+    ]  # fmt: skip
     assert retrieval.problems(["a"], rows[:1]) == []
     assert retrieval.problems(["a", "b", "c", "d"], rows) == [
         "d is missing", "2 files of b failed", "1 queries of b had no answer", "c was not indexed",
+        "a was not indexed by semble", "3 queries of a had no answer by semble",
     ]  # fmt: skip
 
 
@@ -139,26 +144,31 @@ def run_bench(script, *arguments):
 
 def test_the_retrieval_benchmark_runs_small(small_set, tmp_path):
     data, corpora, queries = small_set
-    out = tmp_path / "out.json"
-    done = run_bench(RETRIEVAL, "--data", data, "--corpora", corpora, "--out", out)
+    out, plot = tmp_path / "out.json", tmp_path / "plot.svg"
+    before = {path: path.read_bytes() for path in corpora.rglob("*") if path.is_file()}
+    done = run_bench(RETRIEVAL, "--data", data, "--corpora", corpora, "--systems", "ours", "--out", out, "--plot", plot)
     assert done.returncode == 0, done.stderr
-    table = re.findall(r"^\| (\S+) \| (\d+) \| ([\d.]+) \| [\d.]+ \| [\d.]+ \|$", done.stdout, re.MULTILINE)
+    table = re.findall(r"^\| (\S+) \| (\d+) \| ([\d.]+) \|$", done.stdout, re.MULTILINE)[-3:]
     assert [(name, repos) for name, repos, _ in table] == [("python", "1"), ("text", "1"), ("**all**", "2")]
     assert all(float(value) >= FLOOR for _, _, value in table), done.stdout
-    assert re.search(
-        r"^\d+ files, \d+ chunks, 0 failed, 0 queries unanswered, peak memory of the daemon \d+ MB\.$",
-        done.stdout,
-        re.MULTILINE,
-    )
+    assert re.search(r"^\| memcache-lsp( \| [\d.]+){6} \|$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"memcache-lsp: \d+ files, \d+ chunks, 0 failed, 0 queries unanswered; ", done.stdout)
     rows = json.loads(out.read_text())
+    assert [len(row["query_ms"]) for row in rows] == [len(row["scores"]) for row in rows]
     assert sum(len(row["scores"]) for row in rows) == queries
     assert [row["unanswered"] for row in rows] == [0, 0]
+    assert "memcache-lsp" in plot.read_text()
+    assert {path: path.read_bytes() for path in before} == before
+
+    again = run_bench(RETRIEVAL, "--data", data, "--merge", out)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[1:] == done.stdout.splitlines()[3:]  # all but the progress
 
 
 def test_the_retrieval_benchmark_fails_where_a_repository_is_missing(small_set):
     data, corpora, _ = small_set
     shutil.rmtree(corpora / "courier")
-    done = run_bench(RETRIEVAL, "--data", data, "--corpora", corpora)
+    done = run_bench(RETRIEVAL, "--data", data, "--corpora", corpora, "--systems", "ours")
     assert done.returncode == 1
     assert done.stderr == "This run is not whole: courier is missing.\n"
     assert "| **all** | 1 |" in done.stdout

@@ -70,6 +70,10 @@ class Process:
         """Return its resident memory."""
         return _field_mb(Path(f"/proc/{self.pid}/status"), "VmRSS")
 
+    def peak_mb(self) -> float:
+        """Return the most resident memory that it had."""
+        return _field_mb(Path(f"/proc/{self.pid}/status"), "VmHWM")
+
     def shared_out_mb(self) -> float:
         """Return its proportional memory: pages that several processes share are counted in shares."""
         return _field_mb(Path(f"/proc/{self.pid}/smaps_rollup"), "Pss")

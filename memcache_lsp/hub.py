@@ -21,6 +21,7 @@ from pathlib import Path
 from memcache_lsp import __version__, answering, models
 from memcache_lsp.answering import Event, Result, Sources
 from memcache_lsp.config import UserSettings
+from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.generator import StopFlag
@@ -383,7 +384,7 @@ class Hub:
             mode="daemon" if self._mode == "daemon" else "in_process",
             pid=os.getpid(),
             roots=tuple([await _root_status(keeper) for keeper in keepers]),
-            embedder=self._user().embedder or "static-minilm-256",
+            embedder=self._user().embedder or DEFAULT,
             sessions=tuple(
                 parts.SessionStatus(
                     id=s.info.id, client=s.info.client, roots=tuple(from_path(root) for root in s.roots)

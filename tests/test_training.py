@@ -262,6 +262,30 @@ def test_training_brings_descriptions_to_their_code(tmp_path):
     assert not rows[0].any()
 
 
+@pytest.mark.filterwarnings("ignore:.*")
+@pytest.mark.skipif(not HAS_EXTRA, reason="needs sentence-transformers")
+def test_a_training_that_ended_early_goes_on_to_the_same_table(tmp_path, monkeypatch):
+    pairs = [Pair("s", "go", TOKENS[1 + i % 5], TOKENS[1 + (i + 2) % 5]) for i in range(20)]
+    plan = training.Plan(epochs=40, rate=0.01, checkpoint_steps=3)
+    tokenizer = vocabulary.tokenizer_of(small().tokenizer, TOKENS)
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    whole.mkdir()
+    parted.mkdir()
+    schedule = training._schedule
+
+    def stop(done):
+        if done >= 0.5:
+            raise KeyboardInterrupt
+        return schedule(done)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_schedule", stop)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(pairs, small().rows, tokenizer, parted, plan)
+    went_on = training.train(pairs, small().rows, tokenizer, parted, plan)
+    assert np.array_equal(went_on, training.train(pairs, small().rows, tokenizer, whole, plan))
+
+
 def test_a_file_counts_as_its_best_chunk():
     chunks = [evaluate.Place(f"{i // 3}.py", i, i, "") for i in range(60)]
     scores = np.zeros(60, dtype=np.float32)

@@ -8,7 +8,6 @@ that the others are hard to tell apart, as a repository's chunks are.
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from collections import defaultdict
@@ -36,8 +35,9 @@ class Plan:
     """How long and how fast to train."""
 
     epochs: int = 2
-    rate: float = 5e-3  # of Adam, warmed up over a tenth, then falling to nothing
+    rate: float = 1.5e-2  # of Adam, warmed up over a tenth, then falling to nothing
     temperature: float = 20.0
+    checkpoint_steps: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +87,11 @@ def batches(pairs: Sequence[Pair], seed: int) -> Iterator[list[int]]:
 
 
 def train(pairs: Sequence[Pair], rows: Rows, tokenizer: dict[str, Any], cache: Path, plan: Plan | None = None) -> Rows:
-    """Return the trained rows; one thread and one seed, so the same machine gives the same rows."""
+    """Return the trained rows; one thread and one seed, so the same machine gives the same rows.
+
+    A run that ended early goes on from its last checkpoint in `cache`, which belongs to these pairs and this tokenizer.
+    """
     import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.losses import MatryoshkaLoss, MultipleNegativesRankingLoss
-    from sentence_transformers.models import StaticEmbedding
 
     plan = plan or Plan()
     torch.manual_seed(SEED)
@@ -99,34 +99,67 @@ def train(pairs: Sequence[Pair], rows: Rows, tokenizer: dict[str, Any], cache: P
     made = Tokenizer.from_str(json.dumps(tokenizer))
     texts = _kept(cache / "text.npz", made, [pair.text for pair in pairs])
     codes = _kept(cache / "code.npz", made, [pair.code for pair in pairs])
-    table = StaticEmbedding(made, embedding_weights=torch.from_numpy(rows.copy()))
-    model = SentenceTransformer(modules=[table], device="cpu")
-    inner = MultipleNegativesRankingLoss(model, scale=plan.temperature)
-    loss = MatryoshkaLoss(model, inner, list(DIMENSIONS))
-    optimizer = torch.optim.Adam(model.parameters(), lr=plan.rate)
+    weights, loss = _loss(made, rows, plan)
+    optimizer = torch.optim.Adam([weights], lr=plan.rate)
     order = [batch for epoch in range(plan.epochs) for batch in batches(pairs, SEED + epoch)]
+    checkpoint = cache / f"checkpoint-{plan.epochs}-{plan.rate:g}-{plan.temperature:g}.pt"
+    first = _resume(checkpoint, weights, optimizer)
     began, seen = time.monotonic(), 0.0
-    for step, batch in enumerate(order):
+    for step in range(first, len(order)):
         for group in optimizer.param_groups:
             group["lr"] = plan.rate * _schedule(step / len(order))
-        features = []
-        for side in (texts, codes):
-            ids, starts = side.take(batch)
-            features.append({"input_ids": torch.from_numpy(ids), "offsets": torch.from_numpy(starts)})
-        value = loss(features, torch.empty(0))
+        value = loss([_features(texts.take(order[step])), _features(codes.take(order[step]))], torch.empty(0))
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-        seen += value.item() / math.log(len(batch)) if len(batch) > 1 else 0.0
-        if step % 100 == 99:
-            print(
-                f"step {step + 1} of {len(order)}, loss {seen / 100:.4f}, {time.monotonic() - began:.0f} s",
-                file=sys.stderr,
-            )
+        seen += value.item()
+        if (step + 1) % plan.checkpoint_steps == 0:
+            said = f"step {step + 1} of {len(order)}, loss {seen / plan.checkpoint_steps:.4f}"
+            print(f"{said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
             seen = 0.0
-    trained: Rows = table.embedding.weight.detach().numpy()
-    trained[0] = 0
+            _save(checkpoint, step + 1, weights, optimizer)
+    trained: Rows = weights.detach().numpy().copy()
+    trained[0] = 0  # the unknown token, which no text is given
     return trained
+
+
+def _loss(tokenizer: Tokenizer, rows: Rows, plan: Plan) -> tuple[Any, Any]:
+    """Return the table's weights, and the loss of a batch's two sides."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.losses import MatryoshkaLoss, MultipleNegativesRankingLoss
+    from sentence_transformers.models import StaticEmbedding
+
+    table = StaticEmbedding(tokenizer, embedding_weights=torch.from_numpy(rows.copy()))
+    model = SentenceTransformer(modules=[table], device="cpu")
+    inner = MultipleNegativesRankingLoss(model, scale=plan.temperature)
+    return table.embedding.weight, MatryoshkaLoss(model, inner, list(DIMENSIONS))
+
+
+def _features(bag: tuple[NDArray[np.int64], NDArray[np.int64]]) -> dict[str, Any]:
+    import torch
+
+    return {"input_ids": torch.from_numpy(bag[0]), "offsets": torch.from_numpy(bag[1])}
+
+
+def _save(path: Path, step: int, weights: Any, optimizer: Any) -> None:
+    import torch
+
+    partial = path.with_suffix(".part")
+    torch.save({"step": step, "weights": weights.detach(), "optimizer": optimizer.state_dict()}, partial)
+    partial.replace(path)
+
+
+def _resume(path: Path, weights: Any, optimizer: Any) -> int:
+    import torch
+
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    with torch.no_grad():
+        weights.copy_(state["weights"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
 
 
 def _schedule(done: float) -> float:

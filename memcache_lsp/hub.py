@@ -22,6 +22,7 @@ from memcache_lsp import __version__, answering, explaining, models
 from memcache_lsp.answering import EVIDENCE_HITS, EVIDENCE_PER_FILE, FOUND_HITS, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
 from memcache_lsp.documents import read_document
+from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.generator import StopFlag
@@ -467,7 +468,7 @@ class Hub:
             mode="daemon" if self._mode == "daemon" else "in_process",
             pid=os.getpid(),
             roots=tuple([await _root_status(keeper) for keeper in keepers]),
-            embedder=user.embedder or "static-minilm-256",
+            embedder=user.embedder or DEFAULT,
             sessions=tuple(
                 parts.SessionStatus(
                     id=s.info.id, client=s.info.client, roots=tuple(from_path(root) for root in s.roots)

@@ -163,7 +163,7 @@ def test_related_phrases_are_nearer(static, text, near, far):
 
 
 SNIPPETS = st.text(
-    alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from("aZ09_(). \n\t\x00\x0b'\u0301\u00a0é"))
+    alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from("aAbBZ09_(). \n\t\x00\x0b'\u0301\u00a0éÉ"))
 )
 
 
@@ -183,6 +183,12 @@ def _tokenizer_and_embedder():
     if not _LOADED:
         _LOADED.append((Tokenizer.from_file(str(DATA / "tokenizer.json")), StaticEmbedder()))
     return _LOADED[0]
+
+
+@pytest.mark.parametrize("name", ["HttpServer", "httpServer", "HTTPServer", "http_server", "http.Server"])
+def test_names_are_cut_into_their_words(static, name):
+    words, whole = static.embed(["http server", name])
+    assert words @ whole > (0.9 if "_" in name or "." in name else 0.9999)
 
 
 def test_cache_of_words_is_bounded(static, monkeypatch):

@@ -453,7 +453,7 @@ def test_it_does_without_git(project, tmp_path):
     ("arguments", "sentence"),
     [
         (["--embedder", ""], "--embedder is empty"),
-        (["--embedder", "static-minilm-256"], "is the present embedder"),
+        (["--embedder", "static-code-256"], "is the present embedder"),
         (["--questions", "0"], "no whole number"),
     ],
 )

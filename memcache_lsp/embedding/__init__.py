@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-DEFAULT = "static-minilm-256"  # the table that comes with the package
+DEFAULT = "static-code-256"  # the table that comes with the package
 
 
 class Embedder(Protocol):

@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).resolve().parents[1] / "data" / DEFAULT
 
-_METHOD = 1  # raised whenever the code below changes a vector
+_METHOD = 2  # raised whenever the code below changes a vector
 _MAX_CHARS = 16_384  # more than any chunk has; a longer text is judged by its beginning
 _MAX_CACHED_WORDS = 100_000  # some 20 MB
 
 _MAX_CACHED_CHARS = 40  # of a word; longer ones do not come again
 
-# Where BERT's normalizer and pre-tokenizer cut whatever stands around; a test holds the sum of the pieces to the whole.
+# Where the tokenizer cuts whatever stands around; a test holds the sum of the pieces to the whole. Inside of a word it
+# cuts camelCase and lowers letters itself.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _WORD = re.compile(r"[a-zA-Z0-9\x80-\U0010ffff]+|[!-/:-@\[-`{-~]")
 
 
 class StaticEmbedder:
-    """Embed by the table in `folder`, which holds `table.npy`, `tokenizer.json` and `model.json` of bench/distill.py.
+    """Embed by the table in `folder`, which holds `table.npy`, `tokenizer.json` and `model.json` of bench/training.
 
     The table stays int8 and memory-mapped, so processes share it. Most of the work is tokenizing, and most words come
     again: with a cache of words it takes half the time that the tokenizer needs for whole texts.
@@ -86,7 +87,7 @@ class StaticEmbedder:
     def _tokens(self, text: str) -> list[int]:
         """Return the rows of a text's known tokens."""
         text = text[:_MAX_CHARS]
-        text = text.lower() if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+        text = text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
         known = self._words
         tokens: list[int] = []
         for word in _WORD.findall(_CONTROL.sub("", text)):

@@ -67,7 +67,7 @@ _STATUS = spec.StatusResult(
     mode="daemon",
     pid=4711,
     roots=(_ROOT_STATUS,),
-    embedder="static-minilm-256",
+    embedder="static-code-256",
     sessions=(parts.SessionStatus(id=1, client="Neovim", roots=(ROOT,)),),
     workers=(
         parts.WorkerStatus(name="index", state="busy", pid=4712, memory_bytes=150_011_904),

@@ -106,7 +106,6 @@ async def time_queries(home: Home, root: Path, queries: list[str], warm: str) ->
     editor = await Editor.open(home, root)
     await editor.settled()
     await editor.call("memcache/search", {"query": warm, "limit": K})
-    before = len(_INSIDE.findall(home.log))
     round_trips = []
     for query in queries:
         reply = editor.begin("memcache/search", {"query": query, "limit": K})
@@ -114,4 +113,4 @@ async def time_queries(home: Home, root: Path, queries: list[str], warm: str) ->
             await reply.result()
             round_trips.append(reply.took_ms)
     await editor.leave()
-    return [float(ms) for ms in _INSIDE.findall(home.log)[before:]], round_trips
+    return [float(ms) for ms in _INSIDE.findall(home.log)[-len(round_trips) :]], round_trips

@@ -38,9 +38,8 @@ class Glance:
                 self._look.add_done_callback(lambda look: look.cancelled() or look.exception())  # it may go unheard
             if not wait and self._known_at > float("-inf"):
                 break
-            changes = self._changes
             await asyncio.shield(self._look)
-            if changes == self._changes:
+            if self._known_at > float("-inf"):  # else what was read had been forgotten by then
                 break
         return self._known
 

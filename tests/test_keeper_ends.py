@@ -207,8 +207,10 @@ def test_a_look_that_began_before_a_change_is_none_for_who_asks_after_it(example
         first = asyncio.create_task(look.status(age_s=0, wait=True))
         await asyncio.to_thread(gate.reached.wait)
         look.forget()
+        after = asyncio.create_task(look.status(age_s=1000, wait=False))
+        await asyncio.sleep(0)
         gate.go_on.set()
-        await first
+        await asyncio.gather(first, after)
         assert gate.times == 2
         look.close()
 

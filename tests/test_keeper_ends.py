@@ -198,7 +198,7 @@ def test_many_who_ask_for_the_status_share_a_look(example, monkeypatch):
 
 
 def test_a_look_that_began_before_a_change_is_none_for_who_asks_after_it(example, monkeypatch):
-    gate = Gate(glance.read_status)
+    gate = Gate(lambda _root: f"look {gate.times}")
     monkeypatch.setattr(glance, "read_status", gate)
 
     @run
@@ -210,7 +210,7 @@ def test_a_look_that_began_before_a_change_is_none_for_who_asks_after_it(example
         after = asyncio.create_task(look.status(age_s=1000, wait=False))
         await asyncio.sleep(0)
         gate.go_on.set()
-        await asyncio.gather(first, after)
+        assert await asyncio.gather(first, after) == ["look 2", "look 2"]
         assert gate.times == 2
         look.close()
 

@@ -1,7 +1,7 @@
 """The engine behind all sessions: roots that are shared, buffers that are not, one model, threads of questions.
 
-It is the `Backend` of every session. Converts between the specification's types and the engine's, and decides what an
-answer draws on. Must not import the session's code beyond its `backend`, `settings` and `uris`.
+It is the `Backend` of every session: knows who is there, keeps the roots, answers, steers. Must not import the session's
+code beyond its `backend`, `settings` and `uris`.
 """
 
 from __future__ import annotations
@@ -9,59 +9,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import resource
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
-from contextlib import aclosing, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
 
-from memcache_lsp import __version__, answering, explaining, models
-from memcache_lsp.answering import EVIDENCE_HITS, EVIDENCE_PER_FILE, FOUND_HITS, Event, Result, Sources, Stage
+from memcache_lsp import __version__, answering, finding, models
+from memcache_lsp.answering import EVIDENCE_HITS, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
-from memcache_lsp.documents import read_document
+from memcache_lsp.editor import Editor, real_path
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
-from memcache_lsp.lines import lines_of
-from memcache_lsp.overlay import Overlay
 from memcache_lsp.protocol import parts, spec, wire
-from memcache_lsp.redact import redact
+from memcache_lsp.reporting import memory_bytes, model_status, outside, root_state, root_status, worker_statuses
 from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.threads import Threads
-from memcache_lsp.values import Found, Hit, Report, Scope, Skipped, Span
+from memcache_lsp.values import Hit
 from memcache_lsp.workers.model import ModelWorker
 
 _log = logging.getLogger(__name__)
 
-_CHOSEN_SCORE = 1.0  # of lines that the user selected; infinity is no JSON
-_AT_ONCE = 2  # searches of one session in one root, or looks at the status: what others ask comes in between
-_STATUS = Path()  # in place of a root
-_MANY_HITS = 50  # that take the loop too long to be put into words
-_FAILED_SHOWN = 100
-_MOST_HITS = 1000
-_STRETCH_CHARACTERS = 4000  # of what others are to resemble; longer chunks do not exist
-
-T = TypeVar("T")
+_STATUS = Path()  # in place of a root, as the name of a queue
 
 Listener = Callable[[spec.DidChangeStatusParams | IndexProgress], None]
-
-
-@dataclass(slots=True)
-class _Session:
-    info: SessionInfo
-    roots: tuple[Path, ...] = ()
-    buffers: dict[Path, str] = field(default_factory=dict)
-    overlays: dict[Path, Overlay] = field(default_factory=dict)  # by root
-    turns: defaultdict[Path, asyncio.Semaphore] = field(
-        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
-    )
 
 
 class Hub:
@@ -82,7 +58,7 @@ class Hub:
         self._model = model or ModelWorker()
         self._idle_s = idle_s
         self._keepers: dict[Path, Keeper] = {}
-        self._sessions: dict[int, _Session] = {}
+        self._sessions: dict[int, Editor] = {}
         self._listeners: dict[int, Listener] = {}
         self._threads = Threads()
         self._numbers = count(1)
@@ -98,7 +74,7 @@ class Hub:
 
     async def open_session(self, session: SessionInfo) -> None:
         """Take a session in; its roots begin to be indexed."""
-        self._sessions[session.id] = _Session(session)
+        self._sessions[session.id] = Editor(session)
         await self.set_roots(session.id, session.roots)
 
     async def close_session(self, session_id: int) -> None:
@@ -110,10 +86,7 @@ class Hub:
     async def set_roots(self, session_id: int, roots: Sequence[Path]) -> None:
         """Take the session's present roots."""
         session = self._sessions[session_id]
-        session.roots = tuple(dict.fromkeys(real for root in roots if (real := _real(root))))
-        session.overlays = {root: Overlay() for root in session.roots}
-        for path, text in session.buffers.items():
-            self._overlay(session, path, text)
+        session.take_roots(roots)
         for root in session.roots:
             keeper = self._keepers.get(root)
             if keeper is None:
@@ -145,22 +118,11 @@ class Hub:
 
     def buffer_changed(self, session_id: int, path: Path, text: str | None) -> None:
         """Take the present text of an open file, None once it is closed."""
-        session = self._sessions[session_id]
-        real = Path(os.path.realpath(path.parent)) / path.name
-        if text is None:
-            session.buffers.pop(real, None)
-        else:
-            session.buffers[real] = text
-        self._overlay(session, real, text)
-
-    def _overlay(self, session: _Session, path: Path, text: str | None) -> None:
-        for root, overlay in session.overlays.items():
-            if path.is_relative_to(root):
-                overlay.put(path.relative_to(root).as_posix(), text)
+        self._sessions[session_id].take_buffer(path, text)
 
     def files_changed(self, session_id: int, paths: Sequence[Path]) -> None:
         """Take a hint that files changed on disk."""
-        real = [Path(os.path.realpath(path.parent)) / path.name for path in paths]
+        real = [real_path(path) for path in paths]
         for root in self._sessions[session_id].roots:
             below = [path.relative_to(root).as_posix() for path in real if path.is_relative_to(root)]
             if below:
@@ -181,7 +143,7 @@ class Hub:
             if finished:
                 listener(self._health(session))
 
-    def _health(self, session: _Session) -> spec.DidChangeStatusParams:
+    def _health(self, session: Editor) -> spec.DidChangeStatusParams:
         keepers = self._keepers_of(session)
         messages = [keeper.message for keeper in keepers if keeper.message]
         return spec.DidChangeStatusParams(
@@ -195,119 +157,40 @@ class Hub:
             return "error"
         return "warning" if any(keeper.message for keeper in keepers) else "ok"
 
-    def _keepers_of(self, session: _Session, scope: parts.Scope | None = None) -> list[Keeper]:
-        wanted = [to_path(uri) for uri in scope.roots] if scope and scope.roots else None
-        roots = [root for root in session.roots if wanted is None or root in map(_real, wanted)]
+    def _keepers_of(self, session: Editor, scope: parts.Scope | None = None) -> list[Keeper]:
+        wanted = {to_path(uri) for uri in scope.roots} if scope and scope.roots else None
+        real = {path and Path(os.path.realpath(path)) for path in wanted or ()}
+        roots = [root for root in session.roots if wanted is None or root in real]
         if wanted is not None and len(roots) < len(wanted):
             raise UserError("The scope names a root that is no workspace folder of this session: leave it out.")
         return [self._keepers[root] for root in roots]
 
     # Searching
 
+    # Searching
+
     async def search(self, session_id: int, params: spec.SearchParams) -> spec.SearchResult:
         """Find hits in all of the session's roots, best first."""
         session = self._sessions[session_id]
-        keepers = self._keepers_of(session, params.scope)
-        found = await self._found(session, keepers, params.query, params.scope, limit=params.limit)
-        hits = _places_first(found)[: params.limit]
-        complete = all(keeper.quiescent and keeper.state == "ready" for keeper in keepers)
-
-        def told() -> spec.SearchResult:
-            shown = (
-                wire.hit_to_spec(
-                    hit,
-                    uri=from_path(root / hit.path),
-                    origin=_origin(session, root, hit),
-                    signals=dict(hit.signals) if params.explain else None,
-                )
-                for root, hit in hits
-            )
-            return spec.SearchResult(hits=tuple(shown), complete=complete)
-
-        return told() if len(hits) <= _MANY_HITS else await asyncio.to_thread(told)
+        return await finding.search(session, self._keepers_of(session, params.scope), params)
 
     async def similar(self, session_id: int, params: spec.SimilarParams) -> spec.SearchResult:
-        """Find what a stretch of a document resembles, by its own words and meaning, without the stretch itself."""
+        """Find what a stretch of a document resembles."""
         session = self._sessions[session_id]
-        root, path = _placed(session, params.text_document.uri)
-        span = params.range
-        first = span.start.line
-        last = max(first, span.end.line if span.end.character else span.end.line - 1)
-        text = session.buffers.get(root / path)
-        if text is None:
-            text = await asyncio.to_thread(_text_on_disk, root, path)
-        stretch = "\n".join(lines_of(redact(text).text)[first : last + 1])[:_STRETCH_CHARACTERS]
-        if not stretch.strip():
-            raise UserError("There is no text in this range: select some lines first.")
-        asked = spec.SearchParams(query=stretch, limit=_MOST_HITS, scope=params.scope)
-        found = await self.search(session_id, asked)
-        own = wire.whole_lines(from_path(root / path), first + 1, last + 1)
-        others = tuple(hit for hit in found.hits if not _overlap(hit.location, own))
-        return replace(found, hits=others[: params.limit])
+        return await finding.similar(session, self._keepers_of(session, params.scope), params)
 
     async def explain(self, session_id: int, params: spec.ExplainParams) -> spec.ExplainResult:
         """Tell why a document is or is not indexed, or what ranked a hit."""
         session = self._sessions[session_id]
         if params.hit is not None and params.query is not None:
-            return await self._explain_hit(session, params.hit, params.query)
-        uri = params.text_document.uri if params.text_document else ""
+            return await finding.explain_hit(session, self._keepers_of(session), params.hit, params.query)
         try:
-            root, path = _placed(session, uri)
+            root, path = session.placed(params.text_document.uri if params.text_document else "")
         except UserError as error:
             return spec.ExplainResult(indexed=False, reason=str(error))
-        keeper = self._keepers[root]
-        work = keeper.why(path, is_open=root / path in session.buffers)
-        indexed, reason = await _in_turn(session, keeper, work)
+        work = self._keepers[root].why(path, is_open=root / path in session.buffers)
+        indexed, reason = await session.in_turn(root, work)
         return spec.ExplainResult(indexed=indexed, reason=reason)
-
-    async def _explain_hit(self, session: _Session, wanted: parts.Hit, query: str) -> spec.ExplainResult:
-        """Find a hit again by its query, in all roots as the search did."""
-        keepers = self._keepers_of(session)
-        hits = await self._found(session, keepers, query, None, limit=_MOST_HITS)
-        for rank, (root, hit) in enumerate(_places_first(hits), start=1):
-            if wire.whole_lines(from_path(root / hit.path), hit.span.start_line, hit.span.end_line) == wanted.location:
-                indexed = _origin(session, root, hit) == "index"
-                reason = explaining.placed(rank, len(hits), hit.signals)
-                return spec.ExplainResult(indexed=indexed, reason=reason, signals=dict(hit.signals))
-        return spec.ExplainResult(indexed=False, reason=explaining.placed(None, len(hits), {}))
-
-    async def _found(
-        self,
-        session: _Session,
-        keepers: Sequence[Keeper],
-        question: str,
-        scope: parts.Scope | None,
-        *,
-        limit: int,
-        per_file: int | None = None,
-    ) -> list[tuple[Path, Hit]]:
-        wanted = _scope(scope)
-        answers = await asyncio.gather(
-            *(
-                _in_turn(
-                    session,
-                    keeper,
-                    keeper.search(
-                        question,
-                        scope=wanted,
-                        limit=limit,
-                        per_file=per_file,
-                        overlay=session.overlays.get(keeper.root),
-                    ),
-                )
-                for keeper in keepers
-            ),
-            return_exceptions=True,
-        )
-        failures = [answer for answer in answers if isinstance(answer, BaseException)]
-        if failures and len(failures) == len(keepers):
-            raise failures[0]
-        return [
-            (keeper.root, hit)
-            for keeper, hits in zip(keepers, answers, strict=True)
-            if not isinstance(hits, BaseException)
-            for hit in hits
-        ]
 
     # Asking
 
@@ -316,7 +199,7 @@ class Hub:
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
         """Answer: partial results, then the result. Closing the generator stops the model."""
         session = self._sessions[session_id]
-        hits, places = await self._evidence(session, params)
+        hits, places = await finding.evidence(session, self._keepers_of(session, params.scope), params)
         uri_of = lambda path: from_path(places[path])  # noqa: E731
         thread_id, turn_id = self._threads.new_turn(params.thread_id)
         async with aclosing(self._answer(params.question, hits, session.info.settings)) as events:
@@ -329,26 +212,6 @@ class Hub:
                     yield result
                 else:
                     yield wire.event_to_partial(event, uri_of=uri_of)
-
-    async def _evidence(self, session: _Session, params: spec.AskParams) -> tuple[list[Hit], dict[str, Path]]:
-        """Return what the answer may draw on, and where each of its paths lies."""
-        keepers = self._keepers_of(session, params.scope)
-        chosen = _selected(session, params)
-        known = await asyncio.gather(
-            *(_in_turn(session, k, k.knows_any(params.question)) for k in keepers), return_exceptions=True
-        )
-        knowing = [k for k, knows in zip(keepers, known, strict=True) if knows is True]
-        found = await self._found(
-            session, knowing, params.question, params.scope, limit=FOUND_HITS, per_file=EVIDENCE_PER_FILE
-        )
-        found = chosen + sorted(found, key=lambda each: -each[1].score)
-        several = len({root for root, _ in found}) > 1
-        hits, places = [], {}
-        for root, hit in found:
-            path = f"{root.name}/{hit.path}" if several else hit.path
-            places[path] = root / hit.path
-            hits.append(replace(hit, path=path))
-        return hits, places
 
     async def _answer(
         self, question: str, hits: Sequence[Hit], settings: SessionSettings
@@ -449,15 +312,14 @@ class Hub:
                     await keeper.rebuild()
                 case "drop":
                     await keeper.drop()
-        return spec.IndexResult(roots=tuple(_root_state(keeper) for keeper in keepers))
+        return spec.IndexResult(roots=tuple(root_state(keeper) for keeper in keepers))
 
     async def status(self, session_id: int) -> spec.StatusResult:
         """Tell what the engine is at; one that asks without pause waits for itself and not for others."""
         session = self._sessions[session_id]
-        async with session.turns[_STATUS]:
-            return await self._status(session)
+        return await session.in_turn(_STATUS, self._status(session))
 
-    async def _status(self, session: _Session) -> spec.StatusResult:
+    async def _status(self, session: Editor) -> spec.StatusResult:
         keepers = self._keepers_of(session)
         health = self._health(session)
         user = self._user()
@@ -467,7 +329,7 @@ class Hub:
             health=health.health,
             mode="daemon" if self._mode == "daemon" else "in_process",
             pid=os.getpid(),
-            roots=tuple([await _root_status(keeper) for keeper in keepers]),
+            roots=tuple([await root_status(keeper) for keeper in keepers]),
             embedder=user.embedder or DEFAULT,
             sessions=tuple(
                 parts.SessionStatus(
@@ -475,169 +337,19 @@ class Hub:
                 )
                 for s in self._sessions.values()
             ),
-            workers=tuple(self._workers()),
+            workers=tuple(worker_statuses(self._keepers.values(), self._model)),
             queue=parts.QueueStatus(
                 questions=self._model.requests,
                 files=sum(k.progress.total - k.progress.done for k in self._keepers.values()),
             ),
             memory_bytes=memory_bytes(os.getpid()) or 0,
-            outside=_outside(user),
+            outside=outside(user),
             message=health.message,
-            model=self._model_status(user),
+            model=model_status(user, self._model),
         )
-
-    def _model_status(self, user: UserSettings) -> parts.ModelStatus | None:
-        try:
-            path = models.locate(user.model or None)
-        except ModelError:
-            return parts.ModelStatus(name=user.model, state="missing")
-        facts = self._model.facts
-        if facts is not None:
-            state = "answering" if self._model.requests else "ready"
-            return parts.ModelStatus(name=facts.name, state=state, context_tokens=facts.context_tokens)  # type: ignore[arg-type]
-        return parts.ModelStatus(name=path.stem, state="unloaded") if path else None
-
-    def _workers(self) -> Iterator[parts.WorkerStatus]:
-        for keeper in self._keepers.values():
-            worker = keeper.worker
-            if worker is not None:
-                busy = "busy" if keeper.state == "indexing" else "idle"
-                yield _worker("index", worker.pid, "paused" if worker.paused else busy)
-        yield _worker("model", self._model.pid, "busy" if self._model.requests else "idle")
 
     async def close(self) -> None:
         """End everything: indexes, workers, model."""
         keepers = list(self._keepers.values())
         self._keepers.clear()
         await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close())
-
-
-async def _in_turn(session: _Session, keeper: Keeper, work: Coroutine[object, object, T]) -> T:
-    """Do what takes the keeper's thread when few other pieces of work of the session are in its queue."""
-    with closing(work):  # where it is cancelled before it has begun
-        async with session.turns[keeper.root]:
-            return await work
-
-
-def _outside(user: UserSettings) -> tuple[str, ...]:
-    return (f"The index lies on the Qdrant server {user.qdrant_url}.",) if user.qdrant_url else ()
-
-
-def _places_first(found: Sequence[tuple[Path, Hit]]) -> list[tuple[Path, Hit]]:
-    """Return the hits of several roots as the search orders those of one: a place of each file first, then the others."""
-    firsts: dict[tuple[Path, str], tuple[Path, Hit]] = {}
-    others = []
-    for root, hit in found:
-        if firsts.setdefault((root, hit.path), (root, hit))[1] is not hit:
-            others.append((root, hit))
-    by_score = lambda each: -each[1].score  # noqa: E731
-    return sorted(firsts.values(), key=by_score) + sorted(others, key=by_score)
-
-
-def _real(path: Path | None) -> Path | None:
-    return None if path is None else Path(os.path.realpath(path))
-
-
-def _placed(session: _Session, uri: str) -> tuple[Path, str]:
-    """Return the root that a document lies in, and its path below it."""
-    path = to_path(uri)
-    for place in (path, path and Path(os.path.realpath(path.parent)) / path.name):
-        for root in session.roots:
-            if place and place.is_relative_to(root):
-                return root, place.relative_to(root).as_posix()
-    raise UserError("It lies in none of the folders that are open here: open its folder to have it indexed.")
-
-
-def _text_on_disk(root: Path, path: str) -> str:
-    document = read_document(root, Found(path, 0, 0)).document
-    if isinstance(document, Skipped):
-        raise UserError(f"This document cannot be compared with others: {document.reason}.")
-    return document.text
-
-
-def _overlap(one: parts.Location, other: parts.Location) -> bool:
-    """Tell whether two places, both of whole lines, share a line."""
-    if one.uri != other.uri:
-        return False
-    return one.range.start.line < other.range.end.line and other.range.start.line < one.range.end.line
-
-
-def _scope(scope: parts.Scope | None) -> Scope:
-    if scope is None:
-        return Scope()
-    if scope.caches:
-        raise UserError("There are no caches yet: leave them out of the scope.")
-    return Scope(globs=scope.globs, languages=scope.languages, kinds=scope.kinds)
-
-
-def _origin(session: _Session, root: Path, hit: Hit) -> parts.Origin:
-    overlay = session.overlays.get(root)
-    text = overlay.text_of(hit.path) if overlay else None
-    return "buffer" if text is not None and text[hit.span.start : hit.span.end] == hit.text else "index"
-
-
-def _selected(session: _Session, params: spec.AskParams) -> list[tuple[Path, Hit]]:
-    """Return the selected lines of an open buffer as the first piece of evidence."""
-    path = to_path(params.text_document.uri) if params.text_document else None
-    text = session.buffers.get(_real(path) or Path()) if path else None
-    root = next((r for r in session.roots if path and (_real(path) or path).is_relative_to(r)), None)
-    if params.selection is None or text is None or path is None or root is None:
-        return []
-    first, last = params.selection.start.line, params.selection.end.line
-    chosen = "\n".join(lines_of(redact(text).text)[first : last + 1])
-    if not chosen.strip():
-        return []
-    span = Span(0, len(chosen), first + 1, first + 1 + chosen.count("\n"))
-    relative = (_real(path) or path).relative_to(root).as_posix()
-    return [(root, Hit(relative, span, chosen, "block", "", "text", (), _CHOSEN_SCORE))]
-
-
-def _root_state(keeper: Keeper) -> parts.RootState:
-    return parts.RootState(uri=from_path(keeper.root), state=keeper.state)
-
-
-async def _root_status(keeper: Keeper) -> parts.RootStatus:
-    known = await keeper.status()
-    total = keeper.progress.total if keeper.state == "indexing" else 0
-    done = keeper.progress.done if keeper.state == "indexing" else 0
-    indexed = known.indexed if known else 0
-    failed = known.failed if known else ()
-    return parts.RootStatus(
-        uri=from_path(keeper.root),
-        state=keeper.state,
-        files=parts.FileCounts(
-            done=max(indexed, done),
-            total=max(indexed, total),
-            failed=len(failed),
-            skipped=len(known.skipped) if known else 0,
-        ),
-        chunks=known.chunks if known else 0,
-        failed=tuple(parts.FileProblem(path=f.path, reason=f.reason) for f in failed[:_FAILED_SHOWN]),
-        message=keeper.message,
-        size_bytes=known.size_bytes if known else None,
-        report=_report(keeper.report) if keeper.report else None,
-    )
-
-
-def _report(report: Report) -> parts.IndexReport:
-    return parts.IndexReport(
-        added=report.added,
-        changed=report.changed,
-        removed=report.removed,
-        unchanged=report.unchanged,
-        chunks=report.chunks,
-    )
-
-
-def _worker(name: str, pid: int | None, state: str) -> parts.WorkerStatus:
-    memory = memory_bytes(pid) if pid else None
-    return parts.WorkerStatus(name=name, state=state if pid else "stopped", pid=pid, memory_bytes=memory)  # type: ignore[arg-type]
-
-
-def memory_bytes(pid: int) -> int | None:
-    """Return the resident memory of a process, None where the system does not tell."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
-    return pages * resource.getpagesize()

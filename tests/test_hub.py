@@ -6,7 +6,7 @@ from pathlib import Path
 from indexes import setup
 from lsp import run
 
-from memcache_lsp import hub as engine
+from memcache_lsp import finding
 from memcache_lsp.config import UserSettings
 from memcache_lsp.hub import Hub
 from memcache_lsp.protocol.spec import SearchParams
@@ -68,7 +68,7 @@ def test_each_file_has_its_first_place_before_any_has_a_second():
             (other, "a.py", 4.5), (other, "c.py", 2.0), (other, "a.py", 4.4),
         )
     ]  # fmt: skip
-    assert [(root.name, found.path, found.score) for root, found in engine._places_first(found)] == [
+    assert [(root.name, found.path, found.score) for root, found in finding.places_first(found)] == [
         ("one", "a.py", 5.0), ("other", "a.py", 4.5), ("one", "b.py", 3.0), ("other", "c.py", 2.0),
         ("other", "a.py", 4.4), ("one", "a.py", 4.0), ("one", "b.py", 1.0),
     ]  # fmt: skip

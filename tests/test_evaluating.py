@@ -14,7 +14,7 @@ from pathlib import Path
 import indexes
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memcache_lsp import cli
@@ -76,6 +76,7 @@ CODE = st.lists(
 ).map("\n".join)  # fmt: skip
 
 
+@settings(deadline=None)  # the first example loads a grammar
 @given(CODE, st.sampled_from(["python", "rust", "elixir", "elisp", "haskell", "lua", "php", "sql"]))
 def test_blanks_keep_every_offset_and_line(text, language):
     whole = document(text, language)

@@ -101,8 +101,9 @@ def _output(command: list[str], root: Path) -> tuple[str, str]:
             stderr=complaints,
         )
         timer = threading.Timer(_TIMEOUT_S, child.kill)
-        timer.start()
+        timer.daemon = True  # an interrupted start must not keep the process
         try:
+            timer.start()
             assert child.stdout is not None
             output = child.stdout.read(_MAX_BYTES)
         finally:  # also where the user interrupts

@@ -23,7 +23,7 @@ class Glance:
         self._root = root
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="look")
         self._known: Status | None = None
-        self._known_at = float("-inf")
+        self._known_at: float | None = None  # None where it was never read, or forgotten
         self._look: asyncio.Task[None] | None = None
         self._changes = 0  # how often what was known became wrong
 
@@ -32,21 +32,21 @@ class Glance:
 
         Without `wait` what it said before serves while it is read, where that was not forgotten.
         """
-        while time.monotonic() - self._known_at > age_s:
+        while self._known_at is None or time.monotonic() - self._known_at > age_s:
             if self._look is None or self._look.done():
                 self._look = asyncio.create_task(self._read())
                 self._look.add_done_callback(lambda look: look.cancelled() or look.exception())  # it may go unheard
-            if not wait and self._known_at > float("-inf"):
+            if not wait and self._known_at is not None:
                 break
             await asyncio.shield(self._look)
-            if self._known_at > float("-inf"):  # else what was read had been forgotten by then
+            if self._known_at is not None:  # else what was read had been forgotten by then
                 break
         return self._known
 
     def forget(self) -> None:
         """Take it that the manifest says something else now."""
         self._changes += 1
-        self._known_at = float("-inf")
+        self._known_at = None
 
     def close(self) -> None:
         """Look no more."""

@@ -192,6 +192,9 @@ def test_many_who_ask_for_the_status_share_a_look(example, monkeypatch):
         assert gate.times == 1
         await look.status(age_s=0, wait=True)
         assert gate.times == 2
+        look.forget()
+        await look.status(age_s=float("inf"), wait=False)
+        assert gate.times == 3
         look.close()
 
     talk()

@@ -77,7 +77,7 @@ def test_search_ask_and_status(command, example):
         async with editor(command, example) as client:
             status = await settled(client)
             assert status["health"] == "ok"
-            assert status["roots"][0]["files"]["done"] > 10, status
+            assert status["roots"][0]["files"]["done"] > 10, json.dumps(status)
             result = await client.request("memcache/search", {"query": "dead letters", "limit": 5})
             assert result["complete"]
             assert "dead" in shown(example, result["hits"][0]["location"]).lower()

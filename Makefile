@@ -5,6 +5,7 @@
 #               questions) and CORPORA=… (its repositories); ARGS=… adds options, as ARGS='--plot FILE.svg --repo NAME'
 # make speed    what a user waits for, held against its limits, on the demo's project and one of 1,000 files
 # make serving  the language server's figures held against their limits: latency, cancel, memory, ends; CORPUS=… real code
+# make scale    a million chunks, a branch switch, a cold project, renames, memory; needs CORPUS=… (a folder of real code)
 # The first call of each sets up .venv by itself; compiling llama.cpp takes some minutes, once.
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ LLAMA_CMAKE := -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAM
   -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_CURL=OFF
 TEST_HOME := $(CURDIR)/$(VENV)/test-home
 
-.PHONY: demo test check bench speed serving clean
+.PHONY: demo test check bench speed serving scale clean
 
 demo: $(VENV)/.package
 	$(BIN)/python bench/demo.py
@@ -39,6 +40,9 @@ speed: $(VENV)/.package
 
 serving: $(VENV)/.package
 	$(BIN)/python bench/server.py $(if $(CORPUS),--corpus $(CORPUS))
+
+scale: $(VENV)/.package
+	$(BIN)/python bench/scale.py --corpus $(CORPUS)
 
 # The package is installed as a wheel, not as links into this folder: what is tested is what is shipped.
 $(VENV)/.package: $(VENV)/.requirements $(SOURCES) README.md

@@ -131,13 +131,13 @@ class Project:
         *,
         on_progress: Callable[[Progress], None] = lambda _: None,
         cancelled: Callable[[], bool] = lambda: False,
-        question: str | None = None,
+        asked: Callable[[], str | None] = lambda: None,
         prepare: Callable[[Sequence[Job]], Sequence[Prepared]] | None = None,
         only: Iterable[str] | None = None,
         entered: Callable[[str], None] = lambda _: None,
         max_files: int | None = MAX_FILES,
     ) -> Report:
-        """Bring the index in step with the project; with a question, files whose path speaks of it come first.
+        """Bring the index in step with the project; files whose path speaks of what is `asked` come first.
 
         `prepare` does the heavy part in place of this process. With `only`, nothing but these paths and what lies below
         them is looked at; none of them may be one that `scan.changes_rules`. `entered` is told of each folder just
@@ -167,7 +167,7 @@ class Project:
                     scanned.skipped,
                     on_progress=on_progress,
                     cancelled=cancelled,
-                    first=indexing.order_for(question) if question else None,
+                    asked=asked,
                     within=within,
                 )
             except Stopped:  # between two batches, so all is in step; after any other failure the mark stays

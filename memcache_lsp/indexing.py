@@ -16,8 +16,8 @@ from memcache_lsp.errors import Stopped
 from memcache_lsp.manifest import FileRecord, Manifest
 from memcache_lsp.preparing import FAILED, INDEXED, Job, Prepared
 from memcache_lsp.ranking import FileTable, Row
+from memcache_lsp.ranking.words import classes_of, content_words
 from memcache_lsp.store import Point, Store
-from memcache_lsp.tokens import words
 from memcache_lsp.values import Found, Progress, Report, Skipped
 
 _FIRST_BATCH_BYTES, _BATCH_BYTES = 12_000, 200_000
@@ -48,17 +48,24 @@ class _Tally:
         self.changed += was_indexed and not prepared.unchanged
 
 
-def batches(files: Sequence[Found]) -> Iterator[list[Found]]:
-    """Cut files into batches: small ones first, so that something is found soon, then of a few hundred chunks."""
-    batch: list[Found] = []
-    size_bytes, full_bytes = 0, _FIRST_BATCH_BYTES
-    for file in files:
-        batch.append(file)
-        size_bytes += file.size_bytes
-        if size_bytes >= full_bytes or len(batch) >= _BATCH_FILES:
-            yield batch
-            batch, size_bytes, full_bytes = [], 0, min(2 * full_bytes, _BATCH_BYTES)
-    if batch:
+def batches(files: Sequence[Found], asked: Callable[[], str | None] = lambda: None) -> Iterator[list[Found]]:
+    """Cut files into batches: small ones first, so that something is found soon, then of a few hundred chunks.
+
+    Before each batch it is looked what is `asked`: after a new question the files whose path speaks of it come next.
+    """
+    rest = list(reversed(files))  # taken from the end
+    question, full_bytes = None, _FIRST_BATCH_BYTES
+    while rest:
+        latest = asked()
+        if latest and latest != question:
+            question, full_bytes = latest, _FIRST_BATCH_BYTES
+            rest.sort(key=relevance_to(question))
+        batch: list[Found] = []
+        size_bytes = 0
+        while rest and size_bytes < full_bytes and len(batch) < _BATCH_FILES:
+            batch.append(rest.pop())
+            size_bytes += batch[-1].size_bytes
+        full_bytes = min(2 * full_bytes, _BATCH_BYTES)
         yield batch
 
 
@@ -81,15 +88,16 @@ def _surely_unchanged(record: FileRecord | None, found: Found) -> bool:
     )
 
 
-def order_for(question: str) -> Callable[[Found], bool]:
-    """Return a sort key that puts files whose path shares a word with the question first."""
-    wanted = {word.lower() for word in words(question) if len(word) > 2}
+def relevance_to(question: str) -> Callable[[Found], int]:
+    """Return how many words of the question a file's path has, those of its own name counted twice."""
+    roots = {root for word in content_words(question) for root in classes_of(word) if len(root) > 2}
 
-    def key(found: Found) -> bool:
+    def relevance(found: Found) -> int:
         path = found.path.lower()
-        return not any(word in path for word in wanted)
+        name = path.rpartition("/")[2]
+        return sum((root in path) + (root in name) for root in roots)
 
-    return key
+    return relevance
 
 
 class Indexer:
@@ -120,10 +128,10 @@ class Indexer:
         *,
         on_progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
-        first: Callable[[Found], bool] | None = None,
+        asked: Callable[[], str | None] = lambda: None,
         within: Sequence[str] | None = None,
     ) -> Report:
-        """Bring the index in step with the files found; `first` is the sort key of the reading.
+        """Bring the index in step with the files found; what is `asked` meanwhile tells which come first.
 
         With `within`, the files found are all that lie at or below those paths, and no other ones are touched.
         Raises Stopped when cancelled; what was written until then stays and counts the next time.
@@ -136,16 +144,15 @@ class Indexer:
         tally = _Tally(unchanged=todo.unchanged)
         if todo.removed:
             self._remove([recorded[path] for path in todo.removed])
-        queue = sorted(todo.check, key=first) if first else todo.check
         done = 0
-        on_progress(Progress(0, len(queue)))
-        for batch in batches(queue):
+        on_progress(Progress(0, len(todo.check)))
+        for batch in batches(todo.check, asked):
             if cancelled():
                 raise Stopped("Stopped; what is indexed so far is kept.")
             jobs = [Job(file, recorded[file.path].hash if file.path in recorded else "") for file in batch]
             self._write(self._prepare(jobs), recorded, tally)
             done += len(batch)
-            on_progress(Progress(done, len(queue)))
+            on_progress(Progress(done, len(todo.check)))
         with self._lock:
             failed = self._manifest.reasons(FAILED)
         return Report(

@@ -80,6 +80,7 @@ class Keeper:
         self._hurries = 0  # who waits
         self._hurry_once = False  # somebody waits for the update that is wanted, or going on
         self._small = False  # the update that is going on is
+        self._question: str | None = None  # the latest, whose files are indexed first
         self._asked = False  # for an update, by somebody
         self._rest_until = 0.0
         self._stop = threading.Event()
@@ -98,6 +99,7 @@ class Keeper:
     ) -> list[Hit]:
         """Return the best hits of what is indexed so far."""
         async with _Use(self):
+            self._question = question
             project = await self._opened()
             self._look_again()
             if self.report is None:  # who asks this early waits for the index as well
@@ -110,6 +112,7 @@ class Keeper:
     async def knows_any(self, question: str) -> bool:
         """Tell whether any content word of the question is in the index."""
         async with _Use(self):
+            self._question = question
             project = await self._opened()
             return await self._in(self._searching, lambda: project.knows_any(question))
 
@@ -424,6 +427,7 @@ class Keeper:
         report = project.update(
             on_progress=self._on_progress,
             cancelled=self._stop.is_set,
+            asked=lambda: self._question,
             prepare=partial(worker.prepare, cancelled=self._stop.is_set),
             only=only,
             entered=enter,

@@ -14,7 +14,7 @@ import retrieval
 from comparing.rows import Row
 
 ROOT = Path(__file__).parent.parent
-RETRIEVAL, SPEED = ROOT / "bench" / "retrieval.py", ROOT / "bench" / "speed.py"
+RETRIEVAL, SPEED, SCALE = (ROOT / "bench" / name for name in ("retrieval.py", "speed.py", "scale.py"))
 speed = SimpleNamespace(**runpy.run_path(str(SPEED)))
 figures = SimpleNamespace(**runpy.run_path(str(ROOT / "bench" / "serving" / "figures.py")))
 
@@ -201,6 +201,36 @@ def test_the_speed_bench_runs_small():
     name, files, chunks = re.match(r"\| (\S+) \| (\d+) \| (\d+) \|", row).groups()
     assert (name, files) == ("synthetic-12", "12")
     assert int(chunks) >= 12
+
+
+def rows_of(done):
+    """Return the table of a bench: the verdict of each figure, by its name."""
+    return {row.split(" | ")[1]: row.split(" | ")[-1].strip(" |") for row in done.stdout.splitlines()[2:]}
+
+
+def test_the_scale_bench_runs_small():
+    chosen = ("--points", 40, 90, "--files", 20, "--corpus", ROOT / "examples")
+    done = run_bench(SCALE, "million", "memory", *chosen)
+    assert done.returncode == 0, done.stderr
+    rows = rows_of(done)
+    assert rows["40 chunks: search, p50"] == rows["90 chunks: search, p50"] == "ok"
+    assert rows["90 chunks: own memory, files apart"] == "ok"
+    assert rows["20 files, quarter 4: index worker, own memory"] == "ok"
+
+
+def test_copies_of_a_file_are_other_points_of_the_same_code(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    from scaling import copies
+
+    monkeypatch.setenv("MEMCACHE_HOME", str(tmp_path))
+    originals = copies.prepared(ROOT / "examples" / "courier")
+    original = next(each for each in originals if len(each.points) > 2)
+    first, second = copies.copy_of(original, 1), copies.copy_of(original, 2)
+    assert len({point.id for each in (original, first, second) for point in each.points}) == 3 * len(original.points)
+    for one, other in zip(original.points[:-1], first.points[:-1], strict=True):
+        assert one.payload["text"] == other.payload["text"]
+        assert other.payload["path"] == first.found.path == f"part001/{original.found.path}"
+        assert 0.99 < float(one.dense @ other.dense) < 0.9999
 
 
 OVER = {

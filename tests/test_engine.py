@@ -300,7 +300,7 @@ def test_searches_while_it_indexes(project_folder, monkeypatch):
                 found.extend(hit.path for hit in project.search("backoff", scope=EVERYWHERE, limit=10))
                 asked.set()
 
-        project.update(on_progress=on_progress, question="how does retry work")
+        project.update(on_progress=on_progress, asked=lambda: "how does retry work")
     assert found[0] == "pkg/retry.py"  # read first, for its path shares a word with the question
 
 

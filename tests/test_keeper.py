@@ -55,12 +55,14 @@ def workers(monkeypatch):
             self.preparer = Preparer(recipe, embedder=indexes.embedder())
             self.hurried = hurried
             self.seen = []
+            self.files = []
             self.hold = threading.Event()
             self.hold.set()
             self.pauses = set()
             made.append(self)
 
         def prepare(self, batch, *, cancelled):
+            self.files.append([job.found.path for job in batch])
             self.hold.wait(10)
             self.seen.append(self.hurried())
             return self.preparer.prepare(batch)
@@ -367,6 +369,34 @@ def test_the_speed_is_that_which_is_called_for(example, workers):
             assert workers[0].seen[-1]  # it is over before anybody notices
         finally:
             await keeper.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_asked_about_during_the_first_index_is_indexed_next(example, workers, monkeypatch):
+    for number in range(200):
+        (example / f"f{number:03}.py").write_text(f"def number_{number}():\n    return {number}\n")
+    make = keeping.IndexWorker.__init__
+
+    def making(self, *arguments, **options):
+        make(self, *arguments, **options)
+        self.hold.clear()
+
+    monkeypatch.setattr(keeping.IndexWorker, "__init__", making)
+
+    async def run():
+        one = Kept(example)
+        try:
+            one.keeper.start()
+            await one.until(lambda: workers and workers[0].files)
+            await one.paths("what is in f150")
+            workers[0].hold.set()
+            await one.ready()
+            first, second, *_ = workers[0].files
+            assert "f150.py" not in first
+            assert second[0] == "f150.py"
+        finally:
+            await one.keeper.close()
 
     asyncio.run(run())
 

@@ -26,6 +26,7 @@ def state(table):
         "paths": sorted(table.rows()),
         "owners": {point: (owner.path, place) for point, (owner, place) in table.owners().items()},
         "defining": {name: sorted(each.path for each in table.defining(name)) for name in NAMES},
+        "called": {path: sorted(each.path for each in table.called(path)) for path in (*PATHS, "x/" + PATHS[0])},
         "rarity": {
             kind: {word: table.rarity(kind)(word) for word in ("retri", "queue", "src", "pool", "e", "doc")}
             for kind in ("stem", "folders", "path")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -79,6 +80,11 @@ class Process:
         return _field_mb(Path(f"/proc/{self.pid}/smaps_rollup"), "Pss")
 
 
+def own_mb(process: int | str) -> float:
+    """Return the memory that a process has to itself, the files that it maps apart."""
+    return _field_mb(Path(f"/proc/{process}/status"), "RssAnon")
+
+
 def _field_mb(path: Path, name: str) -> float:
     with contextlib.suppress(OSError):
         for line in path.read_text().splitlines():
@@ -90,8 +96,8 @@ def _field_mb(path: Path, name: str) -> float:
 class Home:
     """All folders of the program below one that is removed in the end, with the daemon that lives there."""
 
-    def __init__(self, model: Path | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="mc-", dir="/tmp"))  # short, for it holds a socket
+    def __init__(self, model: Path | None = None, *, below: Path = Path("/tmp")) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mc-", dir=below))  # short, for it holds a socket
         self.environment = {**os.environ, "MEMCACHE_HOME": str(self.folder), "PYTHONPATH": str(_BENCH)}
         self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
         if model is not None:
@@ -115,6 +121,19 @@ class Home:
     def log(self) -> str:
         """Return what the daemon logged."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.rglob("daemon*.log*")))
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Make it the home of this process meanwhile."""
+        before = os.environ.get("MEMCACHE_HOME")
+        os.environ["MEMCACHE_HOME"] = str(self.folder)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["MEMCACHE_HOME"]
+            else:
+                os.environ["MEMCACHE_HOME"] = before
 
     def start(self, *command: str) -> None:
         """Start another daemon than the program's own; it is found by the fronts as that is."""

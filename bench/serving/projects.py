@@ -25,7 +25,7 @@ def fill(folder: Path, files: int, corpus: Path | None) -> Path:
     if corpus is None:
         make_project(folder, files)
         return folder
-    found = sorted(path for path in corpus.rglob("*") if _is_wanted(path, corpus))
+    found = sorted(path for path in corpus.rglob("*") if is_wanted(path, corpus))
     if len(found) < files:
         raise SystemExit(f"{corpus} has {len(found)} files, and {files} are needed: name a larger one.")
     for path in random.Random(1).sample(found, files):
@@ -35,7 +35,8 @@ def fill(folder: Path, files: int, corpus: Path | None) -> Path:
     return folder
 
 
-def _is_wanted(path: Path, corpus: Path) -> bool:
+def is_wanted(path: Path, corpus: Path) -> bool:
+    """Tell whether a file of a corpus may be part of a project."""
     hidden = any(part.startswith(".") for part in path.relative_to(corpus).parts)
     return not hidden and path.is_file() and not path.is_symlink() and 0 < path.stat().st_size <= _LARGEST_BYTES
 

@@ -96,7 +96,7 @@ class Updating:
             self.report = self._project.update(
                 on_progress=self._on_progress,
                 cancelled=self._stop.is_set,
-                question=self._question,
+                asked=lambda: self._question,
                 max_files=self._max_files,
             )
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits

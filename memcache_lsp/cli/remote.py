@@ -265,12 +265,14 @@ def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Res
 class RemoteUpdating:
     """An update in the daemon."""
 
-    def __init__(self, project: RemoteProject, *, needed: bool, rebuild: bool) -> None:
+    def __init__(self, project: RemoteProject, *, question: str | None, needed: bool, rebuild: bool) -> None:
         self._project = project
         self._needed = needed
         self._total = 0
         self.report: Report | None = None
         project.steer("rebuild" if rebuild else "start")
+        if question and not project.status()["chunks"]:  # so that what it asks for is indexed first
+            project.search(question, scope=Scope(), limit=1)
 
     def wait(self, timeout_s: float | None, on_progress: Callable[[Progress], None] = lambda _: None) -> Report | None:
         """Wait until the daemon's index is in step; return what it did, or None if it is still at it."""

@@ -93,7 +93,7 @@ def at(
     from memcache_lsp.cli import remote  # noqa: PLC0415 - each branch loads what it needs and no more
 
     with contextlib.closing(remote.join(root, options)) as there:
-        yield there, remote.RemoteUpdating(there, needed=needed, rebuild=rebuild)
+        yield there, remote.RemoteUpdating(there, question=question, needed=needed, rebuild=rebuild)
 
 
 def notice(text: str) -> None:

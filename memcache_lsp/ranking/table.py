@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcache_lsp.ranking.facts import Facts, decoded, name_hash, names_in
+from memcache_lsp.ranking.owners import Owners
 from memcache_lsp.ranking.places import Place, place_of
 
+_KEPT_PLACES = 20_000
 _COUNTED = ("stem", "folders", "path")  # of a place: what has a rarity
 
 
@@ -75,7 +77,8 @@ class FileTable:
         """`load` gives all rows when the table is first needed."""
         self._load = load
         self._rows: dict[str, Row] | None = None
-        self._owners: dict[int, tuple[Row, int]] = {}
+        self._owners: Owners[Row] = Owners()
+        self._called: dict[str, list[str]] = {}  # paths by the name of the file
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
         self._names: tuple[NDArray[np.uint32], NDArray[np.int64], list[Row]] | None = None
 
@@ -97,8 +100,8 @@ class FileTable:
                 self._add(row)
         return self._rows
 
-    def owners(self) -> Mapping[int, tuple[Row, int]]:
-        """Return for each point its file's row, and its place among the row's points."""
+    def owners(self) -> Owners[Row]:
+        """Return what tells of each point its file's row, and its place among the row's points."""
         self.rows()
         return self._owners
 
@@ -113,9 +116,9 @@ class FileTable:
         rows = self.rows()
         if path in rows:
             return [rows[path]]
-        below, name = "/" + path, path.rpartition("/")[2]
-        found = [row for own, row in rows.items() if own.endswith(name) and ("/" + own).endswith(below)]
-        return found or [row for own, row in rows.items() if "/" in own and path.endswith("/" + own)]
+        alike, below = self._called.get(_name(path), ()), "/" + path
+        found = [rows[own] for own in alike if ("/" + own).endswith(below)]
+        return found or [rows[own] for own in alike if "/" in own and path.endswith("/" + own)]
 
     def rarity(self, kind: str) -> Callable[[str], float]:
         """Return the inverse document frequency of classes in stems, folders or paths."""
@@ -134,7 +137,8 @@ class FileTable:
     def _add(self, row: Row) -> None:
         assert self._rows is not None
         self._rows[row.path] = row
-        self._owners.update((point, (row, place)) for place, point in enumerate(row.points))
+        self._owners.add(row)
+        self._called.setdefault(_name(row.path), []).append(row.path)
         self._count(row, 1)
         self._names = None
 
@@ -143,14 +147,18 @@ class FileTable:
         row = self._rows.pop(path, None)
         if row is None:
             return
-        for point in row.points:
-            self._owners.pop(point, None)
+        self._owners.drop(row)
+        self._called[_name(path)].remove(path)
+        if not self._called[_name(path)]:
+            del self._called[_name(path)]
         self._count(row, -1)
         self._names = None
 
     def _count(self, row: Row, by: int) -> None:
+        # Of very many files the places are made again for those that are candidates, for one takes a kilobyte.
+        place = row.place if len(self.rows()) <= _KEPT_PLACES else place_of(row.path, row.language)
         for name, counts in self._counts.items():
-            for word in set(getattr(row.place, name)):
+            for word in set(getattr(place, name)):
                 counts[word] += by
                 if not counts[word]:
                     del counts[word]
@@ -163,3 +171,7 @@ class FileTable:
             ends = np.cumsum([len(part) // 4 for part in parts], dtype=np.int64)
             self._names = np.frombuffer(b"".join(parts), dtype=np.uint32), ends, rows
         return self._names
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]

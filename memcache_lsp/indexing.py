@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from memcache_lsp.errors import Stopped
@@ -148,11 +146,13 @@ class Indexer:
             self._remove([recorded[path] for path in todo.removed])
         done = 0
         on_progress(Progress(0, len(todo.check)))
-        with closing(self._prepared(todo.check, recorded, cancelled, asked)) as ready:
-            for batch in ready:
-                self._write(batch, recorded, tally)
-                done += len(batch)
-                on_progress(Progress(done, len(todo.check)))
+        for batch in batches(todo.check, asked):
+            if cancelled():
+                raise Stopped("Stopped; what is indexed so far is kept.")
+            jobs = [Job(file, recorded[file.path].hash if file.path in recorded else "") for file in batch]
+            self._write(self._prepare(jobs), recorded, tally)
+            done += len(batch)
+            on_progress(Progress(done, len(todo.check)))
         with self._lock:
             failed = self._manifest.reasons(FAILED)
         return Report(
@@ -163,34 +163,6 @@ class Indexer:
             chunks=tally.chunks,
             failed=tuple(failed),
         )
-
-    def _prepared(
-        self,
-        files: Sequence[Found],
-        recorded: Mapping[str, FileRecord],
-        cancelled: Callable[[], bool],
-        asked: Callable[[], str | None],
-    ) -> Generator[Sequence[Prepared], None, None]:
-        """Yield batch after batch; while one is being written the next one is prepared."""
-        portions = batches(files, asked)
-
-        def begin() -> Future[Sequence[Prepared]] | None:
-            batch = next(portions, None)
-            if batch is None:
-                return None
-            jobs = [Job(file, recorded[file.path].hash if file.path in recorded else "") for file in batch]
-            return ahead.submit(self._prepare, jobs)
-
-        with ThreadPoolExecutor(1, thread_name_prefix="prepare") as ahead:
-            coming = None if cancelled() else begin()
-            while coming is not None:
-                ready = coming.result()
-                coming = begin()
-                yield ready
-                if coming is not None and cancelled():
-                    break
-        if coming is not None or next(portions, None) is not None:
-            raise Stopped("Stopped; what is indexed so far is kept.")
 
     def _write(self, batch: Sequence[Prepared], recorded: Mapping[str, FileRecord], tally: _Tally) -> None:
         """Write a batch so that a crash between any two steps leaves only what `repair` mends."""

@@ -268,7 +268,7 @@ class RemoteUpdating:
     def __init__(self, project: RemoteProject, *, question: str | None, needed: bool, rebuild: bool) -> None:
         self._project = project
         self._needed = needed
-        self._total = 0
+        self._done = self._total = 0
         self.report: Report | None = None
         project.steer("rebuild" if rebuild else "start")
         if question and not project.status()["chunks"]:  # so that what it asks for is indexed first
@@ -284,8 +284,10 @@ class RemoteUpdating:
                 total = self._total or self.report.added + self.report.changed
                 on_progress(Progress(total, total))
                 break
-            self._total = status["files"]["total"]
-            on_progress(Progress(status["files"]["done"], self._total))
+            # what is told of an index that is being made again may still be of the one before
+            self._done = max(self._done, status["files"]["done"])
+            self._total = max(self._done, status["files"]["total"])
+            on_progress(Progress(self._done, self._total))
             left = _POLL_S if deadline is None else min(_POLL_S, deadline - time.monotonic())
             if left <= 0:
                 break

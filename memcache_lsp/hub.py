@@ -35,6 +35,7 @@ from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.threads import Threads
 from memcache_lsp.values import Hit, Report, Scope, Span
 from memcache_lsp.workers.model import ModelWorker
+from memcache_lsp.workers.refine import Refiner
 
 _log = logging.getLogger(__name__)
 
@@ -70,12 +71,14 @@ class Hub:
         setup: Callable[[Path], Setup],
         mode: str,
         model: ModelWorker | None = None,
+        refiner: Refiner | None = None,
         idle_s: float = 60.0,
     ) -> None:
         self._user = user
         self._setup = setup
         self._mode = mode
         self._model = model or ModelWorker()
+        self._refiner = refiner or Refiner()
         self._idle_s = idle_s
         self._keepers: dict[Path, Keeper] = {}
         self._sessions: dict[int, _Session] = {}
@@ -113,7 +116,7 @@ class Hub:
         for root in session.roots:
             keeper = self._keepers.get(root)
             if keeper is None:
-                keeper = Keeper(root, setup=self._setup, changed=self._told, idle_s=self._idle_s)
+                keeper = Keeper(root, setup=self._setup, changed=self._told, idle_s=self._idle_s, refiner=self._refiner)
                 for why in self._answers:
                     keeper.hold(why)
                 self._keepers[root] = keeper
@@ -449,12 +452,14 @@ class Hub:
                 busy = "busy" if keeper.state == "indexing" else "idle"
                 yield _worker("index", worker.pid, "paused" if worker.paused else busy)
         yield _worker("model", self._model.pid, "busy" if self._model.requests else "idle")
+        if self._refiner.pid is not None:
+            yield _worker("refine", self._refiner.pid, "busy" if self._refiner.busy else "idle")
 
     async def close(self) -> None:
         """End everything: indexes, workers, model."""
         keepers = list(self._keepers.values())
         self._keepers.clear()
-        await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close())
+        await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close())
 
 
 async def _in_turn(session: _Session, keeper: Keeper, work: Coroutine[object, object, T]) -> T:
@@ -526,7 +531,15 @@ async def _root_status(keeper: Keeper) -> parts.RootStatus:
         message=keeper.message,
         size_bytes=known.size_bytes if known else None,
         report=_report(keeper.report) if keeper.report else None,
+        refinement=_refinement(keeper),
     )
+
+
+def _refinement(keeper: Keeper) -> parts.Refinement | None:
+    refining = keeper.refining
+    if refining is None or not refining.model:
+        return None
+    return parts.Refinement(model=refining.model, done=refining.done, total=refining.total, message=refining.message)
 
 
 def _report(report: Report) -> parts.IndexReport:

@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -132,7 +133,7 @@ def card_text(path: str, payloads: Sequence[Mapping[str, Any]]) -> str:
         name for payload in chunks for name in (*payload["breadcrumb"], payload["symbol"].rpartition(".")[2]) if name
     )
     names = dict.fromkeys(told)  # without what encloses each: a small model reads some 200 words
-    said = [" ".join(map(_in_words, path.rpartition(".")[0].split("/"))) if "." in path else _in_words(path)]
+    said = [_in_words(str(PurePosixPath(path).with_suffix("")))]
     said.append(_comment_of([payload["text"] for payload in chunks[:3]]))
     said.append(", ".join(_in_words(name) for name in list(names)[:_MAX_NAMES]))
     return "\n".join(filter(None, said))

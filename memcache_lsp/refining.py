@@ -88,7 +88,6 @@ class Refining:
         elif self.model and time.monotonic() - self._wrong_at >= _WRONG_S:
             self._wrong = None
             self._task = asyncio.create_task(self._go(project), name="refine")
-        self._task = asyncio.create_task(self._go(project), name="refine")
 
     def stop(self) -> None:
         """Go on no further; a batch that the child is at serves the next time, from the cache of vectors."""

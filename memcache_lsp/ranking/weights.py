@@ -26,7 +26,7 @@ WEIGHTS: dict[str, Signal] = {
     "names": Signal(0.6, "what it defines is called so"),
     "dense": Signal(2.0, "its best chunk means what is asked"),
     "gist": Signal(1.0, "the whole file does"),
-    "card": Signal(0.5, "its path, names and first comment mean what is asked, to a larger model (`refine`)"),
+    "card": Signal(1.0, "its path, names and first comment mean what is asked, to a larger model (`refine`)"),
     "cluster": Signal(0.9, "many of the best chunks are its"),
     "path": Signal(0.7, "its path has words of the question", fades=True),
     "folders": Signal(1.0, "its folders do", fades=True),

@@ -55,6 +55,7 @@ class Refiner:
         self._turn = asyncio.Lock()
         self._link: _Link | None = None
         self._asked: OrderedDict[tuple[str, str], NDArray[np.float32]] = OrderedDict()
+        self._awaited: dict[tuple[str, str], asyncio.Future[Embedded]] = {}
         self._took_s = 0.0  # the last question
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -96,12 +97,15 @@ class Refiner:
         """
         key = (name, question)
         link = self._link
-        if key in self._asked or link is None or link.pending or not self.is_ready(name):
+        if key in self._asked or link is None or not self.is_ready(name):
             return self._asked.get(key)
-        began = time.monotonic()
-        answer = link.ask(Embed(link.next_number(), name, (question,), is_question=True))
-        answer.add_done_callback(partial(self._remember, key, began))
-        self._rest()
+        answer = self._awaited.get(key)  # where several roots are searched, each asks
+        if answer is None:
+            if link.pending:
+                return None
+            answer = self._awaited[key] = link.ask(Embed(link.next_number(), name, (question,), is_question=True))
+            answer.add_done_callback(partial(self._remember, key, time.monotonic()))
+            self._rest()
         if self._took_s <= budget_s:
             await asyncio.wait([answer], timeout=budget_s)
         return self._asked.get(key)  # the callback was called before this
@@ -140,6 +144,7 @@ class Refiner:
 
     def _remember(self, key: tuple[str, str], began: float, answer: asyncio.Future[Embedded]) -> None:
         self._took_s = time.monotonic() - began
+        self._awaited.pop(key, None)
         if answer.cancelled() or answer.exception() is not None:
             return
         vectors = answer.result().vectors

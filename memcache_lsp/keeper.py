@@ -289,6 +289,8 @@ class Keeper:
                 self._everything = self._everything or bool(project.notices) or project.id_before != self._left
                 if self._everything:
                     self._want()
+                elif self.state == "ready":
+                    self._refine()
 
     def _has_new_settings(self) -> bool:
         return self._project is not None and self._setup(self.root) != self._project.setup
@@ -373,7 +375,11 @@ class Keeper:
             self._rest_until = now if asked else now + min(_LONGEST_REST_S, _REST * (now - began))
         if (state, message) != (self.state, self.message):
             self._set(state, message)  # only now, for whoever is told may ask whether it is at rest
-        if self.refining is not None and state == "ready" and self._project is not None and not self._wanted.is_set():
+        if state == "ready" and not self._wanted.is_set():
+            self._refine()
+
+    def _refine(self) -> None:
+        if self.refining is not None and self._project is not None:
             self.refining.begin(self._project)
 
     def _stop_refining(self) -> None:

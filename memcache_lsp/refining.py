@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from memcache_lsp.engine import Project
 from memcache_lsp.errors import MemcacheError, ModelError, Stopped
@@ -64,6 +64,7 @@ class Refining:
         self._asked_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
         self._waking: asyncio.Task[object] | None = None
+        self._stopped: set[asyncio.Task[Any]] = set()
 
     @property
     def message(self) -> str | None:
@@ -92,15 +93,16 @@ class Refining:
     def stop(self) -> None:
         """Go on no further; a batch that the child is at serves the next time, from the cache of vectors."""
         for task in (self._task, self._waking):
-            if task is not None:
+            if task is not None and not task.done():
                 task.cancel()
+                self._stopped.add(task)
+                task.add_done_callback(self._stopped.discard)
         self._task = self._waking = None
 
     async def ended(self) -> None:
         """Stop, and wait until nothing is done any more."""
-        tasks = [task for task in (self._task, self._waking) if task is not None]
         self.stop()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._stopped, return_exceptions=True)
 
     def hold(self, why: str) -> None:
         """Begin no further batch until `release`."""
@@ -132,7 +134,8 @@ class Refining:
         failures = 0
         while True:
             try:
-                await self._make_all(project)
+                async with self._use():  # throughout: to load a model can take longer than an idle index is kept open
+                    await self._make_all(project)
             except Stopped:  # the index was closed
                 return
             except MemcacheError as error:
@@ -182,8 +185,7 @@ class Refining:
         self._changed()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        async with self._use():
-            return await self._run(work)  # type: ignore[return-value]
+        return await self._run(work)  # type: ignore[return-value]
 
     def _fail(self, message: str) -> None:
         self._wrong, self._wrong_at = message, time.monotonic()

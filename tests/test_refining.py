@@ -51,7 +51,7 @@ def model(tmp_path, monkeypatch):
 class Engine:
     """A hub with one session in one root."""
 
-    def __init__(self, root, name, *, command=STEADY):
+    def __init__(self, root, name, *, command=STEADY, idle_s=60.0):
         self.root = root.resolve()
         self.refiner = Refiner(command=command)
         user = UserSettings(refine=str(name))
@@ -60,6 +60,7 @@ class Engine:
             setup=lambda root: indexes.setup(root, refine=str(name)),
             mode="daemon",
             refiner=self.refiner,
+            idle_s=idle_s,
         )
 
     @property
@@ -70,7 +71,7 @@ class Engine:
         return (await self.hub.status(1)).roots[0]
 
     async def until(self, true):
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(240):
             while not true(status := await self.status()):
                 await asyncio.sleep(0.01)
         return status
@@ -85,7 +86,7 @@ class Engine:
 
     async def until_asked(self):
         """Search until the question's vector is in time: the model may have to be loaded again."""
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(240):
             while not any((found := await self.signals()).values()):
                 await asyncio.sleep(0.01)
         return found
@@ -350,6 +351,21 @@ def test_the_process_leaves_when_idle_and_with_the_engine(example, model):
             await one.until_asked()  # a question brings it back
             pid = one.refiner.pid
         assert not Path(f"/proc/{pid}").exists()
+
+    talk()
+
+
+def test_an_index_that_was_closed_when_idle_is_refined_again(example, model):
+    @run
+    async def talk():
+        async with engine(example, model, idle_s=0.1) as one:
+            await one.refined()  # which keeps it open
+            made = len(texts(model))
+            async with asyncio.timeout(60):
+                while one.keeper._project is not None:
+                    await asyncio.sleep(0.01)
+            await one.until_asked()
+            assert len(texts(model)) == made
 
     talk()
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 IDLE_S = 300.0  # without a card or a question, until the memory is given back
 BUDGET_S = 0.03  # that a search may wait for the vector of its question
-SILENCE_S = 300.0  # for a batch, or to load the model, on a machine where others take the processor
+SILENCE_S = 900.0  # for a batch, or to load the model, on a machine where others take the processor
 
 _REMEMBERED = 128  # vectors of questions, so that one that came too late serves the next time
 _REAPED_S = 1.0

@@ -1,13 +1,15 @@
 """Fit the ranking's weights from the program's own signals, leaving one repository out each time.
 
     python bench/fit.py --data DIR --corpora DIR [--long DIR --long-corpora DIR] [--cache FILE] [--ablate] [--without NAME …]
+        [--refine NAME [--vectors FILE]] [--repo NAME …]
 
 The data is that of bench/retrieval.py. Each repository is indexed by the engine, and of each question the signals of
 its candidate files are taken as they come out of `ranking.score`, so that what is fitted is what is shipped. The model
 is a signed linear sum; the loss a softmax over the candidates of a question, with a ridge around `PRIOR`; a question
 counts by its repository, so that each repository counts the same. The questions in `--long` are never fitted to: they
 show what the weights do to questions of another kind. `--ablate` fits again without each signal in turn. `--cache`
-keeps the signals for the next run, of the same code only.
+keeps the signals for the next run, of the same code only. `--refine` makes the cards of the background refinement with
+that model first (minutes for each thousand files; `--vectors` keeps them): without it the signal `card` is 0 everywhere.
 """
 
 from __future__ import annotations
@@ -29,9 +31,10 @@ import retrieval
 from scipy.optimize import minimize
 
 from memcache_lsp.config import ProjectSettings, UserSettings
-from memcache_lsp.embedding import open_embedder
-from memcache_lsp.engine import Setup, open_project
+from memcache_lsp.embedding import Embedder, open_embedder
+from memcache_lsp.engine import Project, Setup, open_project
 from memcache_lsp.ranking import WEIGHTS, Question
+from memcache_lsp.vectors import VectorCache, embed_cached
 
 RIDGE = 0.002
 # What few questions of the data show, and reason does: weights stay near these where nothing speaks against them.
@@ -76,22 +79,37 @@ class Case:
         return float(sum(1 / np.log2(place + 2) for place in gained) / ideal)
 
 
-def collect(data: Path, corpora: Path, prefix: str) -> list[Case]:
+def refine(project: Project, refiner: Embedder, vectors: VectorCache) -> None:
+    """Make the cards of all files."""
+    project.cards.open(refiner.id)
+    rows = project.cards.missing()
+    for at in range(0, len(rows), 64):
+        drafts = project.cards.drafts(rows[at : at + 64])
+        project.cards.put(drafts, embed_cached(refiner, vectors, [draft.text for draft in drafts]))
+
+
+def collect(
+    data: Path, corpora: Path, prefix: str, refiner: Embedder | None, vectors: VectorCache, only: list[str] | None
+) -> list[Case]:
     """Index every repository and return its questions with their signals."""
     embedder = open_embedder()
     cases: list[Case] = []
-    for repo in retrieval.load(data, None):
+    for repo in retrieval.load(data, only):
         root = (corpora / repo["name"] / repo["top"]).resolve()
-        setup = Setup(root=root, user=UserSettings(), project=ProjectSettings(), embedder=embedder, named=True)
+        setup = Setup(root=root, user=UserSettings(), project=ProjectSettings(), embedder=embedder)
         with tempfile.TemporaryDirectory() as home:
             os.environ["MEMCACHE_HOME"] = home
             project = open_project(setup, purpose="bench/fit.py")
             try:
-                project.update()
+                project.update(max_files=None)
+                if refiner is not None:
+                    refine(project, refiner, vectors)
                 searcher = project._searcher  # noqa: SLF001 - the signals are not part of what the engine answers
                 for query in repo["queries"]:
                     asked = Question.of(query["query"])
-                    scored = searcher.scored(asked, searcher.query(asked))
+                    meant = None if refiner is None else refiner.embed_query(query["query"])
+                    cards = project.cards.asked(meant)
+                    scored = searcher.scored(asked, searcher.query(asked), cards=cards)
                     paths = [retrieval.from_top(repo, row.path) for row in scored.rows]
                     wanted = query.get("relevant", []) + query.get("secondary", [])
                     targets = [[at for at, path in enumerate(paths) if is_of(path, each)] for each in wanted]
@@ -196,14 +214,19 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, help="file to keep the signals in")
     parser.add_argument("--ablate", action="store_true", help="fit without each signal too")
     parser.add_argument("--without", nargs="*", default=[], help="signals to leave out")
+    parser.add_argument("--repo", nargs="+", help="only these repositories")
+    parser.add_argument("--refine", help="embedder of the cards")
+    parser.add_argument("--vectors", type=Path, help="file to keep their vectors in")
     args = parser.parse_args()
     began = time.perf_counter()
     if args.cache and args.cache.exists():
         cases = pickle.loads(args.cache.read_bytes())
     else:
-        cases = collect(args.data, args.corpora, "")
-        if args.long:
-            cases += collect(args.long, args.long_corpora, "long/")
+        refiner = open_embedder(args.refine) if args.refine else None
+        with tempfile.TemporaryDirectory() as scratch, VectorCache(args.vectors or Path(scratch) / "v") as vectors:
+            cases = collect(args.data, args.corpora, "", refiner, vectors, args.repo)
+            if args.long:
+                cases += collect(args.long, args.long_corpora, "long/", refiner, vectors, args.repo)
         if args.cache:
             args.cache.write_bytes(pickle.dumps(cases))
     print(f"{len(cases)} questions, signals in {time.perf_counter() - began:.0f} s\n")

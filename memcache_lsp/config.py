@@ -80,6 +80,7 @@ class UserSettings:
     """What the user chose; an empty text or 0 means the program's own choice."""
 
     embedder: str = _setting("", _text)  # a name, or a folder in full or from ~
+    refine: str = _setting("", _text)  # as embedder, for the background refinement
     model: str = _setting("", _text)  # a GGUF file in full or from ~, or a name in the models folder
     context_tokens: int = _setting(0, _none_or(_number(256, 1_000_000)))  # fewer hold no question and answer
     threads: int = _setting(0, _number(0, 1024))

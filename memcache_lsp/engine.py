@@ -17,7 +17,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from memcache_lsp import explaining, indexing, locking, paths
+from memcache_lsp.cards import Cards
 from memcache_lsp.chunking import CHUNKER_VERSION
 from memcache_lsp.config import ProjectSettings, UserSettings, file_size_limit, qdrant_api_key
 from memcache_lsp.embedding import Embedder, Serialized
@@ -72,6 +76,7 @@ class Project:
         self._closed = False
         self._manifest, self._store = self._open()
         self._table = FileTable(lambda: indexing.rows_of(self._manifest))
+        self.cards = Cards(self._manifest, self._store, self._table, self._lock)
         self._searcher = Searcher(
             self._store,
             self._embedder,
@@ -177,12 +182,25 @@ class Project:
         return report
 
     def search(
-        self, question: str, *, scope: Scope, limit: int, per_file: int | None = None, overlay: Overlay | None = None
+        self,
+        question: str,
+        *,
+        scope: Scope,
+        limit: int,
+        per_file: int | None = None,
+        overlay: Overlay | None = None,
+        refined: NDArray[np.float32] | None = None,
     ) -> list[Hit]:
-        """Return the best hits of what is indexed so far, and of the open buffers that lie above it."""
+        """Return the best hits of what is indexed so far, and of the open buffers that lie above it.
+
+        `refined` is the question's vector by the model that made the cards, where there is one.
+        """
         layer = self._layer(overlay) if overlay else None
         with self._lock:
-            return self._searcher.search(question, scope=scope, limit=limit, per_file=per_file, layer=layer)
+            cards = self.cards.asked(refined)
+            return self._searcher.search(
+                question, scope=scope, limit=limit, per_file=per_file, layer=layer, cards=cards
+            )
 
     def _layer(self, overlay: Overlay) -> Layer:
         def indexed_hash(path: str) -> str:
@@ -216,6 +234,7 @@ class Project:
         """Wait for an update that is going on, then let go of the index."""
         with self._held, self._updating, self._lock:
             self._closed = True
+            self.cards.close()
             self._preparer.close()
             try:
                 self._store.close()

@@ -32,6 +32,7 @@ from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.threads import Threads
 from memcache_lsp.values import Hit
 from memcache_lsp.workers.model import ModelWorker
+from memcache_lsp.workers.refine import Refiner
 
 _log = logging.getLogger(__name__)
 
@@ -50,12 +51,14 @@ class Hub:
         setup: Callable[[Path], Setup],
         mode: str,
         model: ModelWorker | None = None,
+        refiner: Refiner | None = None,
         idle_s: float = 60.0,
     ) -> None:
         self._user = user
         self._setup = setup
         self._mode = mode
         self._model = model or ModelWorker()
+        self._refiner = refiner or Refiner()
         self._idle_s = idle_s
         self._keepers: dict[Path, Keeper] = {}
         self._sessions: dict[int, Editor] = {}
@@ -90,7 +93,7 @@ class Hub:
         for root in session.roots:
             keeper = self._keepers.get(root)
             if keeper is None:
-                keeper = Keeper(root, setup=self._setup, changed=self._told, idle_s=self._idle_s)
+                keeper = Keeper(root, setup=self._setup, changed=self._told, idle_s=self._idle_s, refiner=self._refiner)
                 for why in self._answers:
                     keeper.hold(why)
                 self._keepers[root] = keeper
@@ -337,7 +340,7 @@ class Hub:
                 )
                 for s in self._sessions.values()
             ),
-            workers=tuple(worker_statuses(self._keepers.values(), self._model)),
+            workers=tuple(worker_statuses(self._keepers.values(), self._model, self._refiner)),
             queue=parts.QueueStatus(
                 questions=self._model.requests,
                 files=sum(k.progress.total - k.progress.done for k in self._keepers.values()),
@@ -352,4 +355,4 @@ class Hub:
         """End everything: indexes, workers, model."""
         keepers = list(self._keepers.values())
         self._keepers.clear()
-        await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close())
+        await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close())

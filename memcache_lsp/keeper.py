@@ -23,11 +23,13 @@ from memcache_lsp.glance import Glance
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.paths import check_root
 from memcache_lsp.protocol.parts import IndexState
+from memcache_lsp.refining import Refining
 from memcache_lsp.scan import changes_rules
 from memcache_lsp.status import Status
 from memcache_lsp.values import Hit, Progress, Report, Scope
 from memcache_lsp.watching import Watcher
 from memcache_lsp.workers.index import IndexWorker
+from memcache_lsp.workers.refine import Refiner
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Keeper:
         setup: Callable[[Path], Setup],
         changed: Callable[[Keeper], None],
         idle_s: float = IDLE_S,
+        refiner: Refiner | None = None,
     ) -> None:
         self.root = root
         self.state: IndexState = "unindexed"
@@ -67,6 +70,9 @@ class Keeper:
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._glance = Glance(root)
+        self.refining = (
+            Refining(refiner, run=partial(self._in, self._indexing), use=lambda: _Use(self)) if refiner else None
+        )
         self._opening = asyncio.Lock()
         self._opener: asyncio.Task[None] | None = None
         self._begun: set[asyncio.Task[object]] = set()
@@ -100,13 +106,16 @@ class Keeper:
         """Return the best hits of what is indexed so far."""
         async with _Use(self):
             self._question = question
+            refined = await self.refining.question(question) if self.refining else None
             project = await self._opened()
             self._look_again()
             if self.report is None:  # who asks this early waits for the index as well
                 self._hurry_once = True
             return await self._in(
                 self._searching,
-                lambda: project.search(question, scope=scope, limit=limit, per_file=per_file, overlay=overlay),
+                lambda: project.search(
+                    question, scope=scope, limit=limit, per_file=per_file, overlay=overlay, refined=refined
+                ),
             )
 
     async def knows_any(self, question: str) -> bool:
@@ -187,12 +196,16 @@ class Keeper:
     def hold(self, why: str) -> None:
         """Leave the cores to something else until `release`; what is in the worker's hands is finished."""
         self._holds.add(why)
+        if self.refining is not None:
+            self.refining.hold(why)
         if self._worker is not None:
             self._worker.pause(why)
 
     def release(self, why: str) -> None:
         """Take a hold back."""
         self._holds.discard(why)
+        if self.refining is not None:
+            self.refining.release(why)
         if self._worker is not None:
             self._worker.resume(why)
 
@@ -201,6 +214,7 @@ class Keeper:
         self._paused = True
         self._stop.set()
         self._wanted.clear()
+        self._stop_refining()
         self._set("paused")
 
     def resume(self, *, hurry: bool = False) -> None:
@@ -212,7 +226,9 @@ class Keeper:
         """Stop the indexing that is going on; where nobody uses the root, it is not watched any more."""
         self._stop.set()
         self._wanted.clear()
-        if not self.users:
+        if self.users:
+            self._stop_refining()
+        else:
             self._unwatch()
         if self.state == "indexing":
             self._set("cancelled")
@@ -242,6 +258,8 @@ class Keeper:
         with suppress(asyncio.CancelledError):
             await self._task
         await self._shut()
+        if self.refining is not None:
+            await self.refining.ended()
         self._glance.close()
         self._searching.shutdown(wait=False)
         self._indexing.shutdown(wait=False)
@@ -280,6 +298,8 @@ class Keeper:
                 self._everything = self._everything or bool(project.notices) or project.id_before != self._left
                 if self._everything:
                     self._want()
+                elif self.state == "ready":
+                    self._refine()
 
     def _has_new_settings(self) -> bool:
         return self._project is not None and self._setup(self.root) != self._project.setup
@@ -291,6 +311,7 @@ class Keeper:
     async def _shut(self, *, rebuild: bool = False) -> None:
         """Let go of the index; with `rebuild`, hold it again, emptied."""
         async with self._opening:
+            self._stop_refining()
             project, self._project = self._project, None
             self._glance.forget()
             worker, self._worker = self._worker, None
@@ -352,6 +373,7 @@ class Keeper:
     async def _update(self) -> None:
         began = time.monotonic()
         asked, self._asked = self._asked, False
+        self._stop_refining()
         self._busy_updating = True  # also while another process is waited for
         try:
             state, message = await self._bring()
@@ -362,6 +384,16 @@ class Keeper:
             self._rest_until = now if asked else now + min(_LONGEST_REST_S, _REST * (now - began))
         if (state, message) != (self.state, self.message):
             self._set(state, message)  # only now, for whoever is told may ask whether it is at rest
+        if state == "ready" and not self._wanted.is_set():
+            self._refine()
+
+    def _refine(self) -> None:
+        if self.refining is not None and self._project is not None:
+            self.refining.begin(self._project)
+
+    def _stop_refining(self) -> None:
+        if self.refining is not None:
+            self.refining.stop()
 
     async def _bring(self) -> tuple[IndexState, str | None]:
         """Bring the index in step; return the state it ends in, and what is to be said of it."""

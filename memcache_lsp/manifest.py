@@ -33,11 +33,12 @@ create table if not exists files (
   point_ids blob not null
 ) without rowid;
 create table if not exists facts (path text primary key, data blob not null) without rowid;
+create table if not exists cards (path text primary key, data blob not null) without rowid;
 create table if not exists unscanned (path text primary key, reason text not null) without rowid;
 """
 
 
-_DIRTY, _IDENTITY, _SIGNED = "dirty", "identity", "signed"  # keys of meta
+_DIRTY, _IDENTITY, _SIGNED, _CARDS = "dirty", "identity", "signed", "cards"  # keys of meta
 
 
 class ManifestMissing(MemcacheError):
@@ -184,10 +185,32 @@ class Manifest:
         with _translated(), self._db:
             self._db.executemany("delete from files where path = ?", gone)
             self._db.executemany("delete from facts where path = ?", gone)
+            self._db.executemany("delete from cards where path = ?", [*gone, *((path,) for path in facts or ())])
             self._db.executemany("insert or replace into facts values (?, ?)", (facts or {}).items())
             self._db.executemany(
                 "insert or replace into files values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [_to_row(r) for r in records]
             )
+
+    def cards(self, maker: str) -> dict[str, bytes]:
+        """Return the cards by path; those that another than `maker` made are forgotten."""
+        with _translated(), self._db:
+            if self._get(_CARDS) != maker:
+                self._db.execute("delete from cards")
+                self._db.execute("insert or replace into meta values (?, ?)", (_CARDS, maker))
+            return dict(self._db.execute("select path, data from cards"))
+
+    def count_cards(self) -> tuple[int, int]:
+        """Return how many files have a card, and how many could; a database may be older than cards."""
+        with _translated():
+            known = self._db.execute("select 1 from sqlite_master where name = 'cards'").fetchone()
+            done = self._db.execute("select count(*) from cards").fetchone()[0] if known else 0
+            total = self._db.execute("select count(*) from files where length(point_ids) > 0").fetchone()[0]
+        return int(done), int(total)
+
+    def put_cards(self, cards: Mapping[str, bytes]) -> None:
+        """Write the cards of some files."""
+        with _translated(), self._db:
+            self._db.executemany("insert or replace into cards values (?, ?)", cards.items())
 
     def replace_unscanned(self, skipped: Sequence[Skipped], within: Sequence[str] | None = None) -> None:
         """Write what the scan did not offer, in place of what the last one did not; `within` as in `records`."""
@@ -210,6 +233,7 @@ class Manifest:
         with _translated(), self._db:
             self._db.execute("delete from files")
             self._db.execute("delete from facts")
+            self._db.execute("delete from cards")
             self._db.execute("delete from unscanned")
 
 

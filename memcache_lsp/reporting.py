@@ -17,6 +17,7 @@ from memcache_lsp.protocol import parts
 from memcache_lsp.session.uris import from_path
 from memcache_lsp.values import Report
 from memcache_lsp.workers.model import ModelWorker
+from memcache_lsp.workers.refine import Refiner
 
 _FAILED_SHOWN = 100
 
@@ -34,7 +35,7 @@ def model_status(user: UserSettings, model: ModelWorker) -> parts.ModelStatus | 
     return parts.ModelStatus(name=path.stem, state="unloaded") if path else None
 
 
-def worker_statuses(keepers: Iterable[Keeper], model: ModelWorker) -> Iterator[parts.WorkerStatus]:
+def worker_statuses(keepers: Iterable[Keeper], model: ModelWorker, refiner: Refiner) -> Iterator[parts.WorkerStatus]:
     """Tell of each child process."""
     for keeper in keepers:
         worker = keeper.worker
@@ -42,6 +43,8 @@ def worker_statuses(keepers: Iterable[Keeper], model: ModelWorker) -> Iterator[p
             busy = "busy" if keeper.state == "indexing" else "idle"
             yield _worker("index", worker.pid, "paused" if worker.paused else busy)
     yield _worker("model", model.pid, "busy" if model.requests else "idle")
+    if refiner.pid is not None:
+        yield _worker("refine", refiner.pid, "busy" if refiner.busy else "idle")
 
 
 def outside(user: UserSettings) -> tuple[str, ...]:
@@ -75,7 +78,15 @@ async def root_status(keeper: Keeper) -> parts.RootStatus:
         message=keeper.message,
         size_bytes=known.size_bytes if known else None,
         report=_report(keeper.report) if keeper.report else None,
+        refinement=_refinement(keeper),
     )
+
+
+def _refinement(keeper: Keeper) -> parts.Refinement | None:
+    refining = keeper.refining
+    if refining is None or not refining.model:
+        return None
+    return parts.Refinement(model=refining.model, done=refining.done, total=refining.total, message=refining.message)
 
 
 def _report(report: Report) -> parts.IndexReport:

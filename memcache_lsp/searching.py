@@ -12,7 +12,7 @@ from typing import Any
 
 from memcache_lsp.embedding import Embedder
 from memcache_lsp.overlay import Layer
-from memcache_lsp.ranking import FileTable, Question, Ranked, Row, Scored, completed, rank, score
+from memcache_lsp.ranking import Cards, FileTable, Question, Ranked, Row, Scored, completed, rank, score
 from memcache_lsp.scan import select
 from memcache_lsp.store import FILE_KIND, Candidates, Filter, Query, Store
 from memcache_lsp.tokens import content_terms, query_vector
@@ -44,17 +44,24 @@ class Searcher:
         self._learns = learns
 
     def search(
-        self, question: str, *, scope: Scope, limit: int, per_file: int | None = None, layer: Layer | None = None
+        self,
+        question: str,
+        *,
+        scope: Scope,
+        limit: int,
+        per_file: int | None = None,
+        layer: Layer | None = None,
+        cards: Cards | None = None,
     ) -> list[Hit]:
         """Return at most `limit` hits, best first.
 
         Without `per_file` each file's best place comes first and its other places follow after all files; with it
         the hits are in the order of their scores, at most `per_file` of one file. `layer` is what lies above the
-        index: open buffers.
+        index: open buffers; `cards` what a refinement knows of the question.
         """
         asked = Question.of(question)
         query = self._query(asked, scope, extra=layer.hidden if layer else frozenset())
-        scored = self._completed(self.scored(asked, query, layer), query, limit)
+        scored = self._completed(self.scored(asked, query, layer, cards), query, limit)
         ranked = rank(asked, scored, limit=limit, wanted=query.filter)
         if per_file is not None:
             ranked = _at_most(per_file, sorted(ranked, key=lambda r: -r.score))
@@ -64,7 +71,7 @@ class Searcher:
         payloads |= layer.payloads() if layer else {}
         return [_to_hit(payloads[r.id], r) for r in best if r.id in payloads]
 
-    def scored(self, asked: Question, query: Query, layer: Layer | None = None) -> Scored:
+    def scored(self, asked: Question, query: Query, layer: Layer | None = None, cards: Cards | None = None) -> Scored:
         """Return the candidate files of a question with their signals."""
         found = self._store.search(query)
         if self._learns:
@@ -72,7 +79,7 @@ class Searcher:
         if layer:
             found = layer.over(found, query)
         above = layer.above if layer else None
-        return score(asked, found, self._table, meaning=query.dense, wanted=query.filter, above=above)
+        return score(asked, found, self._table, meaning=query.dense, wanted=query.filter, above=above, cards=cards)
 
     def _completed(self, scored: Scored, query: Query, limit: int) -> Scored:
         """Score every chunk of the best files: which of those that tie are on a list is chance, and some are on none."""

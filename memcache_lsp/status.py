@@ -29,6 +29,7 @@ class Status:
     failed: tuple[Skipped, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[Skipped, ...]  # indexed, but not as it should be
+    cards: tuple[int, int]  # files that the background refinement has reached, of how many
 
 
 def read_status(root: Path) -> Status | None:
@@ -54,6 +55,7 @@ def read_status(root: Path) -> Status | None:
             failed=tuple(manifest.reasons(FAILED)),
             skipped=tuple(sorted(skipped, key=lambda s: s.path)),
             notes=tuple(manifest.reasons(INDEXED)),
+            cards=manifest.count_cards(),
         )
     finally:
         manifest.close()

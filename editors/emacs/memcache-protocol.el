@@ -647,6 +647,26 @@ Files that were as before."
 Pieces that were written."
   (plist-get index-report :chunks))
 
+(defsubst memcache-refinement-model (refinement)
+  "Return `:model' of REFINEMENT.
+The model that the user named."
+  (plist-get refinement :model))
+
+(defsubst memcache-refinement-done (refinement)
+  "Return `:done' of REFINEMENT.
+Files that have a card."
+  (plist-get refinement :done))
+
+(defsubst memcache-refinement-total (refinement)
+  "Return `:total' of REFINEMENT.
+Files that are to have one; 0 until they are counted."
+  (plist-get refinement :total))
+
+(defsubst memcache-refinement-message (refinement)
+  "Return `:message' of REFINEMENT.
+Why it does not go on, in one sentence."
+  (plist-get refinement :message))
+
 (defsubst memcache-root-status-uri (root-status)
   "Return `:uri' of ROOT-STATUS.
 The root."
@@ -686,6 +706,11 @@ Size of the index on disk."
   "Return `:report' of ROOT-STATUS.
 What the last indexing did, where there was one."
   (plist-get root-status :report))
+
+(defsubst memcache-root-status-refinement (root-status)
+  "Return `:refinement' of ROOT-STATUS.
+The background refinement, where the user switched it on."
+  (plist-get root-status :refinement))
 
 (defsubst memcache-session-status-id (session-status)
   "Return `:id' of SESSION-STATUS.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from memcache_lsp import paths
 from memcache_lsp.cli import remote, render, work
+from memcache_lsp.config import load_user_settings
 from memcache_lsp.session.uris import to_path
 from memcache_lsp.status import Status, read_status
 from memcache_lsp.values import Skipped
@@ -22,7 +24,8 @@ def run(options: argparse.Namespace) -> int:
     status = read_status(root)
     vectors = paths.cache_dir() / "vectors.sqlite"
     vectors_bytes = vectors.stat().st_size if vectors.exists() else 0
-    daemon = _daemon()
+    refine = load_user_settings()[0].refine
+    daemon = _daemon(root if refine else None)
     if options.json:
         known = {"root": str(root), "indexed": False} if status is None else _to_json(status, vectors_bytes)
         render.print_json({**known, "daemon": daemon})
@@ -31,14 +34,16 @@ def run(options: argparse.Namespace) -> int:
         print(f"{root} is not indexed yet: `memcache-lsp index` does it, and so does the first search.")
     else:
         _print(status, vectors_bytes, every=options.all)
+        if refine:
+            _print_refinement(status, refine, (daemon or {}).get("refinement"))
     print()
     _print_daemon(daemon)
     return 0
 
 
-def _daemon() -> dict[str, Any] | None:
-    """Return what the daemon says of itself, in the names of the protocol."""
-    connection = remote.find()
+def _daemon(root: Path | None) -> dict[str, Any] | None:
+    """Return what the daemon says of itself, in the names of the protocol, and of the refinement of a root."""
+    connection = remote.find(root)
     if connection is None:
         return None
     with contextlib.closing(connection):
@@ -46,7 +51,8 @@ def _daemon() -> dict[str, Any] | None:
     own = {session["id"]: session for session in status["sessions"]}
     own.pop(max(own))  # our own, the latest
     kept = ("version", "pid", "memoryBytes", "workers", "queue", "model", "outside", "message")
-    return {name: status.get(name) for name in kept} | {"sessions": list(own.values())}
+    refinement = next((each.get("refinement") for each in status["roots"]), None)
+    return {name: status.get(name) for name in kept} | {"sessions": list(own.values()), "refinement": refinement}
 
 
 def _print_daemon(daemon: dict[str, Any] | None) -> None:
@@ -69,6 +75,17 @@ def _print_daemon(daemon: dict[str, Any] | None) -> None:
             print(f"  {sentence}")
 
 
+def _print_refinement(status: Status, model: str, known: dict[str, Any] | None) -> None:
+    """Print how far the refinement is by the manifest, and why it does not go on by the daemon, which does it."""
+    done, total = status.cards
+    why = "" if done >= total else "the daemon goes on with it once an editor or a search is there"
+    if known is not None and known["model"] == model:
+        why = known.get("message") or ""
+    print(render.printable(f"refined       {done} of {total} files by {model}"))
+    if why:
+        print(render.printable(f"  {why}"))
+
+
 def _to_json(status: Status, vectors_bytes: int) -> dict[str, object]:
     return {
         "root": status.root,
@@ -82,6 +99,7 @@ def _to_json(status: Status, vectors_bytes: int) -> dict[str, object]:
         "folder": status.folder,
         "sizeBytes": status.size_bytes,
         "vectorCacheBytes": vectors_bytes,
+        "cards": {"done": status.cards[0], "total": status.cards[1]},
         "failed": _files_to_json(status.failed),
         "skipped": _files_to_json(status.skipped),
         "notes": _files_to_json(status.notes),

@@ -59,6 +59,7 @@ _ROOT_STATUS = parts.RootStatus(
     chunks=388,
     failed=(parts.FileProblem(path="docs/old.txt", reason="It cannot be read: permission denied."),),
     size_bytes=2_310_144,
+    refinement=parts.Refinement(model="all-minilm-l6-v2", done=40, total=128),
 )
 _STATUS = spec.StatusResult(
     version="0.1.0",

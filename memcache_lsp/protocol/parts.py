@@ -158,6 +158,16 @@ class IndexReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refinement:
+    """What a larger model makes of a root in the background: a card for each file, for the ranking."""
+
+    model: Annotated[str, NotBlank, "The model that the user named."]
+    done: Annotated[int, "Files that have a card."]
+    total: Annotated[int, "Files that are to have one; 0 until they are counted."]
+    message: Annotated[str | None, "Why it does not go on, in one sentence."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RootStatus(RootState):
     """A root and its index."""
 
@@ -167,6 +177,7 @@ class RootStatus(RootState):
     message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
     size_bytes: Annotated[int | None, Between(0, 2**53), "Size of the index on disk."] = None
     report: Annotated[IndexReport | None, "What the last indexing did, where there was one."] = None
+    refinement: Annotated[Refinement | None, "The background refinement, where the user switched it on."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +202,7 @@ class SessionStatus:
 class WorkerStatus:
     """A child process."""
 
-    name: Annotated[Literal["index", "model"], "What it does."]
+    name: Annotated[Literal["index", "model", "refine"], "What it does."]
     state: Annotated[Literal["stopped", "idle", "busy", "paused"], "What it is at."]
     pid: Annotated[int | None, "Its process id, where it runs."] = None
     memory_bytes: Annotated[int | None, Between(0, 2**53), "Its resident memory, where it runs."] = None

@@ -6,6 +6,7 @@ anything that reads files.
 
 from __future__ import annotations
 
+from memcache_lsp.ranking.cards import Cards
 from memcache_lsp.ranking.facts import Facts, make_facts
 from memcache_lsp.ranking.order import Ranked, Scored, completed, rank, score
 from memcache_lsp.ranking.question import Question
@@ -15,6 +16,7 @@ from memcache_lsp.ranking.weights import WEIGHTS
 __all__ = [
     "WEIGHTS",
     "Above",
+    "Cards",
     "Facts",
     "FileTable",
     "Question",

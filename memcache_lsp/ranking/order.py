@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from memcache_lsp.ranking.cards import Cards
 from memcache_lsp.ranking.facts import name_hash
 from memcache_lsp.ranking.question import Question
 from memcache_lsp.ranking.signals import Scores, Values, matrix, normalised
@@ -81,6 +82,7 @@ def score(
     meaning: NDArray[np.float32] | None,
     wanted: Filter | None = None,
     above: Above | None = None,
+    cards: Cards | None = None,
 ) -> Scored:
     """Return the candidate files with all their signals; `wanted` is the filter by which they were found."""
     wanted, above = wanted or Filter(), above or Above()
@@ -101,7 +103,7 @@ def score(
     kept = _likely(question, listed, scores, asked)
     scores = Scores(*(getattr(scores, name)[kept] for name in Scores.__slots__))
     mine = tuple(listed[at] for at in kept)
-    values = matrix(question, mine, scores, meaning=meaning, table=table)
+    values = matrix(question, mine, scores, meaning=meaning, table=table, cards=cards)
     tops = {name: max((value for _, value in hits[name]), default=0.0) for name in ("text", "dense")}
     return Scored(mine, values, hits, tops)
 

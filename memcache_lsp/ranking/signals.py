@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from memcache_lsp.ranking.cards import Cards, card_values
 from memcache_lsp.ranking.facts import name_hash
 from memcache_lsp.ranking.places import HEADERS, SOURCES
 from memcache_lsp.ranking.question import Question
@@ -46,7 +47,13 @@ def normalised(values: Values) -> Values:
 
 
 def matrix(
-    question: Question, rows: Sequence[Row], scores: Scores, *, meaning: NDArray[np.float32] | None, table: FileTable
+    question: Question,
+    rows: Sequence[Row],
+    scores: Scores,
+    *,
+    meaning: NDArray[np.float32] | None,
+    table: FileTable,
+    cards: Cards | None = None,
 ) -> Values:
     """Return the signals of some files for a question, in the order of WEIGHTS; `meaning` is the question's vector."""
     if not rows:
@@ -59,6 +66,7 @@ def matrix(
         "dense": scores.dense,
         "cluster": scores.cluster,
         "gist": _gist(rows, meaning),
+        "card": card_values(rows, cards),
         **_place_words(question, rows, table),
         **_defined(question, names, len(rows)),
         **_place_flags(question, rows, table),

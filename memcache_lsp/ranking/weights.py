@@ -26,6 +26,7 @@ WEIGHTS: dict[str, Signal] = {
     "names": Signal(0.88, "what it defines is called so"),
     "dense": Signal(2.03, "its best chunk means what is asked"),
     "gist": Signal(1.19, "the whole file does"),
+    "card": Signal(1.00, "its path, names and first comment mean what is asked, to a larger model (`refine`)"),
     "cluster": Signal(0.86, "many of the best chunks are its"),
     "path": Signal(0.86, "its path has words of the question", fades=True),
     "folders": Signal(1.13, "its folders do", fades=True),

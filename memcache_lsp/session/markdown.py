@@ -66,6 +66,9 @@ def _status(result: StatusResult) -> str:
     for root in result.roots:
         failed = f", {root.files.failed} failed" if root.files.failed else ""
         lines.append(f"- {_name(root.uri)}: {root.state}, {root.files.done} of {root.files.total} files{failed}")
+        if cards := root.refinement:
+            said = f". {cards.message}" if cards.message else ""
+            lines.append(f"  - refined by {cards.model}: {cards.done} of {cards.total} files{said}")
     model = result.model
     lines.append(f"- model: {model.name}, {model.state}" if model else "- no model: answers are quotations")
     lines.append(f"- {len(result.sessions)} sessions, {result.memory_bytes // 2**20} MB")

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 from memcache_lsp.errors import MemcacheError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from memcache_lsp.preparing import Job, Prepared, Recipe
     from memcache_lsp.values import Hit
 
@@ -95,6 +98,26 @@ class Failed:
 
     why: str
     error: MemcacheError | None = None  # one that is no file's fault
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """To the refiner: embed these; without any texts, only tell what the embedder is. All requests name the same one."""
+
+    number: int
+    embedder: str  # a name for `open_embedder`
+    texts: tuple[str, ...]
+    is_question: bool = False  # then it is one text, whose vector is not kept
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """From the refiner: what came of the request of that number."""
+
+    number: int
+    embedder: str = ""  # its id
+    vectors: NDArray[np.float32] | None = None  # a row a text
+    error: MemcacheError | None = None
 
 
 @dataclass(frozen=True, slots=True)

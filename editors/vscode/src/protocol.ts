@@ -406,6 +406,18 @@ export interface IndexReport {
   readonly chunks: number;
 }
 
+/** What a larger model makes of a root in the background: a card for each file, for the ranking. */
+export interface Refinement {
+  /** The model that the user named. */
+  readonly model: string;
+  /** Files that have a card. */
+  readonly done: number;
+  /** Files that are to have one; 0 until they are counted. */
+  readonly total: number;
+  /** Why it does not go on, in one sentence. */
+  readonly message?: string;
+}
+
 /** A root and its index. */
 export interface RootStatus {
   /** The root. */
@@ -424,6 +436,8 @@ export interface RootStatus {
   readonly sizeBytes?: number;
   /** What the last indexing did, where there was one. */
   readonly report?: IndexReport;
+  /** The background refinement, where the user switched it on. */
+  readonly refinement?: Refinement;
 }
 
 /** One connected editor or command line. */
@@ -439,7 +453,7 @@ export interface SessionStatus {
 /** A child process. */
 export interface WorkerStatus {
   /** What it does. */
-  readonly name: "index" | "model";
+  readonly name: "index" | "model" | "refine";
   /** What it is at. */
   readonly state: "stopped" | "idle" | "busy" | "paused";
   /** Its process id, where it runs. */

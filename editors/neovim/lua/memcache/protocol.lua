@@ -195,6 +195,13 @@
 ---@field unchanged integer Files that were as before.
 ---@field chunks integer Pieces that were written.
 
+---What a larger model makes of a root in the background: a card for each file, for the ranking.
+---@class memcache.Refinement
+---@field model string The model that the user named.
+---@field done integer Files that have a card.
+---@field total integer Files that are to have one; 0 until they are counted.
+---@field message? string Why it does not go on, in one sentence.
+
 ---A root and its index.
 ---@class memcache.RootStatus
 ---@field uri string The root.
@@ -205,6 +212,7 @@
 ---@field message? string One sentence for the user, where there is something to say.
 ---@field sizeBytes? integer Size of the index on disk.
 ---@field report? memcache.IndexReport What the last indexing did, where there was one.
+---@field refinement? memcache.Refinement The background refinement, where the user switched it on.
 
 ---One connected editor or command line.
 ---@class memcache.SessionStatus
@@ -214,7 +222,7 @@
 
 ---A child process.
 ---@class memcache.WorkerStatus
----@field name "index"|"model" What it does.
+---@field name "index"|"model"|"refine" What it does.
 ---@field state "stopped"|"idle"|"busy"|"paused" What it is at.
 ---@field pid? integer Its process id, where it runs.
 ---@field memoryBytes? integer Its resident memory, where it runs.

@@ -3,10 +3,10 @@
     python -m bench.training.sources --cache DIR debian:NAME … deb:NAME … npm:NAME … pypi:NAME …
 
 adds the newest version of each package to sources.json, with its archive's sha256 and the licences that the package
-itself states; one that `bench/exclude.py` knows, by its own name or its home page's, is refused. Registries are asked
-through their own clients as they are set up on the machine: apt-get, npm and pip. `debian` is a source package, `deb` a
-binary one, which for many languages holds the sources too. From PyPI come wheels, for pip runs an sdist's build only to
-download it.
+itself states; one that `bench/exclude.py` knows, by its own name or one in its home pages' addresses, is refused.
+Registries are asked through their own clients as they are set up on the machine: apt-get, npm and pip. `debian` is a
+source package, `deb` a binary one, which for many languages holds the sources too. From PyPI come wheels, for pip runs
+an sdist's build only to download it.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ def write_list(sources: list[Source]) -> None:
 
 def fetch(source: Source, cache: Path) -> Path:
     """Return a source's archive, downloaded where it is missing, its hash checked."""
+    if excluded(source.name):
+        raise Unusable(f"{source.key} may not be used")
     path = cache / source.registry / source.file
     if not path.exists():
         path = download(source.registry, source.name, source.version, cache)

@@ -31,6 +31,7 @@ import argparse
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -76,8 +77,11 @@ def open_systems(names: list[str], scratch: Path) -> tuple[dict[str, System], li
     return systems, missing
 
 
-def measure(repos: list[Repo], corpora: Path, names: list[str]) -> tuple[list[Row], list[str]]:
-    """Run each repository through each system; return the rows, and which systems are missing."""
+def measure(repos: list[Repo], corpora: Path, names: list[str], out: Path | None) -> tuple[list[Row], list[str]]:
+    """Run each repository through each system; return the rows, and which systems are missing.
+
+    The rows so far are written after each repository, so that a run that is ended can be completed by `--merge`.
+    """
     measured: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="mc-bench-") as folder:
         scratch = Path(folder).resolve()
@@ -92,6 +96,8 @@ def measure(repos: list[Repo], corpora: Path, names: list[str]) -> tuple[list[Ro
                 found = run(repo, root)
                 measured += found
                 print("\n".join(row.line() for row in found), flush=True)
+            if out:
+                rows.write(measured, out)
     return measured, missing
 
 
@@ -122,15 +128,18 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     args = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no daemon and no copy is left behind
     repos = load(args.data, args.repo)
-    measured, missing = (rows.read(args.merge), []) if args.merge else measure(repos, args.corpora, args.systems)
+    measured, missing = (
+        (rows.read(args.merge), []) if args.merge else measure(repos, args.corpora, args.systems, args.out)
+    )
     for words in missing:
         print(words, file=sys.stderr)
     if not measured:
         print("None of the repositories is there: see --help for what --corpora must hold.", file=sys.stderr)
         return 1
     print(f"\n{conditions()}\n\n{tables.summarize(measured)}")
-    if args.out:
+    if args.out and args.merge:
         rows.write(measured, args.out)
     if args.plot:
         args.plot.write_text(plot.draw(measured))

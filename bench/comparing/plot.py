@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 840, 320
 _PANEL_W, _PANEL_H = 330, 230
 _LEFTS, _TOP = (60, 470), 40
 _RADIUS = 4.5
-_LETTER_W, _LETTER_H = 6.2, 13  # pixels of a letter of a label, about
+_LETTER_W, _LETTER_H = 6.8, 13  # pixels of a letter of a label, about
 _SHORT = {
     "semble-bm25": "semble, BM25 + ranking",
     "semble-plain": "semble, BM25",
@@ -119,9 +119,11 @@ def panel(points: Sequence[Point], left: int, title: str) -> str:
 def drawn(point: Point, mark: tuple[float, float], label: Label) -> list[str]:
     """Return a point's mark and its label."""
     shown = "text" if point.style != "ours" else 'text class="ours"'
+    ends_here = label.left + label.width <= mark[0]  # the width is an estimate: a label keeps to its mark
+    x, anchor = (label.left + label.width, "end") if ends_here else (label.left, "start")
     return [
         f'<circle class="{point.style}" cx="{mark[0]:.1f}" cy="{mark[1]:.1f}" r="{_RADIUS}"/>',
-        f'<{shown} x="{label.left:.1f}" y="{label.top + 10:.1f}">{escape(point.title)}</text>',
+        f'<{shown} x="{x:.1f}" y="{label.top + 10:.1f}" text-anchor="{anchor}">{escape(point.title)}</text>',
     ]
 
 
@@ -132,7 +134,9 @@ def placed(marks: Sequence[tuple[float, float]], titles: Sequence[str], left: fl
     for (x, y), title in zip(marks, titles, strict=True):
         width = _LETTER_W * len(title)
         beside = [(x + 9, y - 6.5), (x - 9 - width, y - 6.5)]
-        around = [(x + shift, y + step) for step in (-19, 6, -32, 19) for shift in (-width / 2, -width, 0)]
+        around = [
+            (x + shift, y + step) for step in (-19, 6, -32, 19, -45, 32, -58, 45) for shift in (-width / 2, -width, 0)
+        ]
         places = [Label(at, top, width, _LETTER_H) for at, top in beside + around]
         within = [place for place in places if place.left >= left and place.left + width <= left + _PANEL_W]
         labels.append(min(within or places, key=lambda place: sum(place.meets(other) for other in taken)))

@@ -7,6 +7,8 @@ public runs on the event loop. Must not import editor types.
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 import logging
 import threading
 import time
@@ -359,6 +361,7 @@ class Keeper:
             except TimeoutError:
                 if self._project is not None and not self._busy and time.monotonic() - self._used_at >= self._idle_s:
                     await self._to_the_end(self._shut())
+                    await self._in(self._searching, _give_back)
                 continue
             self._wanted.clear()
             self._stop.clear()
@@ -484,6 +487,13 @@ class Keeper:
 
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(tell)
+
+
+def _give_back() -> None:
+    """Return memory that is free to the system, which the allocator keeps after a large index."""
+    gc.collect()
+    with suppress(OSError, AttributeError, TypeError):  # the C library of Linux alone has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Use:

@@ -42,7 +42,6 @@ class Sample:
     total: int
     indexing: bool
     answering: bool
-    paused: bool
 
 
 async def measure(*, scratch: Path, model: Path, corpus: Path | None) -> list[Figure]:
@@ -157,5 +156,4 @@ def sample(status: dict[str, Any], reply: Reply) -> Sample:
         total=root["files"]["total"],
         indexing=root["state"] == "indexing",
         answering=model.get("state") == "answering",
-        paused=any(worker["name"] == "index" and worker["state"] == "paused" for worker in status["workers"]),
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from memcache_lsp.engine import Project
 from memcache_lsp.errors import MemcacheError, ModelError, Stopped
-from memcache_lsp.workers.pace import present_pace
+from memcache_lsp.workers.pace import present_pace, rest_s
 from memcache_lsp.workers.refine import Refiner
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ _log = logging.getLogger(__name__)
 
 BATCH = 8  # cards, about half a second of a small model; a question waits for no longer batch, and so has no vector
 QUIET_S = 2.0  # after a question, until the next batch
-_LONGEST_REST_S = 2.0
 _TRIES = 3  # of a process that ends
 _AGAIN_S = 5.0
 _WRONG_S = 300.0  # until it is looked again whether a model can be loaded
@@ -167,8 +166,7 @@ class Refining:
                 vectors = await self._refiner.embed(self.model, [draft.text for draft in drafts])
                 await self._in_thread(lambda d=drafts, v=vectors: cards.put(d, v))  # type: ignore[misc]
             await self._count(project)
-            share = min(0.95, self._share())
-            await asyncio.sleep(min(_LONGEST_REST_S, (time.monotonic() - began) * share / (1 - share)))
+            await asyncio.sleep(rest_s(time.monotonic() - began, self._share()))
 
     async def _turn(self) -> None:
         """Wait until nobody else wants the machine."""

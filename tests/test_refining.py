@@ -26,6 +26,7 @@ from memcache_lsp.ranking.cards import card_values
 from memcache_lsp.session.backend import SessionInfo
 from memcache_lsp.session.settings import SessionSettings, parse_settings
 from memcache_lsp.values import Scope
+from memcache_lsp.workers import pace
 from memcache_lsp.workers.child import command_for
 from memcache_lsp.workers.refine import Refiner
 
@@ -40,7 +41,7 @@ def model(tmp_path, monkeypatch):
     """Return the folder of a model for the stand-in, which needs no rests."""
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     monkeypatch.setattr(refining, "QUIET_S", 0.0)
-    monkeypatch.setattr(refining, "_LONGEST_REST_S", 0.0)
+    monkeypatch.setattr(pace, "_LONGEST_REST_S", 0.0)
     monkeypatch.setattr(refining, "_AGAIN_S", 0.0)
     folder = tmp_path / "model"
     folder.mkdir()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memcache_lsp.workers.pace import on_battery, pace, present_pace
+from memcache_lsp.workers.pace import on_battery, pace, present_pace, rest_s
 from memcache_lsp.workers.stall import Sight, look, stalled
 
 LOADS = st.floats(0, 1000)
@@ -92,3 +92,10 @@ def test_a_name_with_brackets_and_blanks(tmp_path):
         stat.parent.mkdir(parents=True)
         stat.write_text(f"7 (a) R (b c) {' '.join([state, *fields[1:]])}\n", encoding="ascii")
     assert look(7, tmp_path) == Sight(200 / os.sysconf("SC_CLK_TCK"), True)
+
+
+def test_a_share_of_the_time_is_slept_and_never_long():
+    assert rest_s(1.0, 0.0) == 0.0
+    assert rest_s(1.0, 0.5) == pytest.approx(1.0)
+    assert rest_s(0.1, 1.0) == pytest.approx(1.9)  # not for ever
+    assert rest_s(60.0, 0.5) == 2.0

@@ -19,7 +19,7 @@ from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.preparing import Job, Prepared, Recipe
 from memcache_lsp.workers.child import Child, Ended, command_for, log_path
 from memcache_lsp.workers.messages import At, Batch, Begin, Done, Failed, Leaving, Ready
-from memcache_lsp.workers.pace import present_pace
+from memcache_lsp.workers.pace import present_pace, rest_s
 from memcache_lsp.workers.stall import Watch
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,6 @@ _STARTS = 3  # that fail in a row, and then it is said
 _QUICK_START_S = 3.0  # a child that takes longer (torch does) is not started anew just to be of normal priority
 _EMBEDDING = 3  # deadlines that all of a batch's texts together may take
 _POLL_S = 0.05  # how late a cancel or a deadline may be noticed
-_LONGEST_REST_S = 2.0
 _REAPED_S = 1.0
 _STOPPED = "Stopped; what is indexed so far is kept."
 
@@ -164,9 +163,8 @@ class IndexWorker:
             _log.warning("a batch of %d files failed, at place %s", len(jobs), outcome.place)
         else:
             self._failures = 0
-        share = min(0.95, self._share())
-        spent = time.monotonic() - began
-        self._rested_at = time.monotonic() + min(_LONGEST_REST_S, spent * share / (1 - share))
+        now = time.monotonic()
+        self._rested_at = now + rest_s(now - began, self._share())
         return outcome
 
     def _exchange(

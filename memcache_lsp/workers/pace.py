@@ -12,6 +12,7 @@ from pathlib import Path
 _POWER = Path("/sys/class/power_supply")
 _ON_BATTERY = 0.5
 _UNDER_LOAD = 0.5
+_LONGEST_REST_S = 2.0
 _OWN_LOAD = 1.0  # what the indexing itself adds to the load average
 
 
@@ -29,6 +30,12 @@ def present_pace() -> float:
     """Return the pace for the machine as it is now."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     return pace(on_battery(), load, os.cpu_count() or 1)
+
+
+def rest_s(spent_s: float, share: float) -> float:
+    """Return how long to sleep after so much work, for `share` of the time to be slept."""
+    share = min(0.95, share)
+    return min(_LONGEST_REST_S, spent_s * share / (1 - share))
 
 
 def on_battery(power: Path = _POWER) -> bool:

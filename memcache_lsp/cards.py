@@ -22,6 +22,7 @@ from memcache_lsp import ranking
 from memcache_lsp.errors import Stopped
 from memcache_lsp.manifest import Manifest
 from memcache_lsp.ranking import FileTable, Row
+from memcache_lsp.ranking.vectors import packed
 from memcache_lsp.store import FILE_KIND, Store
 from memcache_lsp.tokens import parts_of, words
 
@@ -100,7 +101,7 @@ class Cards:
         with self._lock:
             self._check()
             made = {
-                draft.row: _packed(vector)
+                draft.row: packed(vector)
                 for draft, vector in zip(drafts, vectors, strict=True)
                 if self._is_present(draft.row)
             }
@@ -117,13 +118,6 @@ class Cards:
     def _check(self) -> None:
         if self._closed:
             raise Stopped("The index was closed.")
-
-
-def _packed(vector: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Return a vector scaled so that its largest entry is 127; only its direction is asked for."""
-    most = float(np.abs(vector).max(initial=0.0)) or 1.0
-    scaled: NDArray[np.int8] = np.round(vector * (127 / most)).astype(np.int8)
-    return scaled
 
 
 def card_text(path: str, payloads: Sequence[Mapping[str, Any]]) -> str:

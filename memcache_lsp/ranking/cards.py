@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcache_lsp.ranking.table import Row
+from memcache_lsp.ranking.vectors import Values, cosines, normalised
 
 _ENOUGH = 0.5  # of the candidates have to have a card, or it says more of what was reached than of what is meant
 
@@ -25,7 +26,7 @@ class Cards:
     of: Mapping[Row, NDArray[np.int8]]
 
 
-def card_values(rows: Sequence[Row], cards: Cards | None) -> NDArray[np.float64]:
+def card_values(rows: Sequence[Row], cards: Cards | None) -> Values:
     """Return of some files how near each card is to the question, the nearest 1; one without a card is taken for average."""
     out = np.zeros(len(rows))
     if cards is None:
@@ -33,12 +34,7 @@ def card_values(rows: Sequence[Row], cards: Cards | None) -> NDArray[np.float64]
     known = [at for at, row in enumerate(rows) if row in cards.of]
     if not known or len(known) < _ENOUGH * len(rows):
         return out
-    vectors = np.stack([cards.of[rows[at]] for at in known]).astype(np.float32)
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    near = np.einsum("ij,j->i", vectors, cards.question) / np.where(lengths > 0, lengths, 1)
-    near = np.maximum(near, 0.0)
+    near = np.maximum(cosines([cards.of[rows[at]] for at in known], cards.question), 0.0)
     out[:] = near.mean()
     out[known] = near
-    most = out.max()
-    values: NDArray[np.float64] = out / most if most > 0 else out
-    return values
+    return normalised(out)

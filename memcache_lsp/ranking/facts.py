@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memcache_lsp.ranking.vectors import packed
 from memcache_lsp.tokens import words
 from memcache_lsp.values import Chunk, Definition
 
@@ -110,7 +111,4 @@ def _used(found: Iterable[str], defined: Iterable[int]) -> NDArray[np.uint32]:
 def _mean(vectors: Sequence[NDArray[np.float32]]) -> NDArray[np.int8]:
     if not len(vectors):
         return np.zeros(0, dtype=np.int8)
-    mean = np.mean(np.asarray(vectors, dtype=np.float32), axis=0)
-    most = float(np.abs(mean).max()) or 1.0
-    scaled: NDArray[np.int8] = np.round(mean * (127 / most)).astype(np.int8)
-    return scaled
+    return packed(np.mean(np.asarray(vectors, dtype=np.float32), axis=0))

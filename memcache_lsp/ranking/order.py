@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from memcache_lsp.ranking.cards import Cards
 from memcache_lsp.ranking.facts import name_hash
 from memcache_lsp.ranking.question import Question
-from memcache_lsp.ranking.signals import Scores, Values, matrix, normalised
+from memcache_lsp.ranking.signals import Scores, matrix
 from memcache_lsp.ranking.table import Above, FileTable, Row
+from memcache_lsp.ranking.vectors import Values, normalised
 from memcache_lsp.ranking.weights import AT_LINE, DEFINES, DENSE_OF_CHUNK, PLACE, WEIGHTS
 from memcache_lsp.store import Candidates, Filter
 

@@ -17,9 +17,8 @@ from memcache_lsp.ranking.facts import name_hash
 from memcache_lsp.ranking.places import HEADERS, SOURCES
 from memcache_lsp.ranking.question import Question
 from memcache_lsp.ranking.table import FileTable, Row
+from memcache_lsp.ranking.vectors import Values, cosines, normalised
 from memcache_lsp.ranking.weights import WEIGHTS
-
-Values = NDArray[np.float64]
 
 _STEM = ("stem", "whole_stem", "subject", "joined", "sense")  # what `_stem` returns
 _BASE = ("text", "file", "names", "path")  # that neighbours and references go by
@@ -37,13 +36,6 @@ class Scores:
     names: Values
     dense: Values
     cluster: Values
-
-
-def normalised(values: Values) -> Values:
-    """Return values by the largest of them; nothing is below 0."""
-    most = values.max(initial=0.0)
-    positive: Values = np.maximum(values, 0.0)
-    return positive / most if most > 0 else positive
 
 
 def matrix(
@@ -84,9 +76,7 @@ def _gist(rows: Sequence[Row], meaning: NDArray[np.float32] | None) -> Values:
     known = [at for at, row in enumerate(rows) if meaning is not None and len(row.facts.mean) == len(meaning)]
     if meaning is None or not known:
         return out
-    means = np.stack([rows[at].facts.mean for at in known]).astype(np.float32)
-    lengths = np.sqrt(np.einsum("ij,ij->i", means, means))
-    out[known] = np.einsum("ij,j->i", means, meaning) / np.where(lengths > 0, lengths, 1)
+    out[known] = cosines([rows[at].facts.mean for at in known], meaning)
     return normalised(out)
 
 

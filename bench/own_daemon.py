@@ -5,16 +5,13 @@ What it owns are the folder and the processes in it; what is done to them is the
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
 import socket
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from serving.home import Home
 
 from memcache_lsp import rendezvous
 
@@ -70,16 +67,5 @@ class OwnDaemon:
 @contextmanager
 def own_daemon() -> Iterator[OwnDaemon]:
     """Start a daemon in a new home and end it with whatever is left there."""
-    home = Path(tempfile.mkdtemp(prefix="mc-", dir="/tmp"))  # short, for it holds a socket
-    before = os.environ.get("MEMCACHE_HOME")
-    os.environ["MEMCACHE_HOME"] = str(home)
-    try:
-        yield OwnDaemon(home)
-    finally:
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            rendezvous.stop()
-        shutil.rmtree(home, ignore_errors=True)
-        if before is None:
-            del os.environ["MEMCACHE_HOME"]
-        else:
-            os.environ["MEMCACHE_HOME"] = before
+    with Home() as home, home.entered():
+        yield OwnDaemon(home.folder)

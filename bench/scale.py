@@ -15,17 +15,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
-import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving.figures import HEAD, Figure
+from serving.figures import Figure, measure_parts
 
 PARTS = ("million", "switch", "first", "renames", "memory")
 
@@ -61,20 +58,13 @@ def main() -> int:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     if "million" in parts and args.corpus is None:
         parser.error("million needs --corpus")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the daemon in the home is ended then as well
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
-    print(HEAD, flush=True)
-    over = False
-    for name in parts:
-        began = time.monotonic()
+
+    def measure(name: str) -> Iterator[Figure]:
         with tempfile.TemporaryDirectory(prefix="mc-scale-", dir=args.folder) as folder:
             corpus = args.corpus and args.corpus.resolve()
-            chosen = Chosen(Path(folder), corpus, args.data, tuple(args.points), args.files)
-            for figure in run(name, chosen):
-                print(figure.line(name), flush=True)
-                over = over or figure.over
-        print(f"{name}: measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return 1 if over else 0
+            yield from run(name, Chosen(Path(folder), corpus, args.data, tuple(args.points), args.files))
+
+    return measure_parts(parts, measure)
 
 
 if __name__ == "__main__":

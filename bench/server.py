@@ -13,16 +13,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
-import os
-import signal
 import sys
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from serving.figures import HEAD, Figure
+from serving.figures import Figure, measure_parts
 
 from memcache_lsp import models
 
@@ -58,17 +56,8 @@ def main() -> int:
     args = parser.parse_args()
     if unknown := set(args.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the daemon in the home is ended then as well
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
-    print(HEAD, flush=True)
-    over = False
-    for name in args.parts or PARTS:
-        began = time.monotonic()
-        for figure in run(name, model=args.model, corpus=args.corpus and args.corpus.resolve()):
-            print(figure.line(name), flush=True)
-            over = over or figure.over
-        print(f"{name}: measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return 1 if over else 0
+    corpus = args.corpus and args.corpus.resolve()
+    return measure_parts(args.parts or PARTS, partial(run, model=args.model, corpus=corpus))
 
 
 if __name__ == "__main__":

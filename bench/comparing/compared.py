@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import random
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from serving import figures
 
 from comparing.rows import Row
 
@@ -55,8 +56,7 @@ def largest(values: Sequence[float | None]) -> float | None:
 
 def quantile(values: Sequence[float], share: float) -> float | None:
     """Return the least value that so large a share of the values does not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+    return figures.quantile(values, share) if values else None
 
 
 def difference(ours: Sequence[Row], theirs: Sequence[Row]) -> Difference:

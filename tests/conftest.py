@@ -3,8 +3,10 @@
 import os
 import shutil
 import signal
+import tempfile
 from pathlib import Path
 
+import lsp
 import pytest
 
 from memcache_lsp import models, rendezvous
@@ -27,6 +29,17 @@ def home(tmp_path_factory, monkeypatch):
     if (folder / "runtime").is_dir():
         monkeypatch.setenv("MEMCACHE_HOME", str(folder))
         rendezvous.stop()
+
+
+@pytest.fixture
+def short_home(monkeypatch):
+    """A home whose path leaves room for a socket's; its daemon is ended with the test."""
+    folder = tempfile.mkdtemp(prefix="mc-", dir="/dev/shm" if Path("/dev/shm").is_dir() else "/tmp")
+    monkeypatch.setenv("MEMCACHE_HOME", folder)
+    monkeypatch.setattr(lsp, "TIMEOUT_S", 60)
+    yield Path(folder)
+    rendezvous.stop()
+    shutil.rmtree(folder)
 
 
 def _model(name, monkeypatch):

@@ -9,10 +9,8 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
-import lsp
 import pytest
 from lsp import ServerError, process, run
 
@@ -22,19 +20,11 @@ from memcache_lsp.paths import runtime_dir
 from memcache_lsp.relay.memory import LOST, LOST_REQUEST
 from memcache_lsp.rendezvous import listening
 
+pytestmark = pytest.mark.usefixtures("short_home")
+
 OURS = {"experimental": {"memcache": {}}}
 QUESTION = "what happens to a parcel that fails too often?"
 FRONT = (sys.executable, "-P", "-m", "memcache_lsp", "serve")
-
-
-@pytest.fixture(autouse=True)
-def short_home(monkeypatch):
-    folder = tempfile.mkdtemp(prefix="mc-", dir="/dev/shm" if Path("/dev/shm").is_dir() else "/tmp")
-    monkeypatch.setenv("MEMCACHE_HOME", folder)
-    monkeypatch.setattr(lsp, "TIMEOUT_S", 60)
-    yield Path(folder)
-    rendezvous.stop()
-    shutil.rmtree(folder)
 
 
 @contextlib.asynccontextmanager

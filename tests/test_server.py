@@ -5,14 +5,11 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-import lsp
 import pytest
 from lsp import ServerError, process, run
 
@@ -21,18 +18,9 @@ from memcache_lsp import rendezvous
 OURS = {"experimental": {"memcache": {}}}
 COURIER = Path(__file__).parent.parent / "examples" / "courier"
 QUESTION = "what happens to a parcel that fails too often?"
+pytestmark = pytest.mark.usefixtures("short_home")
+
 MODES = {"daemon": ("serve",), "no-daemon": ("serve", "--no-daemon")}
-
-
-@pytest.fixture(autouse=True)
-def short_home(monkeypatch):
-    """A home whose path leaves room for a socket's; its daemon is ended with the test."""
-    folder = tempfile.mkdtemp(prefix="mc-", dir="/dev/shm" if Path("/dev/shm").is_dir() else "/tmp")
-    monkeypatch.setenv("MEMCACHE_HOME", folder)
-    monkeypatch.setattr(lsp, "TIMEOUT_S", 60)
-    yield Path(folder)
-    rendezvous.stop()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=MODES)

@@ -18,10 +18,10 @@ from memcache_lsp.keeper import Keeper
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.redact import redact
+from memcache_lsp.session.backend import MANY_HITS
 from memcache_lsp.session.uris import from_path
 from memcache_lsp.values import Hit, Scope, Span
 
-_MANY_HITS = 50  # that take the loop too long to be put into words
 _MOST_HITS = 1000
 _STRETCH_CHARACTERS = 4000  # of what others are to resemble; longer chunks do not exist
 _CHOSEN_SCORE = 1.0  # of lines that the user selected, which come first anyway; infinity is no JSON
@@ -47,7 +47,7 @@ async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchP
         )
         return spec.SearchResult(hits=tuple(shown), complete=complete)
 
-    return told() if len(hits) <= _MANY_HITS else await asyncio.to_thread(told)
+    return told() if len(hits) <= MANY_HITS else await asyncio.to_thread(told)
 
 
 async def similar(editor: Editor, keepers: Sequence[Keeper], params: spec.SimilarParams) -> spec.SearchResult:

@@ -66,7 +66,6 @@ class Hub:
         self._threads = Threads()
         self._numbers = count(1)
         self._answers: set[str] = set()  # that are being written, and that indexing waits for
-        self._background: set[asyncio.Task[None]] = set()
 
     # Sessions
 
@@ -170,8 +169,6 @@ class Hub:
 
     # Searching
 
-    # Searching
-
     async def search(self, session_id: int, params: spec.SearchParams) -> spec.SearchResult:
         """Find hits in all of the session's roots, best first."""
         session = self._sessions[session_id]
@@ -221,13 +218,13 @@ class Hub:
     ) -> AsyncGenerator[Event, None]:
         evidence = tuple(hits[:EVIDENCE_HITS])
         yield Sources(evidence)
-        message = None
-        if hits and settings.use_model:
-            path, message = self._model_path(), models.NO_MODEL
-            if path is not None:
-                yield Stage("waiting" if self._model.requests else "loading", 0)
-                message = await self._loaded(path)
-        if message is None and hits and settings.use_model:
+        wanted = bool(hits) and settings.use_model
+        path = models.locate(self._user().model or None) if wanted else None
+        message = models.NO_MODEL if wanted and path is None else None
+        if path is not None:
+            yield Stage("waiting" if self._model.requests else "loading", 0)
+            message = await self._loaded(path)
+        if path is not None and message is None:
             events = self._model.answer(question, evidence, found=len(hits), max_tokens=settings.answer_tokens)
             with self._indexing_waits():
                 async with aclosing(events):  # type: ignore[type-var]
@@ -265,9 +262,6 @@ class Hub:
             for keeper in self._keepers.values():
                 keeper.release(why)
 
-    def _model_path(self) -> Path | None:
-        return models.locate(self._user().model or None)
-
     # Threads
 
     async def threads(self, session_id: int, params: spec.ThreadsParams) -> spec.ThreadsResult:
@@ -303,12 +297,10 @@ class Hub:
         for keeper in keepers:
             keeper.named |= params.root is not None
             match params.action:
-                case "start":
+                case "start" | "resume":
                     keeper.resume(hurry=True)
                 case "pause":
                     keeper.pause()
-                case "resume":
-                    keeper.resume(hurry=True)
                 case "cancel":
                     keeper.cancel()
                 case "rebuild":

@@ -12,9 +12,9 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -72,9 +72,7 @@ class Keeper:
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._glance = Glance(root)
-        self.refining = (
-            Refining(refiner, run=partial(self._in, self._indexing), use=lambda: _Use(self)) if refiner else None
-        )
+        self.refining = Refining(refiner or Refiner(), run=partial(self._in, self._indexing), use=lambda: _Use(self))
         self._opening = asyncio.Lock()
         self._opener: asyncio.Task[None] | None = None
         self._begun: set[asyncio.Task[object]] = set()
@@ -85,7 +83,6 @@ class Keeper:
         self._hints: set[str] = set()
         self._left = ""  # the id of the project that was closed last
         self._holds: set[str] = set()
-        self._hurries = 0  # who waits
         self._hurry_once = False  # somebody waits for the update that is wanted, or going on
         self._small = False  # the update that is going on is
         self._question: str | None = None  # the latest, whose files are indexed first
@@ -108,7 +105,7 @@ class Keeper:
         """Return the best hits of what is indexed so far."""
         async with _Use(self):
             self._question = question
-            refined = await self.refining.question(question) if self.refining else None
+            refined = await self.refining.question(question)
             project = await self._opened()
             self._look_again()
             if self.report is None:  # who asks this early waits for the index as well
@@ -173,15 +170,6 @@ class Keeper:
             self._asked = True
             self._want()
 
-    @contextmanager
-    def hurry(self) -> Iterator[None]:
-        """Index at normal priority and without rests meanwhile, for somebody waits."""
-        self._hurries += 1
-        try:
-            yield
-        finally:
-            self._hurries -= 1
-
     def hint(self, paths: Iterable[str] | None) -> None:
         """Take it that something may have changed at or below these paths (relative, POSIX), or anywhere.
 
@@ -198,16 +186,14 @@ class Keeper:
     def hold(self, why: str) -> None:
         """Leave the cores to something else until `release`; what is in the worker's hands is finished."""
         self._holds.add(why)
-        if self.refining is not None:
-            self.refining.hold(why)
+        self.refining.hold(why)
         if self._worker is not None:
             self._worker.pause(why)
 
     def release(self, why: str) -> None:
         """Take a hold back."""
         self._holds.discard(why)
-        if self.refining is not None:
-            self.refining.release(why)
+        self.refining.release(why)
         if self._worker is not None:
             self._worker.resume(why)
 
@@ -216,7 +202,7 @@ class Keeper:
         self._paused = True
         self._stop.set()
         self._wanted.clear()
-        self._stop_refining()
+        self.refining.stop()
         self._set("paused")
 
     def resume(self, *, hurry: bool = False) -> None:
@@ -229,7 +215,7 @@ class Keeper:
         self._stop.set()
         self._wanted.clear()
         if self.users:
-            self._stop_refining()
+            self.refining.stop()
         else:
             self._unwatch()
         if self.state == "indexing":
@@ -260,8 +246,7 @@ class Keeper:
         with suppress(asyncio.CancelledError):
             await self._task
         await self._shut()
-        if self.refining is not None:
-            await self.refining.ended()
+        await self.refining.ended()
         self._glance.close()
         self._searching.shutdown(wait=False)
         self._indexing.shutdown(wait=False)
@@ -301,7 +286,7 @@ class Keeper:
                 if self._everything:
                     self._want()
                 elif self.state == "ready":
-                    self._refine()
+                    self.refining.begin(project)
 
     def _has_new_settings(self) -> bool:
         return self._project is not None and self._setup(self.root) != self._project.setup
@@ -313,7 +298,7 @@ class Keeper:
     async def _shut(self, *, rebuild: bool = False) -> None:
         """Let go of the index; with `rebuild`, hold it again, emptied."""
         async with self._opening:
-            self._stop_refining()
+            self.refining.stop()
             project, self._project = self._project, None
             self._glance.forget()
             worker, self._worker = self._worker, None
@@ -376,7 +361,7 @@ class Keeper:
     async def _update(self) -> None:
         began = time.monotonic()
         asked, self._asked = self._asked, False
-        self._stop_refining()
+        self.refining.stop()
         self._busy_updating = True  # also while another process is waited for
         try:
             state, message = await self._bring()
@@ -387,16 +372,8 @@ class Keeper:
             self._rest_until = now if asked else now + min(_LONGEST_REST_S, _REST * (now - began))
         if (state, message) != (self.state, self.message):
             self._set(state, message)  # only now, for whoever is told may ask whether it is at rest
-        if state == "ready" and not self._wanted.is_set():
-            self._refine()
-
-    def _refine(self) -> None:
-        if self.refining is not None and self._project is not None:
+        if state == "ready" and not self._wanted.is_set() and self._project is not None:
             self.refining.begin(self._project)
-
-    def _stop_refining(self) -> None:
-        if self.refining is not None:
-            self.refining.stop()
 
     async def _bring(self) -> tuple[IndexState, str | None]:
         """Bring the index in step; return the state it ends in, and what is to be said of it."""
@@ -410,8 +387,9 @@ class Keeper:
             if only is None:
                 self._watch()
                 self._set("indexing", self.message)
+            worker = self._worker_for(project)
             async with _Use(self):
-                report = await self._in(self._indexing, lambda: self._bring_in_step(project, only))
+                report = await self._in(self._indexing, lambda: self._bring_in_step(project, worker, only))
         except Stopped:
             self._everything = True
             return "paused" if self._paused else "cancelled", None
@@ -442,15 +420,15 @@ class Keeper:
             self._unwatch()
         return "failed", message
 
-    def _bring_in_step(self, project: Project, only: frozenset[str] | None) -> Report:
+    def _worker_for(self, project: Project) -> IndexWorker:
+        if self._worker is None:
+            self._worker = IndexWorker(recipe_of(project.setup), hurried=self._is_hurried)
+            for why in self._holds:
+                self._worker.pause(why)
+        return self._worker
+
+    def _bring_in_step(self, project: Project, worker: IndexWorker, only: frozenset[str] | None) -> Report:
         """Update the index, in the index thread; the heavy part is done by the worker's process."""
-        worker = self._worker
-        if worker is None:
-            worker = self._worker = IndexWorker(recipe_of(self._setup(self.root)), hurried=self._is_hurried)
-            for why in tuple(self._holds):
-                worker.pause(why)
-                if why not in self._holds:  # it was released meanwhile
-                    worker.resume(why)
         watcher = self._watcher
         entered: set[str] = set()
 
@@ -473,7 +451,7 @@ class Keeper:
         return report
 
     def _is_hurried(self) -> bool:
-        return self._hurries > 0 or self._hurry_once or self._small
+        return self._hurry_once or self._small
 
     def _on_progress(self, progress: Progress) -> None:
         self._small = progress.total <= _SMALL

@@ -84,7 +84,7 @@ async def root_status(keeper: Keeper) -> parts.RootStatus:
 
 def _refinement(keeper: Keeper) -> parts.Refinement | None:
     refining = keeper.refining
-    if refining is None or not refining.model:
+    if not refining.model:
         return None
     return parts.Refinement(model=refining.model, done=refining.done, total=refining.total, message=refining.message)
 

@@ -357,12 +357,11 @@ def test_the_speed_is_that_which_is_called_for(example, workers):
             await one.ready()
             assert not workers[0].seen[-1]  # it was for that one update
             shutil.copytree(many_again, example / "fourth")
-            with keeper.hurry():
-                keeper.start()
-                await one.ready()
-                assert workers[0].seen[-1]
-                keeper.start()  # and once more, for files that were too young to be told from changed ones
-                await one.ready()
+            keeper.start(hurry=True)
+            await one.ready()
+            assert workers[0].seen[-1]
+            keeper.start(hurry=True)  # and once more, for files that were too young to be told from changed ones
+            await one.ready()
             (example / "small.py").write_text("x = 1\n")
             keeper.start()
             await one.ready()

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from memcache_lsp import config, locking, paths
-from memcache_lsp.cli import render, work
+from memcache_lsp import locking, paths
+from memcache_lsp.cli import local, render, work
 from memcache_lsp.embedding import Embedder, open_embedder
-from memcache_lsp.engine import MAX_FILES, Setup
+from memcache_lsp.engine import Setup
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.evaluating import metrics, questions, trial
 from memcache_lsp.evaluating.metrics import Mean
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     root = work.resolve_root(options)
     setup, other = _setups(root, options.embedder)
-    max_files = MAX_FILES if options.root is None else None
+    max_files = local.most_files(options)
     with _scratch() as folder:
         with render.progress_bar("Making questions", "files") as bar:
             gathered = trial.gather(setup, options.questions, max_files=max_files, show=bar.show)
@@ -46,14 +46,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _setups(root: Path, embedder: str | None) -> tuple[Setup, Setup | None]:
     """Return the project as it is set up now, and with another embedder if one is named."""
-    user, problems = config.load_user_settings()
-    project, more = config.load_project_settings(root)
-    for problem in (*problems, *more):
-        work.notice(problem)
-    setup = Setup(root=root, user=user, project=project, embedder=open_embedder(user.embedder or None))
+    setup = local.load_setup(root)
     if embedder is None:
         return setup, None
-    other = replace(setup, user=replace(user, embedder=embedder), embedder=_opened(embedder))
+    other = replace(setup, user=replace(setup.user, embedder=embedder), embedder=_opened(embedder))
     if other.embedder.id == setup.embedder.id:
         raise UsageError(f"{embedder} is the present embedder: name another one to compare it with.")
     return setup, other

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Self
 
-from memcache_lsp import answering, config
+from memcache_lsp import answering
 from memcache_lsp.answering import Event
 from memcache_lsp.cli import generating, work
 from memcache_lsp.embedding import open_embedder
@@ -24,20 +24,28 @@ from memcache_lsp.values import Hit, Progress, Report, Scope
 _POLL_S = 0.05
 
 
+def load_setup(root: Path) -> Setup:
+    """Read the settings and open the embedder."""
+    user, project = work.load_settings(root)
+    return Setup(root=root, user=user, project=project, embedder=open_embedder(user.embedder or None))
+
+
+def most_files(options: argparse.Namespace) -> int | None:
+    """Return how many files the project may have: however large a root is that was named, it is meant."""
+    return MAX_FILES if options.root is None else None
+
+
 @contextlib.contextmanager
 def at(
     options: argparse.Namespace, root: Path, *, question: str | None, needed: bool, rebuild: bool
 ) -> Iterator[tuple[LocalProject, Updating]]:
     """Give the project, opened for one command, and its update."""
-    user, project = config.load_user_settings()[0], config.load_project_settings(root)[0]
-    setup = Setup(root=root, user=user, project=project, embedder=open_embedder(user.embedder or None))
-    opened = open_project(setup, purpose=f"memcache-lsp {options.command}", rebuild=rebuild)
+    opened = open_project(load_setup(root), purpose=f"memcache-lsp {options.command}", rebuild=rebuild)
     for text in opened.notices:
         work.notice(text)
-    max_files = MAX_FILES if options.root is None else None  # however large a root is that was named, it is meant
     with (
         contextlib.closing(opened),
-        Updating(opened, question=question, needed=needed, max_files=max_files) as updating,
+        Updating(opened, question=question, needed=needed, max_files=most_files(options)) as updating,
     ):
         yield LocalProject(opened), updating
 

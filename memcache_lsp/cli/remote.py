@@ -6,10 +6,10 @@ Speaks the protocol of the editors over the daemon's socket, one request at a ti
 from __future__ import annotations
 
 import argparse
-import json
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from itertools import count
@@ -20,7 +20,9 @@ from memcache_lsp import rendezvous
 from memcache_lsp.answering import NO_EVIDENCE, Citation, Delta, Event, Result, Sources, Stage, Timings, Usage
 from memcache_lsp.cli import work
 from memcache_lsp.errors import UserError
+from memcache_lsp.front import frame
 from memcache_lsp.lines import lines_of
+from memcache_lsp.relay.frames import Splitter
 from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.values import Document, Found, Hit, Progress, Report, Scope, Skipped, Span
 
@@ -29,6 +31,7 @@ _ANSWER_S = 120.0  # without a word from the daemon
 _POLL_S = 0.5
 _MOST_HITS = 1000
 _CHUNK_BYTES = 64 * 1024
+_FRAME_BYTES = 64 * 1024 * 1024
 _TOKEN = "ask"  # noqa: S105 - of progress
 
 Message = dict[str, Any]
@@ -59,7 +62,8 @@ class Connection:
     def __init__(self, peer: socket.socket, root: Path | None, settings: dict[str, Any]) -> None:
         peer.setblocking(False)
         self._peer = peer
-        self._received = bytearray()
+        self._frames = Splitter(_FRAME_BYTES)
+        self._arrived: deque[Message] = deque()
         self._ids = count(1)
         uri = from_path(root) if root else None
         params: Message = {
@@ -108,7 +112,7 @@ class Connection:
     def _next(self, timeout_s: float) -> Message | None:
         """Return the next message, None if none came; requests of the server are answered with nothing."""
         deadline = time.monotonic() + timeout_s
-        while (message := self._taken()) is None:
+        while not self._arrived:
             if not select.select([self._peer], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 return None
             try:
@@ -117,30 +121,16 @@ class Connection:
                 data = b""
             if not data:
                 raise UserError("The memcache-lsp daemon ended meanwhile: run the command again.")
-            self._received += data
+            self._arrived += filter(None, (piece.message() for piece in self._frames.feed(data)))
+        message = self._arrived.popleft()
         if "id" in message and "method" in message:
             self._send({"id": message["id"], "result": None})
         return message
 
-    def _taken(self) -> Message | None:
-        """Take a whole frame out of what was received."""
-        head, found, _ = self._received.partition(b"\r\n\r\n")
-        if not found:
-            return None
-        fields = (line.partition(b":") for line in head.split(b"\r\n"))
-        length = next(int(value) for name, _, value in fields if name.lower() == b"content-length")
-        begin = len(head) + 4
-        if len(self._received) < begin + length:
-            return None
-        message: Message = json.loads(self._received[begin : begin + length])
-        del self._received[: begin + length]
-        return message
-
     def _send(self, message: Message) -> None:
-        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
         self._peer.settimeout(_ANSWER_S)
         try:
-            self._peer.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            self._peer.sendall(frame({"jsonrpc": "2.0", **message}))
         except OSError:
             raise UserError("The memcache-lsp daemon ended meanwhile: run the command again.") from None
         finally:

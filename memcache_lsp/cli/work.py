@@ -46,6 +46,15 @@ def user_settings() -> config.UserSettings:
     return config.load_user_settings()[0]
 
 
+def load_settings(root: Path) -> tuple[config.UserSettings, config.ProjectSettings]:
+    """Read all settings, and report what is wrong with them on stderr."""
+    user, user_problems = config.load_user_settings()
+    project, project_problems = config.load_project_settings(root)
+    for problem in (*user_problems, *project_problems):
+        notice(problem)
+    return user, project
+
+
 class Engine(Protocol):
     """A project with its index, opened here or in the daemon."""
 
@@ -82,14 +91,13 @@ def at(
     told as a notice: what is indexed can still be searched. `question` says what is to be indexed first.
     """
     root = resolve_root(options)
-    for problem in (*config.load_user_settings()[1], *config.load_project_settings(root)[1]):
-        notice(problem)
     if options.no_daemon or not rendezvous.supported():
         from memcache_lsp.cli import local  # noqa: PLC0415 - loads the whole engine
 
         with local.at(options, root, question=question, needed=needed, rebuild=rebuild) as here:
             yield here
         return
+    load_settings(root)  # the daemon reads them too, and tells nobody what is wrong
     from memcache_lsp.cli import remote  # noqa: PLC0415 - each branch loads what it needs and no more
 
     with contextlib.closing(remote.join(root, options)) as there:

@@ -87,7 +87,7 @@ class Scanner:
 
     def _reason(self, path: bytes, *, must_exist: bool) -> str:
         *above, name = path.split(b"/")
-        if b"\0" in path or any(part in {b"", b".", b".."} for part in (*above, name)):
+        if b"\0" in path or not _NO_NAMES.isdisjoint((*above, name)):
             return "outside: not a path below the root"
         folder = self._folders.root()
         for part in above:

@@ -30,6 +30,8 @@ from memcache_lsp.protocol.spec import (
 )
 from memcache_lsp.session.settings import SessionSettings
 
+MANY_HITS = 50  # that take the loop too long to be put into words
+
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:

@@ -26,6 +26,7 @@ from memcache_lsp.protocol.spec import (
     ThreadsResult,
 )
 from memcache_lsp.session.asking import ask, ask_whole
+from memcache_lsp.session.backend import MANY_HITS
 from memcache_lsp.session.context import Context
 from memcache_lsp.session.lsp import Handler, Server, types
 from memcache_lsp.session.markdown import to_markdown
@@ -57,8 +58,6 @@ async def _threads(context: Context, params: ThreadsParams) -> ThreadsResult:
     async with context.work(params.work_done_token, "Looking into threads"):
         return await context.backend.threads(context.id, params)
 
-
-_MANY_HITS = 50
 
 _DOERS: Mapping[str, Callable[[Context, Any], Awaitable[Any]]] = {
     "memcache/ask": ask,
@@ -98,7 +97,7 @@ async def execute_command(ls: Server, params: types.ExecuteCommandParams) -> Any
 
 async def _as_json(result: Any) -> Any:
     """Give a result as JSON, one of many hits from a thread, for it would hold the loop."""
-    if isinstance(result, SearchResult) and len(result.hits) > _MANY_HITS:
+    if isinstance(result, SearchResult) and len(result.hits) > MANY_HITS:
         return await asyncio.to_thread(to_json, result)
     return to_json(result)
 

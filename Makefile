@@ -17,6 +17,7 @@ SOURCES := $(shell find memcache_lsp -type f -not -name '*.pyc')
 LLAMA_CMAKE := -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
   -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_CURL=OFF
 TEST_HOME := $(CURDIR)/$(VENV)/test-home
+TEST_WORKERS ?= 3 # much of what the tests do is waiting for processes
 
 .PHONY: demo test check bench speed serving scale clean
 
@@ -24,7 +25,7 @@ demo: $(VENV)/.package
 	$(BIN)/python bench/demo.py
 
 test: check $(TEST_HOME)/.models
-	MEMCACHE_TEST_HOME=$(TEST_HOME) $(BIN)/pytest
+	MEMCACHE_TEST_HOME=$(TEST_HOME) $(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

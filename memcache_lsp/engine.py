@@ -135,13 +135,14 @@ class Project:
         cancelled: Callable[[], bool] = lambda: False,
         asked: Callable[[], str | None] = lambda: None,
         prepare: Callable[[Sequence[Job]], Sequence[Prepared]] | None = None,
+        hands: Callable[[], int] = lambda: 0,
         only: Iterable[str] | None = None,
         entered: Callable[[str], None] = lambda _: None,
         max_files: int | None = MAX_FILES,
     ) -> Report:
         """Bring the index in step with the project; files whose path speaks of what is `asked` come first.
 
-        `prepare` does the heavy part in place of this process. With `only`, nothing but these paths and what lies below
+        `prepare` does the heavy part in place of this process, for as many batches at a time as it has `hands`. With `only`, nothing but these paths and what lies below
         them is looked at; none of them may be one that `scan.changes_rules`. `entered` is told of each folder just
         before it is listed. UserError where there are more than `max_files`.
         """
@@ -170,6 +171,7 @@ class Project:
                     on_progress=on_progress,
                     cancelled=cancelled,
                     asked=asked,
+                    hands=hands,
                     within=within,
                 )
             except Stopped:  # between two batches, so all is in step; after any other failure the mark stays

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -215,17 +214,10 @@ def made_of(
     """Return the points of a document's chunks, then its own, and the facts that ranking keeps of it."""
     if not chunks:
         return (), b""
-    counted = [_count(chunk) for chunk in chunks]
+    counted = [count_terms(chunk.text, *chunk.breadcrumb) for chunk in chunks]
     points = [_chunk_point(document, *each) for each in zip(chunks, counted, vectors, strict=True)]
     facts = make_facts(document.text, chunks, vectors).encoded()
     return (*points, _file_point(document, chunks, counted)), facts
-
-
-def _count(chunk: Chunk) -> Counter[str]:
-    counts = count_terms(chunk.text)
-    for name in chunk.breadcrumb:
-        counts.update(count_terms(name))
-    return counts
 
 
 def _chunk_point(document: Document, chunk: Chunk, counts: Mapping[str, float], dense: NDArray[np.float32]) -> Point:
@@ -245,13 +237,12 @@ def _chunk_point(document: Document, chunk: Chunk, counts: Mapping[str, float], 
     return Point(id=point_id(payload), payload=payload, dense=dense, sparse=sparse)
 
 
-def _file_point(document: Document, chunks: Sequence[Chunk], counted: Sequence[Counter[str]]) -> Point:
-    every = count_terms(document.path, _PATH_WEIGHT)
-    names: Counter[str] = Counter()
-    for chunk, counts in zip(chunks, counted, strict=True):
-        every.update(counts)
-        for definition in chunk.definitions:
-            names.update(count_terms(definition.name))
+def _file_point(document: Document, chunks: Sequence[Chunk], counted: Sequence[Mapping[str, float]]) -> Point:
+    every = count_terms(document.path, weight=_PATH_WEIGHT)
+    for counts in counted:
+        for term, count in counts.items():
+            every[term] = every.get(term, 0.0) + count
+    names = count_terms("", *(definition.name for chunk in chunks for definition in chunk.definitions))
     payload: dict[str, Any] = {"path": document.path, "language": document.language, "kind": FILE_KIND}
     sparse: dict[str, Sparse] = {"file": document_vector(every, **_FILE_BM25)}
     if names:

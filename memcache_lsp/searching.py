@@ -62,7 +62,7 @@ class Searcher:
         asked = Question.of(question)
         query = self._query(asked, scope, extra=layer.hidden if layer else frozenset())
         scored = self._completed(self.scored(asked, query, layer, cards), query, limit)
-        ranked = rank(asked, scored, limit=limit, wanted=query.filter)
+        ranked = rank(asked, scored, limit=limit, wanted=query.filter, per_file=per_file is not None)
         if per_file is not None:
             ranked = _at_most(per_file, sorted(ranked, key=lambda r: -r.score))
         best = ranked[:limit]

@@ -134,7 +134,7 @@ def test_another_embedder_makes_the_index_again_and_says_so(project_folder):
 
 def test_another_chunker_makes_the_index_again(project_folder, monkeypatch):
     update(project_folder)
-    monkeypatch.setattr(engine, "CHUNKER_VERSION", "another")
+    monkeypatch.setattr(preparing, "CHUNKER_VERSION", "another")
     with indexes.opened(project_folder) as project:
         assert "chunker changed" in project.notices[0]
         assert project.update().added == 3

@@ -205,6 +205,7 @@ class LlamaGenerator:
         self._template = _Template(self._api, model, self._vocab)
 
     def _open(self, context_tokens: int | None, threads: int | None) -> None:
+        self._template.check(self.name)
         cores = machine.cores()
         self._threads = min(threads, cores) if threads else None
         trained = self._api.llama_model_n_ctx_train(self._model)
@@ -449,6 +450,7 @@ class _Template:
 
     def __init__(self, api: Any, model: Any, vocab: Any) -> None:
         self._formatter: Any = None
+        self._failure = ""
         source = api.llama_model_chat_template(model, None)
         if source:
             from llama_cpp.llama_chat_format import Jinja2ChatFormatter  # noqa: PLC0415
@@ -457,7 +459,20 @@ class _Template:
                 (api.llama_vocab_get_text(vocab, token) or b"").decode("utf-8", "replace") if token >= 0 else ""
                 for token in (api.llama_vocab_eos(vocab), api.llama_vocab_bos(vocab))
             ]
-            self._formatter = Jinja2ChatFormatter(source.decode("utf-8", "replace"), *names)
+            try:
+                self._formatter = Jinja2ChatFormatter(source.decode("utf-8", "replace"), *names)
+            except Exception as error:  # noqa: BLE001 - the file's own program, which may be none
+                self._failure = f"{type(error).__name__}: {error}"
+        self._is_given = bool(source)
+
+    def check(self, name: str) -> None:
+        """Refuse a template that cannot be used; a file without one is a base model's, and may continue plain text."""
+        if not self._is_given or self._fill(["system", "user"]) is not None or self._fill(["user"]) is not None:
+            return
+        why = " ".join(self._failure.split())[:200].rstrip(".") or "it leaves out what is asked"
+        raise ModelError(
+            f"The chat template of the model {name} cannot be used ({why}): fetch the file again, or name another model."
+        )
 
     def render(self, messages: Sequence[Message]) -> list[tuple[str, bool]]:
         """Give the prompt in pieces, each with whether it is the template's own and may hold control tokens."""
@@ -480,7 +495,8 @@ class _Template:
         turns = [{"role": role, "content": f"\ue000{at}\ue001"} for at, role in enumerate(roles)]
         try:
             rendered = str(self._formatter(messages=turns).prompt)
-        except Exception:  # noqa: BLE001 - a template is the file's own program and may raise anything
+        except Exception as error:  # noqa: BLE001 - a template is the file's own program and may raise anything
+            self._failure = f"{type(error).__name__}: {error}"
             return None
         shown = [int(at) for at in _PLACEHOLDER.findall(rendered)]
         return rendered if sorted(shown) == list(range(len(roles))) else None

@@ -217,7 +217,7 @@ class ModelWorker:
         if link is None or link.ended is not None:
             link = self._link = _Link(self._command, self._log or log_path())
         link.go_on()
-        if link.loaded != wanted:
+        if link.loaded != wanted or link.facts is None:  # the child gives up a server that failed
             link.loaded = None
             link.send(wanted)
             while await self._next(link) is not None:

@@ -74,8 +74,6 @@ class _Program:
         from memcache_lsp.answering import answer  # noqa: PLC0415
         from memcache_lsp.generator import StopFlag  # noqa: PLC0415
 
-        if self._generator is None and self._loaded is not None:
-            self._load(self._loaded)
         if self._generator is None:
             raise ModelError("No model is loaded: name one that exists.")
         events = answer(

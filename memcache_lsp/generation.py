@@ -211,12 +211,13 @@ class LlamaGenerator:
         trained = self._api.llama_model_n_ctx_train(self._model)
         wanted = min(context_tokens or CONTEXT_TOKENS, trained)
         tokens = wanted
-        if not context_tokens:
+        free = machine.free_memory_bytes()
+        if not context_tokens and free is not None:
             tokens = machine.context_that_fits(
                 wanted,
                 min(wanted, _LEAST_CONTEXT),
                 token_bytes=self._token_bytes(),
-                free_bytes=machine.free_memory_bytes(),
+                free_bytes=free - int(self._api.llama_model_size(self._model)),
             )
         parameters = self._api.llama_context_default_params()
         parameters.n_ctx = tokens

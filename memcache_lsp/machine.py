@@ -140,9 +140,9 @@ def _free_in_container() -> int | None:
     return max(0, limit - used + cache)
 
 
-def context_that_fits(wanted: int, least: int, *, token_bytes: int, free_bytes: int | None) -> int:
+def context_that_fits(wanted: int, least: int, *, token_bytes: int, free_bytes: int) -> int:
     """Halve a context until its memory fits into what is free; `least` is taken in any case."""
     tokens = wanted
-    while free_bytes is not None and tokens > least and tokens * token_bytes > free_bytes:
+    while tokens > least and tokens * token_bytes > free_bytes:
         tokens = max(least, tokens // 2)
     return tokens

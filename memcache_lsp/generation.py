@@ -162,10 +162,11 @@ class _Library:
 @cache
 def _library() -> _Library:
     """Import llama.cpp; its log callback and its back end belong to the whole process, so there is one."""
-    # Threads of GNU OpenMP spin at every barrier, read once when it is loaded. Beside two busy processes on two cores
-    # spinning wrote 1 token/s and sleeping 45, for a quarter less on a quiet machine.
+    # Threads of GNU OpenMP spin at every barrier, for as long as this says; it is read once, when it is loaded. Not at all
+    # costs a quarter of the speed on a quiet machine, and long spinning all of it in the moment until threads that have no
+    # core of their own are taken back (see `machine.FreeCores`).
     spin = os.environ.get("GOMP_SPINCOUNT")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         import llama_cpp  # noqa: PLC0415 - heavy, and an extra
     except ImportError:

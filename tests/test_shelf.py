@@ -116,12 +116,12 @@ def test_the_command_line(own, tmp_path):
         "installed",
         "used",
     } <= set(rows[0])
-    assert "own answers from now on" in run("use", "own").stderr
+    assert "own answers from now on" in run("use", "own").stdout
     assert any(line.startswith("in use") and "own" in line for line in run().stdout.splitlines())
     assert json.loads(run("unload", "--json").stdout) == {"type": "result", "unloaded": False}
     (tmp_path / "other.gguf").write_bytes(b"GGUF")
     assert json.loads(run("use", tmp_path / "other.gguf", "--json").stdout)["name"] == str(tmp_path / "other.gguf")
-    assert "own was removed" in run("remove", "own").stderr
+    assert "own was removed" in run("remove", "own").stdout
     for arguments, code in ((("remove", "own"), 1), (("use",), 2), (("pull",), 2), (("unload", "own"), 2)):
         done = run(*arguments)
         assert done.returncode == code

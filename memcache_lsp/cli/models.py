@@ -70,7 +70,10 @@ def _pull(options: argparse.Namespace) -> int:
 def _use(options: argparse.Namespace) -> int:
     shelf.use(options.name, work.user_settings(), paths=True)
     name = models.used() or models.DEFAULT.name
-    _told(options, f"{name} answers from now on.", name=name)
+    once = (
+        "" if models.used() or models.DEFAULT.path().exists() else f", once it is here: memcache-lsp models pull {name}"
+    )
+    _told(options, f"{name} answers from now on{once}", name=name)
     return 0
 
 
@@ -98,4 +101,4 @@ def _told(options: argparse.Namespace, sentence: str, **result: object) -> None:
     if options.json:
         render.print_json({"type": "result", **result})
     else:
-        work.notice(sentence)
+        print(render.printable(sentence))

@@ -56,6 +56,7 @@ def start(
     server = _Server(program, context_tokens, threads)
     try:
         server.wait(ready_s)
+        server.forget_key()
         return EndpointGenerator(server.endpoint, on_close=server.stop)
     except BaseException:
         server.stop()
@@ -108,6 +109,10 @@ class _Server:
         raise ModelError(
             f"{self._name} does not start as a server ({why}): correct model or model_arguments in config.toml."
         )
+
+    def forget_key(self) -> None:
+        """Remove the file with the key, which the program has read."""
+        self._folder.cleanup()
 
     def stop(self) -> None:
         """End the program and all that it started; may be called twice."""

@@ -44,7 +44,13 @@ def pick(names):
                 return name
     return whole[0] if whole else None
 try:
-    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub import HfApi, constants, hf_hub_download
+    from huggingface_hub.utils import get_session
+    try:  # the library itself tries for half a minute
+        get_session().head(constants.ENDPOINT, timeout=4)
+    except Exception as error:
+        say(error=f"it cannot be reached: {' '.join(str(error).split()) or type(error).__name__}"[:200])
+        sys.exit(1)
     repo, file, known, folder = sys.argv[1:]
     revision = None
     if not known:

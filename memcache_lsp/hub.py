@@ -15,17 +15,26 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from memcache_lsp import __version__, answering, finding, models
+from memcache_lsp import __version__, answering, finding, models, shelf
 from memcache_lsp.answering import EVIDENCE_HITS, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
 from memcache_lsp.editor import Editor, real_path
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
+from memcache_lsp.fetches import Fetches
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.protocol import parts, spec, wire
-from memcache_lsp.reporting import memory_bytes, model_status, outside, root_state, root_status, worker_statuses
+from memcache_lsp.reporting import (
+    memory_bytes,
+    model_row,
+    model_status,
+    outside,
+    root_state,
+    root_status,
+    worker_statuses,
+)
 from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.session.uris import from_path, to_path
@@ -37,6 +46,7 @@ from memcache_lsp.workers.refine import Refiner
 _log = logging.getLogger(__name__)
 
 _STATUS = Path()  # in place of a root, as the name of a queue
+_MODELS = Path("models")  # likewise
 
 Listener = Callable[[spec.DidChangeStatusParams | IndexProgress], None]
 
@@ -65,6 +75,7 @@ class Hub:
         self._listeners: dict[int, Listener] = {}
         self._threads = Threads()
         self._numbers = count(1)
+        self._fetches = Fetches()
         self._answers: set[str] = set()  # that are being written, and that indexing waits for
 
     # Sessions
@@ -219,7 +230,7 @@ class Hub:
         evidence = tuple(hits[:EVIDENCE_HITS])
         yield Sources(evidence)
         wanted = bool(hits) and settings.use_model
-        path = models.locate(self._user().model or None) if wanted else None
+        path = models.chosen(self._user()) if wanted else None
         message = models.NO_MODEL if wanted and path is None else None
         if path is not None:
             yield Stage("waiting" if self._model.requests else "loading", 0)
@@ -237,13 +248,18 @@ class Hub:
             if not isinstance(event, Sources):
                 yield replace(event, message=message) if isinstance(event, Result) else event
 
-    async def _loaded(self, path: Path) -> str | None:
+    async def _loaded(self, path: models.Answering) -> str | None:
         """Load the model; where it cannot be and nobody named it, return the sentence that says so."""
         user = self._user()
         try:
-            await self._model.load(path, context_tokens=user.context_tokens or None, threads=user.threads or None)
+            await self._model.load(
+                path,
+                context_tokens=user.context_tokens or None,
+                threads=user.threads or None,
+                gpu_layers=None if user.gpu_layers < 0 else user.gpu_layers,
+            )
         except ModelError as error:
-            if user.model:
+            if user.model or user.endpoint or models.used():
                 raise
             return f"{error} The answer is quotations."
         return None
@@ -286,6 +302,27 @@ class Hub:
             async for event in events:
                 asked = event if isinstance(event, spec.AskResult) else asked
         return spec.ThreadsResult(threads=(self._threads.get(thread.thread_id),), asked=asked)
+
+    # Models
+
+    async def models(
+        self, session_id: int, params: spec.ModelsParams, on_progress: Callable[[int, int], None]
+    ) -> spec.ModelsResult:
+        """List, fetch, choose, unload or remove models."""
+        session, name = self._sessions[session_id], params.name or ""
+        unloaded = None
+        match params.action:
+            case "pull":
+                await self._fetches.fetch(name, on_progress)
+            case "use":
+                await asyncio.to_thread(shelf.use, name, self._user(), paths=False)
+            case "unload":
+                unloaded = await self._model.unload()
+            case "remove":
+                await asyncio.to_thread(shelf.remove, name)
+                await self._model.unload()  # it may be what is in memory
+        listed = await session.in_turn(_MODELS, asyncio.to_thread(shelf.listed, self._user()))
+        return spec.ModelsResult(models=tuple(map(model_row, listed)), unloaded=unloaded)
 
     # Steering and status
 
@@ -347,4 +384,6 @@ class Hub:
         """End everything: indexes, workers, model."""
         keepers = list(self._keepers.values())
         self._keepers.clear()
-        await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close())
+        await asyncio.gather(
+            *(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close(), self._fetches.close()
+        )

@@ -86,7 +86,6 @@ async def test_a_command_is_cancelled_like_its_method():
 
 LATER = {
     "memcache/caches": {"action": "list"},
-    "memcache/models": {"action": "list"},
 }
 
 

@@ -154,9 +154,22 @@ def _add_eval(commands: Any) -> None:
 
 
 def _add_models(commands: Any) -> None:
-    parser = _command(commands, "models", "models", "List the models that are known to work, or fetch one.")
-    parser.add_argument("action", choices=["list", "pull"], nargs="?", default="list")
-    parser.add_argument("name", nargs="?", help="with pull: the model's name")
+    parser = _command(
+        commands, "models", "models", "List the models that are known to work; fetch, choose, remove one."
+    )
+    parser.add_argument(
+        "action",
+        choices=["list", "pull", "use", "unload", "remove"],
+        nargs="?",
+        default="list",
+        help="list (the default), fetch, choose for answers, free the daemon's memory, delete",
+    )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        help="a model of the list; with pull also owner/repository[:file] of a hub, or a GGUF file's URL (#sha256=… checks"
+        " it); with use also a path, or `default`",
+    )
 
 
 def _add_serve(commands: Any) -> None:

@@ -21,6 +21,8 @@ from memcache_lsp.protocol.spec import (
     ExplainResult,
     IndexParams,
     IndexResult,
+    ModelsParams,
+    ModelsResult,
     SearchParams,
     SearchResult,
     SimilarParams,
@@ -97,6 +99,11 @@ class Backend(Protocol):
 
     async def index(self, session_id: int, params: IndexParams) -> IndexResult:
         """Steer the indexing."""
+
+    async def models(
+        self, session_id: int, params: ModelsParams, on_progress: Callable[[int, int], None]
+    ) -> ModelsResult:
+        """List, fetch, choose, unload, remove models; of a fetch the bytes done and in all are told, on the loop."""
 
     async def threads(self, session_id: int, params: ThreadsParams) -> ThreadsResult:
         """List, get, delete threads, or ask again."""

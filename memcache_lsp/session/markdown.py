@@ -10,7 +10,16 @@ from pathlib import PurePath
 from typing import Any
 
 from memcache_lsp.protocol.parts import Hit, Location
-from memcache_lsp.protocol.spec import AskResult, ExplainResult, IndexResult, SearchResult, StatusResult, ThreadsResult
+from memcache_lsp.protocol.spec import (
+    AskResult,
+    ExplainResult,
+    IndexResult,
+    Model,
+    ModelsResult,
+    SearchResult,
+    StatusResult,
+    ThreadsResult,
+)
 from memcache_lsp.session.uris import to_path
 
 
@@ -29,6 +38,8 @@ def to_markdown(result: Any, *, sources: Sequence[Hit] = (), title: str = "") ->
             return "\n".join(f"- {_name(root.uri)}: {root.state}" for root in result.roots) + "\n"
         case ThreadsResult():
             return "\n".join(f"- {thread.title} ({thread.thread_id})" for thread in result.threads) + "\n"
+        case ModelsResult():
+            return "".join(map(_model, result.models))
     raise TypeError(type(result).__name__)
 
 
@@ -71,9 +82,16 @@ def _status(result: StatusResult) -> str:
             lines.append(f"  - refined by {cards.model}: {cards.done} of {cards.total} files{said}")
     model = result.model
     lines.append(f"- model: {model.name}, {model.state}" if model else "- no model: answers are quotations")
+    lines += [f"  - {sentence}" for sentence in (model.chosen if model else ())]
     lines.append(f"- {len(result.sessions)} sessions, {result.memory_bytes // 2**20} MB")
     lines += [f"- {sentence}" for sentence in result.outside]
     return "\n".join(lines) + "\n"
+
+
+def _model(model: Model) -> str:
+    place = "in use" if model.used else "here" if model.fetched else "not fetched"
+    note = f": {model.note}" if model.note else ""
+    return f"- {model.name}, {model.size_bytes // 1_000_000} MB, {place}{note}\n"
 
 
 def _link(location: Location) -> str:

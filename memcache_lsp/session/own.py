@@ -17,6 +17,8 @@ from memcache_lsp.protocol.spec import (
     ExplainResult,
     IndexParams,
     IndexResult,
+    ModelsParams,
+    ModelsResult,
     SearchParams,
     SearchResult,
     SimilarParams,
@@ -31,6 +33,8 @@ from memcache_lsp.session.context import Context
 from memcache_lsp.session.lsp import Handler, Server, types
 from memcache_lsp.session.markdown import to_markdown
 from memcache_lsp.session.selection import COMMANDS as SELECTION_COMMANDS
+
+_MB = 1_000_000
 
 
 async def _search(context: Context, params: SearchParams) -> SearchResult:
@@ -59,6 +63,16 @@ async def _threads(context: Context, params: ThreadsParams) -> ThreadsResult:
         return await context.backend.threads(context.id, params)
 
 
+async def _models(context: Context, params: ModelsParams) -> ModelsResult:
+    title = f"Fetching {params.name}" if params.action == "pull" else "Looking after models"
+    async with context.work(params.work_done_token, title) as work:
+
+        def show(done: int, total: int) -> None:
+            work.report(f"{done // _MB} of {total // _MB} MB", done * 100 // max(1, total))
+
+        return await context.backend.models(context.id, params, show)
+
+
 _DOERS: Mapping[str, Callable[[Context, Any], Awaitable[Any]]] = {
     "memcache/ask": ask,
     "memcache/search": _search,
@@ -67,6 +81,7 @@ _DOERS: Mapping[str, Callable[[Context, Any], Awaitable[Any]]] = {
     "memcache/status": _status,
     "memcache/index": _index,
     "memcache/threads": _threads,
+    "memcache/models": _models,
 }
 
 

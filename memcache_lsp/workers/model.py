@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 
 from memcache_lsp.answering import ANSWER_TOKENS
 from memcache_lsp.errors import ModelError, UserError
+from memcache_lsp.models import Answering
 from memcache_lsp.workers.child import Child, Ended, command_for, log_path
 from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Rest
 
@@ -84,9 +85,17 @@ class ModelWorker:
         """How many requests wait or are worked at."""
         return self._waiting
 
-    async def load(self, path: Path, *, context_tokens: int | None = None, threads: int | None = None) -> ModelFacts:
+    async def load(
+        self,
+        path: Answering,
+        *,
+        context_tokens: int | None = None,
+        threads: int | None = None,
+        gpu_layers: int | None = None,
+    ) -> ModelFacts:
         """Load a model where it is not loaded yet, and remember it for answers; ModelError where it cannot be."""
-        wanted = Load(_absolute(path), context_tokens, threads)
+        path = _absolute(path) if isinstance(path, Path) else path
+        wanted = Load(path, context_tokens, threads, gpu_layers)
         await self._begin()
         try:
             link = await self._ready(wanted)
@@ -120,6 +129,16 @@ class ModelWorker:
             link.send(request)
             while (message := await self._next(link)) is not None:
                 yield cast("Event", message)
+        finally:
+            self._end()
+
+    async def unload(self) -> bool:
+        """End the child as soon as it is its turn, and free the memory; tell whether anything was loaded."""
+        await self._begin()
+        try:
+            loaded = self.pid is not None
+            self._unload()
+            return loaded
         finally:
             self._end()
 
@@ -198,7 +217,7 @@ class ModelWorker:
         if link is None or link.ended is not None:
             link = self._link = _Link(self._command, self._log or log_path())
         link.go_on()
-        if link.loaded != wanted:
+        if link.loaded != wanted or link.facts is None:  # the child gives up a server that failed
             link.loaded = None
             link.send(wanted)
             while await self._next(link) is not None:

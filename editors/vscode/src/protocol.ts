@@ -55,7 +55,7 @@ export const Command = {
 } as const;
 
 /** Methods that are specified and not there yet. */
-export const notYet: readonly string[] = [Method.caches, Method.models];
+export const notYet: readonly string[] = [Method.caches];
 
 /** Codes of the errors that requests end with. */
 export const ErrorCode = {
@@ -240,7 +240,7 @@ export interface CachesParams {
 export interface ModelsParams {
   /** What to do. */
   readonly action: "list" | "pull" | "use" | "unload" | "remove";
-  /** The model; needed for pull, use and remove. */
+  /** A model of the list, needed for pull, use and remove; any other source is named on the command line only. */
   readonly name?: string;
   /** Where LSP's work-done progress is sent by `$/progress`. */
   readonly workDoneToken?: number | string;
@@ -476,8 +476,14 @@ export interface ModelStatus {
   readonly name: string;
   /** What it is at. */
   readonly state: "missing" | "unloaded" | "loading" | "ready" | "answering";
+  /** A process of ours, a program that we start, a server that the user named. */
+  readonly where?: "process" | "llamafile" | "endpoint";
   /** Size of its context, where it is loaded. */
   readonly contextTokens?: number;
+  /** Tokens a second that it read last. */
+  readonly promptSpeed?: number;
+  /** What was chosen for this machine and why, a sentence each, once loaded. */
+  readonly chosen?: readonly string[];
 }
 
 /** What the server is at. */
@@ -586,12 +592,28 @@ export interface Model {
   readonly fetched: boolean;
   /** Whether it is the one that answers. */
   readonly used: boolean;
+  /** What it is for. */
+  readonly use: "answer" | "embed";
+  /** What it takes in memory while it answers. */
+  readonly memoryBytes: number;
+  /** Whether so much is free now. */
+  readonly fits: boolean;
+  /** Its licence, where it is known. */
+  readonly licence?: string;
+  /** The hash of its file, where that is pinned. */
+  readonly sha256?: string;
+  /** Where it is fetched from, in order. */
+  readonly sources?: readonly string[];
+  /** What it is worth, in words. */
+  readonly note?: string;
 }
 
 /** The known models after the action. */
 export interface ModelsResult {
-  /** The models, by name. */
+  /** The models: curated ones by size, then others that are here. */
   readonly models: readonly Model[];
+  /** Whether one was in memory; only for the action unload. */
+  readonly unloaded?: boolean;
 }
 
 /** What the server is at now. */

@@ -97,7 +97,7 @@
 ---What to do with which model.
 ---@class memcache.ModelsParams
 ---@field action "list"|"pull"|"use"|"unload"|"remove" What to do.
----@field name? string The model; needed for pull, use and remove.
+---@field name? string A model of the list, needed for pull, use and remove; any other source is named on the command line only.
 ---@field workDoneToken? integer|string Where LSP's work-done progress is sent by `$/progress`.
 
 ---How many hits went into an answer.
@@ -236,7 +236,10 @@
 ---@class memcache.ModelStatus
 ---@field name string Its name.
 ---@field state "missing"|"unloaded"|"loading"|"ready"|"answering" What it is at.
+---@field where? "process"|"llamafile"|"endpoint" A process of ours, a program that we start, a server that the user named.
 ---@field contextTokens? integer Size of its context, where it is loaded.
+---@field promptSpeed? number Tokens a second that it read last.
+---@field chosen? string[] What was chosen for this machine and why, a sentence each, once loaded.
 
 ---What the server is at.
 ---@class memcache.StatusResult
@@ -300,10 +303,18 @@
 ---@field sizeBytes integer Size of its file.
 ---@field fetched boolean Whether it is on this machine.
 ---@field used boolean Whether it is the one that answers.
+---@field use "answer"|"embed" What it is for.
+---@field memoryBytes integer What it takes in memory while it answers.
+---@field fits boolean Whether so much is free now.
+---@field licence? string Its licence, where it is known.
+---@field sha256? string The hash of its file, where that is pinned.
+---@field sources? string[] Where it is fetched from, in order.
+---@field note? string What it is worth, in words.
 
 ---The known models after the action.
 ---@class memcache.ModelsResult
----@field models memcache.Model[] The models, by name.
+---@field models memcache.Model[] The models: curated ones by size, then others that are here.
+---@field unloaded? boolean Whether one was in memory; only for the action unload.
 
 ---What the server is at now.
 ---@class memcache.DidChangeStatusParams
@@ -384,8 +395,6 @@ M.commands = {
 M.not_yet = {
 	---List, add and remove folders that are searched beside the project.
 	["memcache/caches"] = true,
-	---List, fetch, choose, unload and remove language models.
-	["memcache/models"] = true,
 }
 
 ---Codes of the errors that requests end with.

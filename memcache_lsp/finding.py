@@ -6,14 +6,16 @@ Converts between the specification's types and the engine's. Must not import the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memcache_lsp import explaining
 from memcache_lsp.answering import EVIDENCE_PER_FILE, FOUND_HITS
+from memcache_lsp.documents import shown_text, text_now
 from memcache_lsp.editor import Editor
 from memcache_lsp.errors import UserError
+from memcache_lsp.evidence import Evidence
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec, wire
@@ -21,12 +23,24 @@ from memcache_lsp.redact import redact
 from memcache_lsp.session.backend import MANY_HITS
 from memcache_lsp.session.uris import from_path
 from memcache_lsp.values import Hit, Scope, Span
+from memcache_lsp.verifying import Read, drawn
 
 _MOST_HITS = 1000
 _STRETCH_CHARACTERS = 4000  # of what others are to resemble; longer chunks do not exist
 _CHOSEN_SCORE = 1.0  # of lines that the user selected, which come first anyway; infinity is no JSON
 
 Placed = tuple[Path, Hit]  # a hit and the root it lies in
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What an answer may draw on: hits as the files are now, best first, and what a model reads of them."""
+
+    hits: tuple[Hit, ...]
+    excerpts: tuple[Evidence, ...]
+    found: int  # hits in all
+    places: Mapping[str, Path]  # of the hits' paths
+    read: Read
 
 
 async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchParams) -> spec.SearchResult:
@@ -76,10 +90,8 @@ async def explain_hit(editor: Editor, keepers: Sequence[Keeper], wanted: parts.H
     return spec.ExplainResult(indexed=False, reason=explaining.placed(None, len(hits), {}))
 
 
-async def evidence(
-    editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams
-) -> tuple[list[Hit], dict[str, Path]]:
-    """Return what an answer may draw on, best first, and where each of its paths lies."""
+async def evidence(editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams) -> Drawn:
+    """Find what an answer may draw on, and hold it against the files as they are now."""
     known = await asyncio.gather(
         *(editor.in_turn(k.root, k.knows_any(params.question)) for k in keepers), return_exceptions=True
     )
@@ -87,12 +99,31 @@ async def evidence(
     found = await _found(editor, knowing, params.question, params.scope, limit=FOUND_HITS, per_file=EVIDENCE_PER_FILE)
     found = _selected(editor, params) + sorted(found, key=lambda each: -each[1].score)
     several = len({root for root, _ in found}) > 1
-    hits, places = [], {}
+    hits: list[Hit] = []
+    places: dict[str, tuple[Path, str]] = {}
     for root, hit in found:
         path = f"{root.name}/{hit.path}" if several else hit.path
-        places[path] = root / hit.path
+        places[path] = root, hit.path
         hits.append(replace(hit, path=path))
-    return hits, places
+    read = _reader(editor.buffers, places)
+    return await asyncio.to_thread(_drawn, hits, places, read)
+
+
+def _reader(buffers: Mapping[Path, str], places: Mapping[str, tuple[Path, str]]) -> Read:
+    """Return what reads a path as the editor has it, else from the disk."""
+
+    def read(path: str) -> str | None:
+        root, below = places[path]
+        text = buffers.get(root / below)
+        return text_now(root, below) if text is None else shown_text(below, text)
+
+    return read
+
+
+def _drawn(hits: Sequence[Hit], places: Mapping[str, tuple[Path, str]], read: Read) -> Drawn:
+    evidence, excerpts = drawn(hits, read)
+    paths = {path: root / below for path, (root, below) in places.items()}
+    return Drawn(evidence, excerpts, len(hits), paths, read)
 
 
 async def _found(

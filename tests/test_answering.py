@@ -135,18 +135,13 @@ def test_a_cut_answer_says_so():
     assert events_of(generator=FakeGenerator(["Yes"], reason="length"))[-1].finish_reason == "length"
 
 
-@pytest.mark.parametrize("options", [{"hits": []}, {"known_terms": ()}])
-def test_no_evidence_means_no_answer_and_the_model_is_not_asked(options):
+def test_no_evidence_means_no_answer_and_the_model_is_not_asked():
     generator = FakeGenerator(["Invented [1]."])
-    events = events_of(generator=generator, **options)
+    events = events_of(generator=generator, hits=[])
     assert [type(event) for event in events] == [Sources, Result]
     assert events[-1].finish_reason == "no_answer"
     assert events[-1].answer
     assert generator.asked == []
-
-
-def test_known_terms_do_not_stand_in_the_way():
-    assert events_of(generator=FakeGenerator(["Yes"]), known_terms=("sent",))[-1].finish_reason == "stop"
 
 
 def test_without_a_model_the_extract_answers():

@@ -6,14 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memcache_lsp import prompt
 from memcache_lsp.errors import UserError
-from memcache_lsp.prompt import affordable_tokens, lines_of, merge, pack
+from memcache_lsp.evidence import merge
+from memcache_lsp.prompt import affordable_tokens, lines_of
 from memcache_lsp.values import Hit, Span
 
 
 def count(text):
     """Count as a toy tokenizer: words, single signs and line ends."""
     return len(re.findall(r"\w+|[^\w\s]|\n", text))
+
+
+def pack(question, hits, **options):
+    return prompt.pack(question, merge(hits), **options)
 
 
 def hits_of(path, text, ranges, order=None):

@@ -423,6 +423,16 @@ Whether the lines still say what was read: as they were, elsewhere, or no
 more."
   (plist-get cited :status))
 
+(defsubst memcache-stretch-start (stretch)
+  "Return `:start' of STRETCH.
+Where it begins, in the units of the negotiated position encoding."
+  (plist-get stretch :start))
+
+(defsubst memcache-stretch-end (stretch)
+  "Return `:end' of STRETCH.
+Where it ends, exclusive."
+  (plist-get stretch :end))
+
 (defsubst memcache-ask-result-thread-id (ask-result)
   "Return `:threadId' of ASK-RESULT.
 The thread it is in."
@@ -463,6 +473,12 @@ The whole answer, in Markdown; only without partialResultToken."
   "Return the list of `Cited' of ASK-RESULT.
 Its citations; only without partialResultToken."
   (append (plist-get ask-result :citations) nil))
+
+(defsubst memcache-ask-result-unsupported (ask-result)
+  "Return the list of `Stretch' of ASK-RESULT.
+Sentences that their citations do not bear out; only without
+partialResultToken."
+  (append (plist-get ask-result :unsupported) nil))
 
 (defsubst memcache-ask-result-message (ask-result)
   "Return `:message' of ASK-RESULT.

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
 
-from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage
+from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage, Unsupported
 from memcache_lsp.cli import render, work
 from memcache_lsp.errors import UsageError
 from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit, Progress
 
+_STATUS = {"fresh": "", "moved": "  (moved meanwhile)", "stale": "  (changed meanwhile: read it again)"}
 INDEX_WAIT_S = 5.0  # how long an answer waits for the index before it takes what there is
 
 
@@ -73,7 +74,7 @@ def _show(events: Iterator[Event], options: argparse.Namespace) -> str:
                     bar.stop()
                     sys.stdout.write(render.printable(text))
                     sys.stdout.flush()
-                case Citation():
+                case Citation() | Unsupported():
                     pass  # shown together at the end, where they can be read
                 case Result():
                     bar.stop()
@@ -98,7 +99,12 @@ def _print_result(result: Result) -> None:
     if result.citations:
         print("\nCited")
         for citation in dict.fromkeys(result.citations):
-            print(render.printable(f"  [{citation.n}] {citation.path}:{citation.start_line}-{citation.end_line}"))
+            place = f"{citation.path}:{citation.start_line}-{citation.end_line}"
+            print(render.printable(f"  [{citation.n}] {place}{_STATUS[citation.status]}"))
+    if result.unsupported:
+        print("\nNot borne out by what is cited")
+        for each in result.unsupported:
+            print(render.printable(f"  ? {' '.join(result.answer[each.start : each.end].split())}"))
     if result.message:
         work.notice(result.message)
     if result.finish_reason == "length":

@@ -10,12 +10,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from memcache_lsp import answering
 from memcache_lsp.answering import Event
 from memcache_lsp.cli import generating, work
+from memcache_lsp.documents import text_now
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UserError
@@ -72,7 +74,8 @@ class LocalProject:
             hits = self._project.search(
                 question, scope=scope, limit=answering.FOUND_HITS, per_file=answering.EVIDENCE_PER_FILE
             )
-        yield from generating.answer(question, hits, options, path)
+        read = partial(text_now, self._project.setup.root)
+        yield from generating.answer(question, hits, options, path, read=read)
 
 
 class Updating:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from memcache_lsp.protocol.codec import to_json
 from memcache_lsp.protocol.parts import Position as Place
-from memcache_lsp.protocol.parts import Range
+from memcache_lsp.protocol.parts import Range, Stretch
 from memcache_lsp.protocol.spec import AskDelta, AskParams, AskPartial, AskResult, AskSources, AskStage, AskUnsupported
 from memcache_lsp.session.context import Context, Work
 from memcache_lsp.session.positions import Encoding, Position, Text
@@ -21,7 +21,9 @@ _STAGES = {"waiting": (0, 0), "loading": (0, 20), "reading": (20, 80), "writing"
 async def ask(context: Context, params: AskParams) -> AskResult:
     """Answer a question; partial results go to the client's token, and are then not in the result."""
     result, _ = await ask_whole(context, params)
-    return result if params.partial_result_token is None else replace(result, answer=None, citations=None)
+    if params.partial_result_token is None:
+        return result
+    return replace(result, answer=None, citations=None, unsupported=None)
 
 
 async def ask_whole(context: Context, params: AskParams) -> tuple[AskResult, AskSources]:
@@ -42,7 +44,14 @@ async def ask_whole(context: Context, params: AskParams) -> tuple[AskResult, Ask
                     _show(work, event)
     if result is None:
         raise RuntimeError("an answer ended without a result")
-    return result, sources
+    return replace(result, unsupported=_in_units(context, result)), sources
+
+
+def _in_units(context: Context, result: AskResult) -> tuple[Stretch, ...] | None:
+    """Give the stretches of an answer, counted in characters, in the client's units."""
+    text, units = result.answer or "", context.client.encoding.units
+    told = [Stretch(start=units(text[: each.start]), end=units(text[: each.end])) for each in result.unsupported or ()]
+    return None if result.unsupported is None else tuple(told)
 
 
 class _Stream:

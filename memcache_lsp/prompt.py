@@ -23,7 +23,7 @@ LEAST_TOKENS = 512  # less evidence than this is not worth an answer, however sl
 _FIRST_SHARE = 0.5  # of the budget, for the best excerpt
 _LATER_SHARE = 0.3  # for each of the others
 
-_FENCE = re.compile(r"(<\s*/?)(\s*excerpt)", re.IGNORECASE)
+_FENCE = re.compile(r"<(?=[\s/<]*excerpt)", re.IGNORECASE)
 _UNQUOTED = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\"<>]+")
 
 # Judged by hand with a model of 0.5B: asked before the excerpts it copies their form, with a sample sentence it says the
@@ -108,7 +108,7 @@ def _shown(excerpt: Evidence) -> str:
 
 def fenced(text: str) -> str:
     """Return a project's text in a form that no part of it ends the fence around it, or begins another."""
-    return _FENCE.sub(lambda found: f"{found[1]} {found[2]}", text)
+    return _FENCE.sub("&lt;", text)
 
 
 def _attribute(text: str) -> str:

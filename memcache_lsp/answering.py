@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from memcache_lsp.values import Hit
 
 ANSWER_TOKENS = 256
-EVIDENCE_HITS = 12  # that an answer may draw on
 EVIDENCE_PER_FILE = 3
 FOUND_HITS = 100  # how many are counted
 NO_EVIDENCE = "Nothing in the index answers this."

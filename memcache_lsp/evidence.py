@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.values import Hit
 
+EVIDENCE_HITS = 12  # that an answer may draw on
+
 _IMPORT = re.compile(
     r"\s*(?:import\b|from\s+\S+\s+import\b|#\s*(?:include|import)\b|use\s|using\s|require(?:_relative)?\b|"
     r"(?:const|let|var|local)\b.*\brequire\b|package\s)"
@@ -58,8 +60,13 @@ def chosen(hits: Sequence[Hit], limit: int) -> tuple[Hit, ...]:
     return tuple(best)
 
 
-def gathered(hits: Sequence[Hit], lines_of: LinesOf | None = None) -> tuple[Evidence, ...]:
-    """Merge the hits, tell what encloses them where the present lines are given, and put documents behind their code."""
+def gathered(hits: Sequence[Hit], lines_of: LinesOf | None = None, *, parted: bool = False) -> tuple[Evidence, ...]:
+    """Merge the hits, tell what encloses them where the present lines are given, and put documents behind their code.
+
+    With `parted` each hit is an excerpt of its own: the parts of a file that is read as a whole.
+    """
+    if parted:
+        return tuple(_joined([hit], at, hits) for at, hit in enumerate(hits))
     excerpts = merge(hits)
     if lines_of is not None:
         excerpts = [replace(e, context=_context(e, hits[e.n - 1], lines_of(e.path) or ())) for e in excerpts]

@@ -18,11 +18,11 @@ from pathlib import Path
 from memcache_lsp import __version__, answering, finding, models
 from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
+from memcache_lsp.drawing import Drawn, draw
 from memcache_lsp.editor import Editor, real_path
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
-from memcache_lsp.finding import Drawn
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.protocol import parts, spec, wire
@@ -200,10 +200,10 @@ class Hub:
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
         """Answer: partial results, then the result. Closing the generator stops the model."""
         session = self._sessions[session_id]
-        drawn = await finding.evidence(session, self._keepers_of(session, params.scope), params)
+        drawn = await draw(session, self._keepers_of(session, params.scope), params)
         uri_of = lambda path: from_path(drawn.places[path])  # noqa: E731
         thread_id, turn_id = self._threads.new_turn(params.thread_id)
-        async with aclosing(self._verified(params.question, drawn, session.info.settings)) as events:
+        async with aclosing(self._verified(drawn, session.info.settings)) as events:
             async for event in events:
                 if isinstance(event, Result):
                     result = wire.result_to_spec(
@@ -214,10 +214,10 @@ class Hub:
                 else:
                     yield wire.event_to_partial(event, uri_of=uri_of)
 
-    async def _verified(self, question: str, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
+    async def _verified(self, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
         """Answer; each citation is held against its file when it is sent, and once more in the end."""
         verifier = Verifier(drawn.excerpts, drawn.read)
-        async with aclosing(self._answer(question, drawn, settings)) as events:
+        async with aclosing(self._answer(drawn, settings)) as events:
             async for event in events:
                 if isinstance(event, Citation | Result):
                     for each in await asyncio.to_thread(verifier.events, event):
@@ -225,7 +225,7 @@ class Hub:
                 else:
                     yield event
 
-    async def _answer(self, question: str, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
+    async def _answer(self, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
         evidence = drawn.hits
         yield Sources(evidence)
         wanted = bool(evidence) and settings.use_model
@@ -236,7 +236,7 @@ class Hub:
             message = await self._loaded(path)
         if path is not None and message is None:
             events = self._model.answer(
-                question, evidence, found=drawn.found, max_tokens=settings.answer_tokens, excerpts=drawn.excerpts
+                drawn.question, evidence, found=drawn.found, max_tokens=settings.answer_tokens, excerpts=drawn.excerpts
             )
             with self._indexing_waits():
                 async with aclosing(events):  # type: ignore[type-var]
@@ -244,7 +244,7 @@ class Hub:
                         if not isinstance(event, Sources):
                             yield event
             return
-        run = answering.answer(question, evidence, found=drawn.found, generator=None, stop=StopFlag())
+        run = answering.answer(drawn.quoted, evidence, found=drawn.found, generator=None, stop=StopFlag())
         for event in await asyncio.to_thread(lambda: list(run)):
             if not isinstance(event, Sources):
                 yield replace(event, message=message) if isinstance(event, Result) else event

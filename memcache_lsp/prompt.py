@@ -77,8 +77,10 @@ def pack(
     if spare < 0:
         raise UserError(f"The question is too long by {-spare} tokens for what the model can read: shorten it.")
     used: list[Evidence] = []
-    for excerpt in evidence:
+    for looked_at, excerpt in enumerate(evidence):
         share = int(room * (_LATER_SHARE if used else _FIRST_SHARE))
+        if len(evidence) > 2 and len({each.path for each in evidence}) == 1:  # a whole file: something of each part
+            share = spare // (len(evidence) - looked_at)
         fitting = _cut(excerpt, min(spare, share), count)
         if fitting is not None:
             used.append(fitting)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from memcache_lsp.anchoring import Anchor, anchored
-from memcache_lsp.answering import EVIDENCE_HITS, Citation, Event, Result
-from memcache_lsp.evidence import Evidence, chosen, gathered
-from memcache_lsp.lines import lines_of
+from memcache_lsp.answering import Citation, Event, Result
+from memcache_lsp.evidence import EVIDENCE_HITS, Evidence, chosen, gathered
+from memcache_lsp.lines import lines_of, offsets_of
 from memcache_lsp.values import Hit, Span
 
 Read = Callable[[str], str | None]  # a path's present text, secrets made unreadable; None where there is none
@@ -25,43 +25,52 @@ class _Texts:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._lines: dict[str, list[str] | None] = {}
+        self.texts: dict[str, str] = {}
 
     def lines(self, path: str) -> list[str] | None:
         if path not in self._lines:
-            text = self._read(path)
-            self._lines[path] = None if text is None else lines_of(text)
+            text = self.texts[path] = self._read(path) or ""
+            self._lines[path] = lines_of(text) if text else None
         return self._lines[path]
 
 
 def refreshed(hits: Sequence[Hit], read: Read) -> list[Hit]:
     """Return the hits with their present lines and text; those whose file or text is gone are left out."""
     texts = _Texts(read)
-    found = (_refreshed(hit, texts.lines(hit.path)) for hit in hits)
+    found = (_refreshed(hit, texts) for hit in hits)
     return [hit for hit in found if hit is not None]
 
 
-def _refreshed(hit: Hit, now: Sequence[str] | None) -> Hit | None:
+def _refreshed(hit: Hit, texts: _Texts) -> Hit | None:
+    now = texts.lines(hit.path)
     was, read = hit.span, lines_of(hit.text)
     at = now and anchored(now, read, first=was.start_line, start=was.start_line, end=was.start_line + len(read) - 1)
     if not at or not now:
         return None
     if at.status == "fresh":
         return hit
-    text = hit.text if at.status == "moved" else "\n".join(now[at.start_line - 1 : at.end_line])
-    start = sum(len(line) + 1 for line in now[: at.start_line - 1])
-    return replace(hit, span=Span(start, start + len(text), at.start_line, at.end_line), text=text)
+    text = texts.texts[hit.path]
+    start, end = offsets_of(text, at.start_line, at.end_line)
+    if at.status == "moved":  # it may have begun within its first line
+        start = max(start, text.find(read[0], start))
+        end = min(end, start + len(hit.text))
+    return replace(hit, span=Span(start, end, at.start_line, at.end_line), text=text[start:end])
 
 
-def drawn(hits: Sequence[Hit], read: Read) -> tuple[tuple[Hit, ...], tuple[Evidence, ...]]:
-    """Return of what was found the hits that an answer may draw on, as they are now, and what a model reads of them."""
+def drawn(
+    hits: Sequence[Hit], read: Read, *, limit: int = EVIDENCE_HITS, parted: bool = False
+) -> tuple[tuple[Hit, ...], tuple[Evidence, ...]]:
+    """Return of what was found the hits that an answer may draw on, as they are now, and what a model reads of them.
+
+    With `parted` the hits stay as they are and in their order.
+    """
     texts = _Texts(read)
-    wanted = chosen(hits, EVIDENCE_HITS)
-    now = [(hit, _refreshed(hit, texts.lines(hit.path))) for hit in wanted]
-    if lost := sum(each is None for _, each in now):  # those behind them move up
-        behind = [hit for hit in hits if hit not in wanted][: 2 * lost]
-        now += [(hit, _refreshed(hit, texts.lines(hit.path))) for hit in behind]
-    evidence = tuple(each for _, each in now if each is not None)[:EVIDENCE_HITS]
-    return evidence, gathered(evidence, texts.lines)
+    wanted = tuple(hits[:limit]) if parted else chosen(hits, limit)
+    now = [_refreshed(hit, texts) for hit in wanted]
+    if lost := now.count(None):  # those behind them move up
+        now += [_refreshed(hit, texts) for hit in [hit for hit in hits if hit not in wanted][: 2 * lost]]
+    evidence = tuple(each for each in now if each is not None)[:limit]
+    return evidence, gathered(evidence, texts.lines, parted=parted)
 
 
 class Verifier:

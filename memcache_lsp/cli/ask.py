@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,19 +21,20 @@ INDEX_WAIT_S = 5.0  # how long an answer waits for the index before it takes wha
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    question = work.text_of(options.question, "question")
+    asked = _asked(options)
+    question = asked.question
     if options.model is not None:
         _check_model(options)  # before any work
     with work.at(options, question=question) as (engine, updating):
         with render.progress_bar("Indexing", "files") as bar:
             complete = updating.wait(INDEX_WAIT_S, bar.show) is not None
-        events = engine.ask(question, scope=work.scope_of(options), options=options)
+        events = engine.ask(asked, scope=work.scope_of(options), options=options)
         first = next(events)
         if not complete and first == Sources(()):  # what is not there yet may still come
             events.close()
             _wait(updating)
             complete = True
-            events = engine.ask(question, scope=work.scope_of(options), options=options)
+            events = engine.ask(asked, scope=work.scope_of(options), options=options)
             first = next(events)
         if not complete:
             work.notice("This answer is from what is indexed so far; the rest is being indexed.")
@@ -40,6 +42,27 @@ def run(options: argparse.Namespace) -> int:
             reason = _show(chain([first], events), options)
         _wait(updating)
     return 3 if reason == "no_answer" else 0
+
+
+def _asked(options: argparse.Namespace) -> work.Asked:
+    """Read the question, and the file that `--about` names; of a file it may be left out."""
+    if options.about is None:
+        return work.Asked(work.text_of(options.question, "question"))
+    name, lines = _lines_named(options.about)
+    path = work.below(work.resolve_root(options), name)
+    default = "Explain this." if lines else "Summarize this file."
+    return work.Asked(work.text_of(options.question, "question") if options.question else default, path, lines)
+
+
+def _lines_named(text: str) -> tuple[str, tuple[int, int] | None]:
+    """Part `FILE:FIRST-LAST`."""
+    found = re.fullmatch(r"(.+?):(\d+)(?:-(\d+))?", text, re.DOTALL)
+    if found is None:
+        return text, None
+    first, last = int(found[2]), int(found[3] or found[2])
+    if not 0 < first <= last:
+        raise UsageError("The lines of --about are counted from 1, the first before the last: write FILE:FIRST-LAST.")
+    return found[1], (first, last)
 
 
 def _check_model(options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from memcache_lsp.answering import Event, Result, Sources
 from memcache_lsp.cli import work
 from memcache_lsp.errors import ModelError, UsageError
 from memcache_lsp.generation import StopFlag
+from memcache_lsp.intents import Plan
 from memcache_lsp.values import Hit
 from memcache_lsp.verifying import Read, Verifier, drawn
 
@@ -30,16 +31,16 @@ def model_path(options: argparse.Namespace) -> Path | None:
 
 
 def answer(
-    question: str, hits: Sequence[Hit], options: argparse.Namespace, path: Path | None, *, read: Read
+    plan: Plan, hits: Sequence[Hit], options: argparse.Namespace, path: Path | None, *, read: Read
 ) -> Generator[Event, None, None]:
     """Answer from hits as the files are now, the sources first; closing the generator leaves the model at rest."""
-    evidence, excerpts = drawn(hits, read)
+    evidence, excerpts = drawn(hits, read, limit=plan.limit, parted=plan.parted)
     verifier = Verifier(excerpts, read)
     yield Sources(evidence)
     stop = StopFlag()
     with _generator(options, path if evidence else None) as (generator, message):
         events = answering.answer(
-            question,
+            plan.question if generator else plan.quoted,
             evidence,
             found=len(hits),
             generator=generator,

@@ -14,13 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from memcache_lsp import answering
+from memcache_lsp import answering, intents
 from memcache_lsp.answering import Event
 from memcache_lsp.cli import generating, work
 from memcache_lsp.documents import text_now
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UserError
+from memcache_lsp.lines import lines_of
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
 _POLL_S = 0.05
@@ -66,16 +67,25 @@ class LocalProject:
         """Tell whether a file is in the index, and why or why not."""
         return self._project.why(path)
 
-    def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
-        """Answer by the model where there is one, else by quotations; nothing if no content word is known."""
+    def ask(self, asked: work.Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
+        """Answer by the model where there is one, else by quotations."""
         path = generating.model_path(options)
-        hits: list[Hit] = []
-        if self._project.knows_any(question):
-            hits = self._project.search(
-                question, scope=scope, limit=answering.FOUND_HITS, per_file=answering.EVIDENCE_PER_FILE
-            )
+        plan = intents.plan(asked.intent, asked.question, self._about(asked))
+        found: list[Hit] = []
+        if plan.query.strip() and not (plan.may_refuse and not self._project.knows_any(plan.query)):
+            per_file = None if plan.used else answering.EVIDENCE_PER_FILE
+            found = self._project.search(plan.query, scope=scope, limit=answering.FOUND_HITS, per_file=per_file)
         read = partial(text_now, self._project.setup.root)
-        yield from generating.answer(question, hits, options, path, read=read)
+        yield from generating.answer(plan, plan.taken(found), options, path, read=read)
+
+    def _about(self, asked: work.Asked) -> intents.About | None:
+        if not asked.path:
+            return None
+        text = text_now(self._project.setup.root, asked.path)
+        if text is None:
+            raise UserError(f"There is no text in {asked.path}: name a file of the project.")
+        first, last = asked.lines or (1, len(lines_of(text)))
+        return intents.about_lines(asked.path, text, first, last)
 
 
 class Updating:

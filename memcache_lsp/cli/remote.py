@@ -33,7 +33,7 @@ from memcache_lsp.answering import (
 from memcache_lsp.cli import work
 from memcache_lsp.errors import UserError
 from memcache_lsp.front import frame
-from memcache_lsp.lines import lines_of
+from memcache_lsp.lines import offsets_of
 from memcache_lsp.relay.frames import Splitter
 from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.values import Hit, Progress, Report, Scope, Skipped, Span
@@ -170,14 +170,15 @@ class RemoteProject:
         told = self.connection.ask("memcache/explain", document)
         return told["indexed"], told["reason"]
 
-    def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
+    def ask(self, asked: work.Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer by the daemon's model; a model that the command names is loaded here, and reads what was found there."""
-        events = self._asked(question, scope)
+        events = self._asked(asked, scope)
         if options.model is None:
             yield from events
             return
         from memcache_lsp.cli import generating  # noqa: PLC0415 - loads the model's library
         from memcache_lsp.documents import text_now  # noqa: PLC0415 - seldom needed
+        from memcache_lsp.intents import Plan  # noqa: PLC0415
 
         path = generating.model_path(options)
         answered = list(events)
@@ -186,11 +187,19 @@ class RemoteProject:
             return
         hits = [whole for event in answered if isinstance(event, Sources) for whole in map(self._whole, event.items)]
         read = partial(text_now, self._root)
-        yield from generating.answer(question, [hit for hit in hits if hit.text], options, path, read=read)
+        plan = Plan(
+            asked.question, "", asked.question if asked.intent == "ask" else "", parted=asked.intent == "summarize"
+        )
+        yield from generating.answer(plan, [hit for hit in hits if hit.text], options, path, read=read)
 
-    def _asked(self, question: str, scope: Scope) -> Iterator[Event]:
+    def _asked(self, asked: work.Asked, scope: Scope) -> Iterator[Event]:
         wanted = {"globs": scope.globs, "languages": scope.languages, "kinds": scope.kinds}
-        params = {"question": question, "scope": wanted, "partialResultToken": _TOKEN}
+        params = {"question": asked.question, "intent": asked.intent, "scope": wanted, "partialResultToken": _TOKEN}
+        if asked.path:
+            params["textDocument"] = {"uri": from_path(self._root / asked.path)}
+        if asked.lines:
+            first, last = asked.lines
+            params["selection"] = {"start": {"line": first - 1, "character": 0}, "end": {"line": last, "character": 0}}
         said: list[str] = []
         cited: list[Citation] = []
         doubtful: list[Unsupported] = []
@@ -255,11 +264,10 @@ class RemoteProject:
         """Return a hit with its whole text as it may be shown; empty where its file is gone."""
         from memcache_lsp.documents import text_now  # noqa: PLC0415 - seldom needed
 
-        lines = lines_of(text_now(self._root, hit.path) or "")
+        text = text_now(self._root, hit.path) or ""
         first, last = hit.span.start_line, hit.span.end_line
-        start = sum(len(line) + 1 for line in lines[: first - 1])
-        text = "\n".join(lines[first - 1 : last])
-        return replace(hit, text=text, span=Span(start, start + len(text), first, last))
+        start, end = offsets_of(text, first, last)
+        return replace(hit, text=text[start:end], span=Span(start, end, first, last))
 
 
 def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Result:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ANSWER_TOKENS = 256
 EVIDENCE_PER_FILE = 3
+MISSES = 5  # that are shown where there is no answer
 FOUND_HITS = 100  # how many are counted
 NO_EVIDENCE = "Nothing in the index answers this."
 
@@ -143,6 +144,27 @@ def answer(
     else:
         read = gathered(hits) if excerpts is None else excerpts
         yield from _generated(question, read, run, generator, stop=stop, max_tokens=max_tokens)
+
+
+def refused(hits: Sequence[Hit], *, found: int, why: str) -> Iterator[Event]:
+    """Say that there is no answer, with the nearest misses as sources; no model is asked."""
+    run = _Run(found, time.perf_counter)
+    yield Sources(tuple(hits[:MISSES]))
+    yield run.delta(why)
+    yield run.result("no_answer", evidence_read=0)
+
+
+def refusal(*, misses: bool, skipped: int, failed: int, going_on: tuple[int, int] | None) -> str:
+    """Return the sentences of a no: what there is, what is not indexed, and how far an indexing is that goes on."""
+    told = [NO_EVIDENCE]
+    if misses:
+        told.append("The sources are its nearest misses.")
+    if skipped or failed:
+        left_out = [f"{skipped} left out by rule"] * bool(skipped) + [f"{failed} that failed"] * bool(failed)
+        told.append(f"Not indexed: {' and '.join(left_out)} (`memcache-lsp status --all` lists them).")
+    if going_on:
+        told.append(f"Indexing goes on: {going_on[0]} of {going_on[1]} files are read.")
+    return " ".join(told)
 
 
 class _Run:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memcache_lsp import intents
-from memcache_lsp.answering import EVIDENCE_PER_FILE, FOUND_HITS
+from memcache_lsp.answering import EVIDENCE_PER_FILE, FOUND_HITS, refusal
 from memcache_lsp.documents import shown_text, text_now
 from memcache_lsp.editor import Editor
 from memcache_lsp.errors import UserError
@@ -21,6 +21,7 @@ from memcache_lsp.intents import About, Plan
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec
+from memcache_lsp.ranking.confidence import LEAST
 from memcache_lsp.values import Hit
 from memcache_lsp.verifying import Read, drawn
 
@@ -38,15 +39,30 @@ class Drawn:
     found: int  # hits in all
     places: Mapping[str, Path]  # of the hits' paths
     read: Read
+    refusal: str | None = None  # what is said in place of an answer; the hits are then its nearest misses
 
 
 async def draw(editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams) -> Drawn:
     """Find what an answer may draw on, and hold it against the files as they are now."""
     root, about = await _about(editor, params)
     plan = await asyncio.to_thread(intents.plan, params.intent, params.question, about)
-    found = await _found(editor, keepers, plan, params.scope)
-    several = len({where for where, _ in found} | ({root} if plan.own else set())) > 1
     places: dict[str, tuple[Path, str]] = {}
+    found, answers = await _found(editor, keepers, plan, params.scope)
+    hits = _taken(plan, root, found, places)
+    if not hits and plan.or_else is not None:
+        plan = plan.or_else
+        found, answers = await _found(editor, keepers, plan, params.scope)
+        hits = _taken(plan, root, found, places)
+    read = _reader(editor.buffers, places)
+    drawn = await asyncio.to_thread(_drawn, plan, hits, places, read)
+    if drawn.hits and answers:
+        return drawn
+    return replace(drawn, refusal=await _refusal(keepers, misses=bool(drawn.hits)))
+
+
+def _taken(plan: Plan, root: Path, found: Sequence[tuple[Path, Hit]], places: dict[str, tuple[Path, str]]) -> list[Hit]:
+    """Return the evidence under paths that are told apart, and note where they lie."""
+    several = len({where for where, _ in found} | ({root} if plan.own else set())) > 1
 
     def named(where: Path, hit: Hit) -> Hit:
         path = f"{where.name}/{hit.path}" if several else hit.path
@@ -54,9 +70,19 @@ async def draw(editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams
         return replace(hit, path=path)
 
     own = tuple(named(root, hit) for hit in plan.own)
-    hits = replace(plan, own=own).taken([named(where, hit) for where, hit in found])
-    read = _reader(editor.buffers, places)
-    return await asyncio.to_thread(_drawn, plan, hits, places, read)
+    return replace(plan, own=own).taken([named(where, hit) for where, hit in found])
+
+
+async def _refusal(keepers: Sequence[Keeper], *, misses: bool) -> str:
+    """Return the sentences of a no, with what is not indexed of the roots."""
+    known = [status for keeper in keepers if (status := await keeper.status())]
+    busy = [keeper.progress for keeper in keepers if not keeper.quiescent]
+    return refusal(
+        misses=misses,
+        skipped=sum(len(status.skipped) for status in known),
+        failed=sum(len(status.failed) for status in known),
+        going_on=(sum(p.done for p in busy), sum(p.total for p in busy)) if busy else None,
+    )
 
 
 async def _about(editor: Editor, params: spec.AskParams) -> tuple[Path, About | None]:
@@ -91,16 +117,28 @@ def _about_lines(path: str, text: str, selection: parts.Range | None) -> About:
 
 async def _found(
     editor: Editor, keepers: Sequence[Keeper], plan: Plan, scope: parts.Scope | None
-) -> list[tuple[Path, Hit]]:
+) -> tuple[list[tuple[Path, Hit]], bool]:
+    """Return what is found in the roots that seem to answer, and True; where none does, what is nearest in all of them."""
     if not plan.query.strip():
-        return []
-    if plan.may_refuse:
-        asked = (editor.in_turn(k.root, k.knows_any(plan.query)) for k in keepers)
-        known = await asyncio.gather(*asked, return_exceptions=True)
-        keepers = [k for k, knows in zip(keepers, known, strict=True) if knows is True]
+        return [], True
     per_file = None if plan.used else EVIDENCE_PER_FILE
     found = await found_in(editor, keepers, plan.query, scope, limit=FOUND_HITS, per_file=per_file)
-    return sorted(found, key=lambda each: -each[1].score)
+    found = sorted(found, key=lambda each: -each[1].score)
+    if not plan.may_refuse:
+        return found, True
+    asked = (_confidence(editor, keeper, plan.query, found) for keeper in keepers)
+    sure = dict(zip((keeper.root for keeper in keepers), await asyncio.gather(*asked), strict=True))
+    kept = [(root, hit) for root, hit in found if sure[root] >= LEAST]
+    return (kept, True) if kept else (found, False)
+
+
+async def _confidence(editor: Editor, keeper: Keeper, query: str, found: Sequence[tuple[Path, Hit]]) -> float:
+    """Return how likely it is that a root answers; one that cannot be asked does not."""
+    hits = [hit for root, hit in found if root == keeper.root]
+    if not hits:
+        return 0.0
+    work = keeper.confidence(query, hits, editor.overlays.get(keeper.root))
+    return await editor.in_turn(keeper.root, work)
 
 
 def _reader(buffers: Mapping[Path, str], places: Places) -> Read:

@@ -227,6 +227,10 @@ class Hub:
 
     async def _answer(self, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
         evidence = drawn.hits
+        if drawn.refusal is not None:
+            for event in answering.refused(evidence, found=drawn.found, why=drawn.refusal):
+                yield event
+            return
         yield Sources(evidence)
         wanted = bool(evidence) and settings.use_model
         path = models.locate(self._user().model or None) if wanted else None

@@ -58,6 +58,7 @@ class Plan:
     used: str = ""  # the name whose uses are wanted: hits without one are left out
     may_refuse: bool = False  # where what is found is too little
     parted: bool = False  # the hits stay apart, however near they are
+    or_else: Plan | None = None  # where nothing belongs to it
 
     @property
     def limit(self) -> int:
@@ -86,10 +87,11 @@ def plan(intent: Intent, question: str, about: About | None) -> Plan:
         about = _given(about)
         chosen = selected(about)
         return Plan(f"{question} It is the first excerpt.", chosen.text[:_QUERY_CHARACTERS], own=(chosen,))
-    if name and looks_like_code(re.split(r"\.|::|#|->", name)[-1]):
-        return Plan(question, name, name, used=name, may_refuse=True)
     own = (selected(about),) if about and about.chosen.strip() else ()
-    return Plan(question, question, question, own=own, may_refuse=not own)
+    plain = Plan(question, question, question, own=own, may_refuse=not own)
+    if name and not own and looks_like_code(re.split(r"\.|::|#|->", name)[-1]):
+        return Plan(question, name, name, used=name, or_else=plain)
+    return plain
 
 
 def _given(about: About | None) -> About:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from itertools import chain
+from itertools import chain, islice
 
 from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage, Unsupported
 from memcache_lsp.cli import render, work
@@ -29,19 +29,23 @@ def run(options: argparse.Namespace) -> int:
         with render.progress_bar("Indexing", "files") as bar:
             complete = updating.wait(INDEX_WAIT_S, bar.show) is not None
         events = engine.ask(asked, scope=work.scope_of(options), options=options)
-        first = next(events)
-        if not complete and first == Sources(()):  # what is not there yet may still come
+        first = [] if complete else list(islice(events, 3))
+        if first and _is_refused(first):  # what is not there yet may still come
             events.close()
             _wait(updating)
             complete = True
-            events = engine.ask(asked, scope=work.scope_of(options), options=options)
-            first = next(events)
+            events, first = engine.ask(asked, scope=work.scope_of(options), options=options), []
         if not complete:
             work.notice("This answer is from what is indexed so far; the rest is being indexed.")
         with closing(events):
-            reason = _show(chain([first], events), options)
+            reason = _show(chain(first, events), options)
         _wait(updating)
     return 3 if reason == "no_answer" else 0
+
+
+def _is_refused(first: Sequence[Event]) -> bool:
+    """Tell by the first events whether there is no answer: none else ends so soon."""
+    return isinstance(first[-1], Result) and first[-1].finish_reason == "no_answer"
 
 
 def _asked(options: argparse.Namespace) -> work.Asked:
@@ -116,7 +120,7 @@ def _print_sources(items: tuple[Hit, ...]) -> None:
 
 def _print_result(result: Result) -> None:
     if result.finish_reason == "no_answer":
-        print(result.answer)
+        print()
         return
     print()
     if result.citations:

@@ -22,6 +22,8 @@ from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.lines import lines_of
+from memcache_lsp.ranking.confidence import LEAST
+from memcache_lsp.status import read_status
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
 _POLL_S = 0.05
@@ -71,12 +73,27 @@ class LocalProject:
         """Answer by the model where there is one, else by quotations."""
         path = generating.model_path(options)
         plan = intents.plan(asked.intent, asked.question, self._about(asked))
-        found: list[Hit] = []
-        if plan.query.strip() and not (plan.may_refuse and not self._project.knows_any(plan.query)):
-            per_file = None if plan.used else answering.EVIDENCE_PER_FILE
-            found = self._project.search(plan.query, scope=scope, limit=answering.FOUND_HITS, per_file=per_file)
+        found = self._found(plan, scope)
+        hits = plan.taken(found)
+        if not hits and plan.or_else is not None:
+            plan = plan.or_else
+            found = hits = self._found(plan, scope)
+        if not hits or (plan.may_refuse and self._project.confidence(plan.query, found) < LEAST):
+            yield from answering.refused(hits, found=len(found), why=self._refusal(misses=bool(hits)))
+            return
         read = partial(text_now, self._project.setup.root)
-        yield from generating.answer(plan, plan.taken(found), options, path, read=read)
+        yield from generating.answer(plan, hits, options, path, read=read)
+
+    def _found(self, plan: intents.Plan, scope: Scope) -> list[Hit]:
+        if not plan.query.strip():
+            return []
+        per_file = None if plan.used else answering.EVIDENCE_PER_FILE
+        return self._project.search(plan.query, scope=scope, limit=answering.FOUND_HITS, per_file=per_file)
+
+    def _refusal(self, *, misses: bool) -> str:
+        known = read_status(self._project.setup.root)
+        skipped, failed = (len(known.skipped), len(known.failed)) if known else (0, 0)
+        return answering.refusal(misses=misses, skipped=skipped, failed=failed, going_on=None)
 
     def _about(self, asked: work.Asked) -> intents.About | None:
         if not asked.path:

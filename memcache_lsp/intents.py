@@ -16,7 +16,7 @@ from memcache_lsp.evidence import EVIDENCE_HITS
 from memcache_lsp.languages import language_of
 from memcache_lsp.lines import lines_of, offsets_of
 from memcache_lsp.ranking.question import looks_like_code
-from memcache_lsp.values import Document, Hit, Span
+from memcache_lsp.values import Chunk, Document, Hit, Span
 
 Intent = Literal["ask", "explain", "summarize", "callers"]
 
@@ -31,6 +31,7 @@ _USED = re.compile(
     rf"\s+(?:the\s+)?(?:function\s+|method\s+|class\s+)?{_NAME}(?:\s+(?:called|used|invoked))?\s*\?*\s*$",
     re.IGNORECASE,
 )
+_POINTING = frozenset({"this", "it", "that", "these", "those", "here", "them", "the"})
 _DEFINES = re.compile(
     r"^\s*(?:[\w@\[\]().<>*&:-]+\s+)*(?:def|class|func|function|fn|fun|interface|struct|trait|enum|type|module|sub|proc|let|const|var|val)\s+"
 )
@@ -110,7 +111,7 @@ def about_lines(path: str, text: str, first: int, last: int) -> About:
 def used_name(question: str) -> str:
     """Return the name whose uses a question asks for, empty where it asks something else."""
     found = _USED.match(question)
-    return found[1] if found else ""
+    return found[1] if found and found[1].lower() not in _POINTING else ""
 
 
 def _only_name(question: str) -> str:
@@ -125,9 +126,9 @@ def about_name(about: About) -> str:
     chosen = about.chosen.strip()
     if re.fullmatch(r"[A-Za-z_$][\w$.:#]*", chosen):
         return chosen
-    inside = [hit for hit in parts_of(about.path, about.text) if hit.symbol and hit.span.start_line <= about.first]
-    around = [hit for hit in inside if hit.span.end_line >= about.first]
-    return re.split(r"\.|::|#", around[-1].symbol)[-1] if around else ""
+    defined = [each for chunk in _chunks(about.path, about.text) for each in chunk.definitions]
+    above = [each for each in defined if each.line <= about.first and each.kind != "section"]
+    return max(above, key=lambda each: each.line).name if above else ""
 
 
 def selected(about: About) -> Hit:
@@ -150,13 +151,21 @@ def selected(about: About) -> Hit:
 
 def parts_of(path: str, text: str) -> list[Hit]:
     """Return a text in its pieces, in order."""
+    language = _language(path, text)
+    return [
+        Hit(path, c.span, c.text, c.kind, c.symbol, language, c.breadcrumb, _SELECTED_SCORE)
+        for c in _chunks(path, text)
+    ]
+
+
+def _chunks(path: str, text: str) -> tuple[Chunk, ...]:
     from memcache_lsp.chunking import chunker  # noqa: PLC0415 - most questions do not need it
 
-    document = Document(path, text, language_of(path, text[:4096].split("\n", 1)[0]))
-    return [
-        Hit(path, c.span, c.text, c.kind, c.symbol, document.language, c.breadcrumb, _SELECTED_SCORE)
-        for c in chunker.chunk(document).chunks
-    ]
+    return chunker.chunk(Document(path, text, _language(path, text))).chunks
+
+
+def _language(path: str, text: str) -> str:
+    return language_of(path, text[:4096].split("\n", 1)[0].rstrip("\r"))
 
 
 def _summary(question: str, about: About) -> Plan:

@@ -137,6 +137,8 @@ async def test_what_is_not_there_yet_says_so(method):
         ("memcache.explainSelection", [{}]),
         ("memcache.explainSelection", [{"textDocument": {"uri": URI}}]),
         ("memcache.askSelection", [{"selection": SELECTED}]),
+        ("memcache.callersOfSelection", [{"textDocument": {"uri": URI}}]),
+        ("memcache.summarizeFile", [{}]),
     ],
 )
 @run
@@ -171,11 +173,19 @@ async def test_code_actions():
         assert [(each["title"], each["kind"]) for each in found] == [
             ("Explain", "memcache"),
             ("Ask about this", "memcache"),
+            ("What calls this?", "memcache"),
+            ("Summarize this file", "memcache"),
         ]
-        assert [each["command"]["command"] for each in found] == ["memcache.explainSelection", "memcache.askSelection"]
-        assert found[0]["command"]["arguments"] == [ABOUT]
+        assert [each["command"]["command"] for each in found] == [
+            "memcache.explainSelection",
+            "memcache.askSelection",
+            "memcache.callersOfSelection",
+            "memcache.summarizeFile",
+        ]
+        assert found[0]["command"]["arguments"] == found[2]["command"]["arguments"] == [ABOUT]
+        assert found[3]["command"]["arguments"] == [{"textDocument": {"uri": URI}}]
         assert await client.request("textDocument/codeAction", actions(only=["quickfix"])) is None
-        assert len(await client.request("textDocument/codeAction", actions(only=["quickfix", "memcache"]))) == 2
+        assert len(await client.request("textDocument/codeAction", actions(only=["quickfix", "memcache"]))) == 4
         nothing = actions() | {"range": {"start": SELECTED["start"], "end": SELECTED["start"]}}
         assert await client.request("textDocument/codeAction", nothing) is None
 
@@ -187,6 +197,8 @@ async def test_code_actions_for_clients_that_know_commands_only():
         assert [(each["title"], each["command"]) for each in found] == [
             ("Explain", "memcache.explainSelection"),
             ("Ask about this", "memcache.askSelection"),
+            ("What calls this?", "memcache.callersOfSelection"),
+            ("Summarize this file", "memcache.summarizeFile"),
         ]
 
 
@@ -194,8 +206,24 @@ async def test_code_actions_for_clients_that_know_commands_only():
 async def test_code_actions_of_our_own_clients_are_their_own_command():
     async with session(capabilities=OURS | LITERALS) as client:
         found = await client.request("textDocument/codeAction", actions())
-        assert [each["command"]["command"] for each in found] == ["memcache.ask"] * 2
+        assert [each["command"]["command"] for each in found] == ["memcache.ask"] * 4
         assert found[0]["command"]["arguments"] == [{"intent": "explain", **ABOUT}]
+        assert found[3]["command"]["arguments"] == [{"intent": "summarize", "textDocument": {"uri": URI}}]
+
+
+@pytest.mark.parametrize(
+    ("command", "about", "intent", "question"),
+    [
+        ("memcache.callersOfSelection", ABOUT, "callers", "What calls this?"),
+        ("memcache.summarizeFile", {"textDocument": {"uri": URI}}, "summarize", "Summarize this file."),
+    ],
+)
+@run
+async def test_each_command_asks_with_its_intent(command, about, intent, question):
+    async with session() as client:
+        await client.execute(command, about)
+        [[_, params]] = client.backend.told("ask")
+        assert (params.intent, params.question) == (intent, question)
 
 
 @run

@@ -17,6 +17,7 @@ LEAST = 0.25  # a question whose probability is less is refused
 LOOKED_AT = 12  # hits
 MOST_TERMS = 24  # of a question that are asked for, one by one
 
+_MANY = 8  # terms
 _AS_WRITTEN = frozenset({IDENTIFIER, PATH, ERROR, TRACE})
 _DEFINED = ("symbol", "mentioned", "named")  # signals of a hit that is asked for by its name
 
@@ -27,14 +28,15 @@ class Signs:
 
     nearest: float | None  # cosine of the question and the nearest chunk; None where its scale is not known
     share: float  # of the question's terms, in the hit that has the most of them
+    many: float  # how many of them are there, of eight: in a long question a smaller share tells as much
     unknown: float  # share of its terms that are nowhere in the index
     defined: bool  # a name or file that it mentions is there
     in_path: bool  # words of it are in the path of a hit
 
 
 # Fitted for our own table of vectors, whose cosines have a scale of their own, and without any vectors.
-_WITH_MEANING = (-9.1, 14.8, 5.9, -7.8, 6.1, 2.3)
-_WITHOUT_MEANING = (-4.6, 0.0, 9.1, -9.0, 6.1, 3.1)
+_WITH_MEANING = (-9.1, 14.8, 5.9, 0.0, -7.8, 6.1, 2.3)
+_WITHOUT_MEANING = (-4.6, 0.0, 9.1, 0.0, -9.0, 6.1, 3.1)
 
 
 def confidence(question: Question, signs: Signs) -> float:
@@ -47,7 +49,7 @@ def confidence(question: Question, signs: Signs) -> float:
 
 def values(signs: Signs) -> tuple[float, ...]:
     """Return the signs as the weights take them."""
-    return signs.nearest or 0.0, signs.share, signs.unknown, float(signs.defined), float(signs.in_path)
+    return signs.nearest or 0.0, signs.share, signs.many, signs.unknown, float(signs.defined), float(signs.in_path)
 
 
 def signs_of(question: Question, hits: Sequence[Hit], *, nearest: float | None, unknown: Sequence[str]) -> Signs:
@@ -56,9 +58,11 @@ def signs_of(question: Question, hits: Sequence[Hit], *, nearest: float | None, 
     best = hits[:LOOKED_AT]
     held = [set(terms(" ".join((hit.text, hit.path, *hit.breadcrumb, hit.symbol)))) for hit in best]
     somewhere = set[str]().union(*held)
+    most = max((sum(term in each for term in asked) for each in held), default=0)
     return Signs(
         nearest=nearest,
-        share=max((sum(term in each for term in asked) for each in held), default=0) / max(1, len(asked)),
+        share=most / max(1, len(asked)),
+        many=min(most, _MANY) / _MANY,
         unknown=sum(term not in somewhere for term in unknown) / max(1, len(asked)),
         defined=any(hit.signals.get(name, 0) > 0 for hit in best for name in _DEFINED),
         in_path=any(hit.signals.get("path", 0) > 0 for hit in best),

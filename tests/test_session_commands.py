@@ -13,7 +13,7 @@ from session_backend import EVENTS, RESULT, FakeBackend, hit, location, session
 from memcache_lsp.paths import state_dir
 from memcache_lsp.protocol.codec import to_json
 from memcache_lsp.protocol.methods import METHODS
-from memcache_lsp.protocol.parts import Position, Range
+from memcache_lsp.protocol.parts import Position, Range, Stretch
 from memcache_lsp.protocol.spec import AskUnsupported
 from memcache_lsp.session import selection
 from memcache_lsp.session.markdown import to_markdown
@@ -164,6 +164,20 @@ async def test_symbols_by_meaning():
         assert found[0]["location"] == to_json(location())
         assert await client.request("workspace/symbol", {"query": "  "}) == []
         assert len(backend.told("search")) == 1
+
+
+@pytest.mark.parametrize(("encoding", "end"), [("utf-8", 14), ("utf-16", 12), ("utf-32", 11)])
+@run
+async def test_an_answer_tells_what_is_not_borne_out(encoding, end):
+    said = "\U0001f680 It flies. It retries [1]."
+    doubtful = replace(RESULT, answer=said, unsupported=(Stretch(start=0, end=11),))
+    capabilities = {"general": {"positionEncodings": [encoding]}}
+    async with session(capabilities=capabilities) as client:
+        client.backend.events = (*EVENTS[:-1], doubtful)
+        result = await client.execute("memcache.ask", {"question": "why?"})
+        assert result["unsupported"] == [{"start": 0, "end": end}]
+        assert "## Not borne out by what is cited\n\n- \U0001f680 It flies.\n" in result["markdown"]
+        assert (await client.request("memcache/ask", {"question": "why?"}))["unsupported"] == [{"start": 0, "end": end}]
 
 
 @run

@@ -128,6 +128,8 @@ def _print_result(result: Result) -> None:
         for citation in dict.fromkeys(result.citations):
             place = f"{citation.path}:{citation.start_line}-{citation.end_line}"
             print(render.printable(f"  [{citation.n}] {place}{_STATUS[citation.status]}"))
+    if result.evidence_read and result.finish_reason in {"stop", "length"}:
+        work.notice(f"It read {result.evidence_read} excerpts; {result.evidence_found} places were found.")
     if result.unsupported:
         print("\nNot borne out by what is cited")
         for each in result.unsupported:

@@ -22,12 +22,12 @@ async def ask(context: Context, params: AskParams) -> AskResult:
     """Answer a question; partial results go to the client's token, and are then not in the result."""
     result, _ = await ask_whole(context, params)
     if params.partial_result_token is None:
-        return result
+        return in_units(context, result)
     return replace(result, answer=None, citations=None, unsupported=None)
 
 
 async def ask_whole(context: Context, params: AskParams) -> tuple[AskResult, AskSources]:
-    """Answer a question, and return answer, citations and sources whatever was streamed."""
+    """Answer a question, and return answer, citations and sources whatever was streamed; stretches count characters."""
     stream = _Stream(context, params)
     sources, result = AskSources(items=()), None
     async with (
@@ -44,14 +44,16 @@ async def ask_whole(context: Context, params: AskParams) -> tuple[AskResult, Ask
                     _show(work, event)
     if result is None:
         raise RuntimeError("an answer ended without a result")
-    return replace(result, unsupported=_in_units(context, result)), sources
+    return result, sources
 
 
-def _in_units(context: Context, result: AskResult) -> tuple[Stretch, ...] | None:
+def in_units(context: Context, result: AskResult) -> AskResult:
     """Give the stretches of an answer, counted in characters, in the client's units."""
+    if not result.unsupported:
+        return result
     text, units = result.answer or "", context.client.encoding.units
-    told = [Stretch(start=units(text[: each.start]), end=units(text[: each.end])) for each in result.unsupported or ()]
-    return None if result.unsupported is None else tuple(told)
+    told = (Stretch(start=units(text[: each.start]), end=units(text[: each.end])) for each in result.unsupported)
+    return replace(result, unsupported=tuple(told))
 
 
 class _Stream:

@@ -13,6 +13,8 @@ from memcache_lsp.protocol.parts import Hit, Location
 from memcache_lsp.protocol.spec import AskResult, ExplainResult, IndexResult, SearchResult, StatusResult, ThreadsResult
 from memcache_lsp.session.uris import to_path
 
+_STATUS = {"fresh": "", "moved": " (moved meanwhile)", "stale": " (changed meanwhile: read it again)"}
+
 
 def to_markdown(result: Any, *, sources: Sequence[Hit] = (), title: str = "") -> str:
     """Return a result as text; `sources` are those of an answer, `title` its heading."""
@@ -38,7 +40,11 @@ def _answer(result: AskResult, sources: Sequence[Hit], title: str) -> str:
     cited = result.citations or ()
     if cited:
         parts.append("## Cited\n")
-        parts.append("".join(f"- [{each.n}] {_link(each.location)}\n" for each in cited))
+        parts.append("".join(f"- [{each.n}] {_link(each.location)}{_STATUS[each.status]}\n" for each in cited))
+    if result.unsupported:
+        parts.append("## Not borne out by what is cited\n")
+        said = ((result.answer or "")[each.start : each.end] for each in result.unsupported)
+        parts.append("".join(f"- {' '.join(each.split())}\n" for each in said))
     others = [(n, hit) for n, hit in enumerate(sources, 1) if n not in {each.n for each in cited}]
     if others:
         parts.append("## Also found\n")

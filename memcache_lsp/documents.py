@@ -23,6 +23,7 @@ from memcache_lsp.scan.walk import too_large
 from memcache_lsp.values import Document, Found, Skipped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 BINARY = "binary: its content is not text"
@@ -91,11 +92,33 @@ def make_document(path: str, text: str) -> Document | Skipped:
 
 def text_now(root: Path, path: str) -> str | None:
     """Return a file's present text with its secrets made unreadable, None where it is gone or no text any more."""
+    text = raw_text_now(root, path)
+    return None if text is None else shown_text(path, text)
+
+
+def raw_text_now(root: Path, path: str) -> str | None:
+    """Return a file's present text as it stands, which may not be shown."""
     try:
-        text = decode(_read_beneath(root, path, _MOST_BYTES))
+        return decode(_read_beneath(root, path, _MOST_BYTES))
     except (OSError, ValueError):
         return None
-    return None if text is None else shown_text(path, text)
+
+
+class ShownTexts:
+    """Present texts as they may be shown, for one question: what is read again and has not changed costs nothing."""
+
+    def __init__(self, raw: Callable[[str], str | None]) -> None:
+        self._raw = raw
+        self._known: dict[str, tuple[str, str]] = {}
+
+    def __call__(self, path: str) -> str | None:
+        raw = self._raw(path)
+        if raw is None:
+            return None
+        known = self._known.get(path)
+        if known is None or known[0] != raw:
+            known = self._known[path] = raw, shown_text(path, raw)
+        return known[1]
 
 
 def shown_text(path: str, text: str) -> str:

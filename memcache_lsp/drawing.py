@@ -12,7 +12,7 @@ from pathlib import Path
 
 from memcache_lsp import intents
 from memcache_lsp.answering import EVIDENCE_PER_FILE, FOUND_HITS, refusal
-from memcache_lsp.documents import shown_text, text_now
+from memcache_lsp.documents import ShownTexts, raw_text_now, shown_text, text_now
 from memcache_lsp.editor import Editor
 from memcache_lsp.errors import UserError
 from memcache_lsp.evidence import Evidence
@@ -144,12 +144,12 @@ async def _confidence(editor: Editor, keeper: Keeper, query: str, found: Sequenc
 def _reader(buffers: Mapping[Path, str], places: Places) -> Read:
     """Return what reads a path as the editor has it, else from the disk."""
 
-    def read(path: str) -> str | None:
+    def raw(path: str) -> str | None:
         root, below = places[path]
         text = buffers.get(root / below)
-        return text_now(root, below) if text is None else shown_text(below, text)
+        return raw_text_now(root, below) if text is None else text
 
-    return read
+    return ShownTexts(raw)
 
 
 def _drawn(plan: Plan, hits: Sequence[Hit], places: Places, read: Read) -> Drawn:

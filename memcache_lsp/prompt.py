@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 FIRST_TEXT_S = 8.0  # how long one may wait for the answer to begin
-LEAST_TOKENS = 512  # less evidence than this is not worth an answer, however slow the machine
+LEAST_TOKENS = 256  # less evidence than this is not worth an answer, however slow the machine
 _FIRST_SHARE = 0.5  # of the budget, for the best excerpt
 _LATER_SHARE = 0.3  # for each of the others
 

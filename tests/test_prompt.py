@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memcache_lsp import prompt
@@ -128,6 +128,7 @@ files = st.lists(line, min_size=1, max_size=30).map(lambda lines: "".join(f"{tex
 COUNTERS = [count, len, lambda text: (len(text) + 3) // 4, lambda text: len(text.encode()) + 1]
 
 
+@settings(deadline=None)
 @given(
     st.lists(files, min_size=1, max_size=4),
     st.data(),

@@ -17,7 +17,7 @@ from typing import Self
 from memcache_lsp import answering, intents
 from memcache_lsp.answering import Event
 from memcache_lsp.cli import generating, work
-from memcache_lsp.documents import text_now
+from memcache_lsp.documents import ShownTexts, raw_text_now, text_now
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UserError
@@ -81,7 +81,7 @@ class LocalProject:
         if not hits or (plan.may_refuse and self._project.confidence(plan.query, found) < LEAST):
             yield from answering.refused(hits, found=len(found), why=self._refusal(misses=bool(hits)))
             return
-        read = partial(text_now, self._project.setup.root)
+        read = ShownTexts(partial(raw_text_now, self._project.setup.root))
         yield from generating.answer(plan, hits, options, path, read=read)
 
     def _found(self, plan: intents.Plan, scope: Scope) -> list[Hit]:

@@ -177,7 +177,7 @@ class RemoteProject:
             yield from events
             return
         from memcache_lsp.cli import generating  # noqa: PLC0415 - loads the model's library
-        from memcache_lsp.documents import text_now  # noqa: PLC0415 - seldom needed
+        from memcache_lsp.documents import ShownTexts, raw_text_now  # noqa: PLC0415 - seldom needed
         from memcache_lsp.intents import Plan  # noqa: PLC0415
 
         path = generating.model_path(options)
@@ -186,7 +186,7 @@ class RemoteProject:
             yield from answered
             return
         hits = [whole for event in answered if isinstance(event, Sources) for whole in map(self._whole, event.items)]
-        read = partial(text_now, self._root)
+        read = ShownTexts(partial(raw_text_now, self._root))
         plan = Plan(
             asked.question, "", asked.question if asked.intent == "ask" else "", parted=asked.intent == "summarize"
         )

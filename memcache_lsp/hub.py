@@ -210,6 +210,7 @@ class Hub:
                         event, thread_id=thread_id, turn_id=turn_id, streamed=False, uri_of=uri_of
                     )
                     self._threads.remember(params.question, result)
+                    session.last_read = event.evidence_read, event.evidence_found
                     yield result
                 else:
                     yield wire.event_to_partial(event, uri_of=uri_of)
@@ -357,6 +358,7 @@ class Hub:
             outside=outside(user),
             message=health.message,
             model=model_status(user, self._model),
+            last_read=_evidence(session),
         )
 
     async def close(self) -> None:
@@ -364,3 +366,7 @@ class Hub:
         keepers = list(self._keepers.values())
         self._keepers.clear()
         await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close())
+
+
+def _evidence(session: Editor) -> parts.Evidence | None:
+    return parts.Evidence(read=session.last_read[0], found=session.last_read[1]) if session.last_read else None

@@ -268,6 +268,7 @@ def test_what_is_not_in_the_project_is_said_with_its_nearest_misses(command, exa
             result = await client.request("memcache/ask", asked)
             assert result["finishReason"] == "no_answer"
             assert result["evidence"]["read"] == 0
+            assert (await client.request("memcache/status", {}))["lastRead"] == result["evidence"]
             values = client.progress("p")
             assert [value["type"] for value in values] == ["sources", "delta"]
             assert 0 < len(values[0]["items"]) <= 5

@@ -859,6 +859,12 @@ What is wrong, in one sentence."
 The language model; without one answers are quotations."
   (plist-get status-result :model))
 
+(defsubst memcache-status-result-last-read (status-result)
+  "Return `:lastRead' of STATUS-RESULT.
+How much the latest answer of this session was made from, where there was
+one."
+  (plist-get status-result :lastRead))
+
 (defsubst memcache-root-state-uri (root-state)
   "Return `:uri' of ROOT-STATE.
 The root."

@@ -209,6 +209,9 @@ class StatusResult:
     ] = ()
     message: Annotated[str | None, "What is wrong, in one sentence."] = None
     model: Annotated[ModelStatus | None, "The language model; without one answers are quotations."] = None
+    last_read: Annotated[
+        Evidence | None, "How much the latest answer of this session was made from, where there was one."
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """How likely it is that a project answers a question at all, by cheap signs of the search.
 
-Pure: signs in, a probability out. The weights are those that `python bench/refusal.py` prints. Must not import the store.
+Pure: signs in, a probability out. `python bench/refusal.py` measures the weights, and fits others with `--fit`. Must not
+import the store.
 """
 
 from __future__ import annotations

@@ -77,6 +77,8 @@ def _status(result: StatusResult) -> str:
             lines.append(f"  - refined by {cards.model}: {cards.done} of {cards.total} files{said}")
     model = result.model
     lines.append(f"- model: {model.name}, {model.state}" if model else "- no model: answers are quotations")
+    if result.last_read:
+        lines.append(f"- the latest answer read {result.last_read.read} of {result.last_read.found} places")
     lines.append(f"- {len(result.sessions)} sessions, {result.memory_bytes // 2**20} MB")
     lines += [f"- {sentence}" for sentence in result.outside]
     return "\n".join(lines) + "\n"

@@ -520,6 +520,8 @@ export interface StatusResult {
   readonly message?: string;
   /** The language model; without one answers are quotations. */
   readonly model?: ModelStatus;
+  /** How much the latest answer of this session was made from, where there was one. */
+  readonly lastRead?: Evidence;
 }
 
 /** What a root's index is at. */

@@ -260,6 +260,7 @@
 ---@field outside? string[] What the user allowed to leave the machine or to listen on it, a sentence each.
 ---@field message? string What is wrong, in one sentence.
 ---@field model? memcache.ModelStatus The language model; without one answers are quotations.
+---@field lastRead? memcache.Evidence How much the latest answer of this session was made from, where there was one.
 
 ---What a root's index is at.
 ---@class memcache.RootState

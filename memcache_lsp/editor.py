@@ -33,6 +33,7 @@ class Editor:
     info: SessionInfo
     roots: tuple[Path, ...] = ()
     buffers: dict[Path, str] = field(default_factory=dict)
+    last_read: tuple[int, int] | None = None  # by its latest answer: hits, of how many
     overlays: dict[Path, Overlay] = field(default_factory=dict)  # by root
     turns: defaultdict[Path, asyncio.Semaphore] = field(
         default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))

@@ -215,10 +215,11 @@ class Project:
 
         return overlay.read(self._embedder, indexed_hash=indexed_hash, may_enter=may_enter)
 
-    def knows_any(self, question: str) -> bool:
-        """Tell whether any content word of the question is in the index."""
+    def confidence(self, question: str, hits: Sequence[Hit], overlay: Overlay | None = None) -> float:
+        """Return how likely it is that what is indexed, or open, answers a question that found these hits."""
+        layer = self._layer(overlay) if overlay else None
         with self._lock:
-            return self._searcher.knows_any(question)
+            return self._searcher.confidence(question, hits, layer=layer)
 
     def why(self, path: str, *, is_open: bool = False) -> tuple[bool, str]:
         """Tell whether a file is in the index, and why or why not; `is_open` says that an editor's text lies above it."""

@@ -16,8 +16,9 @@ from itertools import count
 from pathlib import Path
 
 from memcache_lsp import __version__, answering, finding, models, shelf
-from memcache_lsp.answering import EVIDENCE_HITS, Event, Result, Sources, Stage
+from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
+from memcache_lsp.drawing import Drawn, draw
 from memcache_lsp.editor import Editor, real_path
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
@@ -39,7 +40,7 @@ from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.threads import Threads
-from memcache_lsp.values import Hit
+from memcache_lsp.verifying import Verifier
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
 
@@ -210,40 +211,56 @@ class Hub:
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
         """Answer: partial results, then the result. Closing the generator stops the model."""
         session = self._sessions[session_id]
-        hits, places = await finding.evidence(session, self._keepers_of(session, params.scope), params)
-        uri_of = lambda path: from_path(places[path])  # noqa: E731
+        drawn = await draw(session, self._keepers_of(session, params.scope), params)
+        uri_of = lambda path: from_path(drawn.places[path])  # noqa: E731
         thread_id, turn_id = self._threads.new_turn(params.thread_id)
-        async with aclosing(self._answer(params.question, hits, session.info.settings)) as events:
+        async with aclosing(self._verified(drawn, session.info.settings)) as events:
             async for event in events:
                 if isinstance(event, Result):
                     result = wire.result_to_spec(
                         event, thread_id=thread_id, turn_id=turn_id, streamed=False, uri_of=uri_of
                     )
                     self._threads.remember(params.question, result)
+                    session.last_read = event.evidence_read, event.evidence_found
                     yield result
                 else:
                     yield wire.event_to_partial(event, uri_of=uri_of)
 
-    async def _answer(
-        self, question: str, hits: Sequence[Hit], settings: SessionSettings
-    ) -> AsyncGenerator[Event, None]:
-        evidence = tuple(hits[:EVIDENCE_HITS])
+    async def _verified(self, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
+        """Answer; each citation is held against its file when it is sent, and once more in the end."""
+        verifier = Verifier(drawn.excerpts, drawn.read)
+        async with aclosing(self._answer(drawn, settings)) as events:
+            async for event in events:
+                if isinstance(event, Citation | Result):
+                    for each in await asyncio.to_thread(verifier.events, event):
+                        yield each
+                else:
+                    yield event
+
+    async def _answer(self, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
+        evidence = drawn.hits
+        if drawn.refusal is not None:
+            for event in answering.refused(evidence, found=drawn.found, why=drawn.refusal):
+                yield event
+            return
         yield Sources(evidence)
-        wanted = bool(hits) and settings.use_model
+        wanted = bool(evidence) and settings.use_model
         path = models.chosen(self._user()) if wanted else None
         message = models.NO_MODEL if wanted and path is None else None
         if path is not None:
             yield Stage("waiting" if self._model.requests else "loading", 0)
             message = await self._loaded(path)
         if path is not None and message is None:
-            events = self._model.answer(question, evidence, found=len(hits), max_tokens=settings.answer_tokens)
+            events = self._model.answer(
+                drawn.question, evidence, found=drawn.found, max_tokens=settings.answer_tokens, excerpts=drawn.excerpts
+            )
             with self._indexing_waits():
                 async with aclosing(events):  # type: ignore[type-var]
                     async for event in events:
                         if not isinstance(event, Sources):
                             yield event
             return
-        run = answering.answer(question, evidence, found=len(hits), generator=None, stop=StopFlag())
+        run = answering.answer(drawn.quoted, evidence, found=drawn.found, generator=None, stop=StopFlag())
         for event in await asyncio.to_thread(lambda: list(run)):
             if not isinstance(event, Sources):
                 yield replace(event, message=message) if isinstance(event, Result) else event
@@ -378,6 +395,7 @@ class Hub:
             outside=outside(user),
             message=health.message,
             model=model_status(user, self._model),
+            last_read=_evidence(session),
         )
 
     async def close(self) -> None:
@@ -387,3 +405,7 @@ class Hub:
         await asyncio.gather(
             *(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close(), self._fetches.close()
         )
+
+
+def _evidence(session: Editor) -> parts.Evidence | None:
+    return parts.Evidence(read=session.last_read[0], found=session.last_read[1]) if session.last_read else None

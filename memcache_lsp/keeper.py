@@ -12,7 +12,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -119,12 +119,11 @@ class Keeper:
                 ),
             )
 
-    async def knows_any(self, question: str) -> bool:
-        """Tell whether any content word of the question is in the index."""
+    async def confidence(self, question: str, hits: Sequence[Hit], overlay: Overlay | None = None) -> float:
+        """Return how likely it is that the root answers a question that found these hits."""
         async with _Use(self):
-            self._question = question
             project = await self._opened()
-            return await self._in(self._searching, lambda: project.knows_any(question))
+            return await self._in(self._searching, lambda: project.confidence(question, hits, overlay))
 
     async def why(self, path: str, *, is_open: bool) -> tuple[bool, str]:
         """Tell whether a file is in the index, and why or why not."""

@@ -424,6 +424,16 @@ Whether the lines still say what was read: as they were, elsewhere, or no
 more."
   (plist-get cited :status))
 
+(defsubst memcache-stretch-start (stretch)
+  "Return `:start' of STRETCH.
+Where it begins, in the units of the negotiated position encoding."
+  (plist-get stretch :start))
+
+(defsubst memcache-stretch-end (stretch)
+  "Return `:end' of STRETCH.
+Where it ends, exclusive."
+  (plist-get stretch :end))
+
 (defsubst memcache-ask-result-thread-id (ask-result)
   "Return `:threadId' of ASK-RESULT.
 The thread it is in."
@@ -464,6 +474,12 @@ The whole answer, in Markdown; only without partialResultToken."
   "Return the list of `Cited' of ASK-RESULT.
 Its citations; only without partialResultToken."
   (append (plist-get ask-result :citations) nil))
+
+(defsubst memcache-ask-result-unsupported (ask-result)
+  "Return the list of `Stretch' of ASK-RESULT.
+Sentences that their citations do not bear out; only without
+partialResultToken."
+  (append (plist-get ask-result :unsupported) nil))
 
 (defsubst memcache-ask-result-message (ask-result)
   "Return `:message' of ASK-RESULT.
@@ -858,6 +874,12 @@ What is wrong, in one sentence."
   "Return `:model' of STATUS-RESULT.
 The language model; without one answers are quotations."
   (plist-get status-result :model))
+
+(defsubst memcache-status-result-last-read (status-result)
+  "Return `:lastRead' of STATUS-RESULT.
+How much the latest answer of this session was made from, where there was
+one."
+  (plist-get status-result :lastRead))
 
 (defsubst memcache-root-state-uri (root-state)
   "Return `:uri' of ROOT-STATE.

@@ -124,6 +124,11 @@ def _add_ask(commands: Any) -> None:
     )
     parser.add_argument("--no-model", action="store_true", help="answer with quotations alone")
     parser.add_argument(
+        "--about",
+        metavar="FILE[:FIRST[-LAST]]",
+        help="ask about this file or these lines; without a question they are summed up or explained",
+    )
+    parser.add_argument(
         "--max-tokens", type=_positive, default=256, metavar="N", help="length of the answer at most (default 256)"
     )
     _add_scope(parser)

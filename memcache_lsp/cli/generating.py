@@ -6,6 +6,7 @@ import argparse
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from memcache_lsp import answering, config, generator, loading, models
@@ -13,7 +14,9 @@ from memcache_lsp.answering import Event, Result, Sources
 from memcache_lsp.cli import work
 from memcache_lsp.errors import ModelError, UsageError
 from memcache_lsp.generator import StopFlag
+from memcache_lsp.intents import Plan
 from memcache_lsp.values import Hit
+from memcache_lsp.verifying import Read, Verifier, drawn
 
 
 def model_path(options: argparse.Namespace) -> models.Answering | None:
@@ -30,20 +33,32 @@ def model_path(options: argparse.Namespace) -> models.Answering | None:
 
 
 def answer(
-    question: str, hits: Sequence[Hit], options: argparse.Namespace, path: models.Answering | None
+    plan: Plan,
+    hits: Sequence[Hit],
+    options: argparse.Namespace,
+    path: models.Answering | None,
+    *,
+    read: Read,
 ) -> Generator[Event, None, None]:
-    """Answer from hits, the sources first; closing the generator leaves the model at rest."""
-    evidence = tuple(hits[: answering.EVIDENCE_HITS])
+    """Answer from hits as the files are now, the sources first; closing the generator leaves the model at rest."""
+    evidence, excerpts = drawn(hits, read, limit=plan.limit, parted=plan.parted)
+    verifier = Verifier(excerpts, read)
     yield Sources(evidence)
     stop = StopFlag()
-    with _generator(options, path if hits else None) as (opened, message):
+    with _generator(options, path if evidence else None) as (opened, message):
         events = answering.answer(
-            question, evidence, found=len(hits), generator=opened, stop=stop, max_tokens=options.max_tokens
+            plan.question if opened else plan.quoted,
+            evidence,
+            found=len(hits),
+            generator=opened,
+            stop=stop,
+            excerpts=excerpts,
+            max_tokens=options.max_tokens,
         )
         try:
-            for event in events:
+            for event in chain.from_iterable(map(verifier.events, events)):
                 if isinstance(event, Result):
-                    yield replace(event, message=message if hits else None)
+                    yield replace(event, message=message if evidence else None)
                 elif not isinstance(event, Sources):
                     yield event
         except BaseException:  # the user interrupts: the model stops within a token or a piece of the prompt

@@ -97,6 +97,14 @@ class Cited:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A stretch of an answer's text."""
+
+    start: Annotated[int, "Where it begins, in the units of the negotiated position encoding."]
+    end: Annotated[int, "Where it ends, exclusive."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """How many hits went into an answer."""
 

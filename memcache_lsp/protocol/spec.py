@@ -25,6 +25,7 @@ from memcache_lsp.protocol.parts import (
     RootStatus,
     Scope,
     SessionStatus,
+    Stretch,
     TextDocumentIdentifier,
     Timings,
     Usage,
@@ -72,6 +73,9 @@ class AskResult:
     timings: Annotated[Timings, "How long it took."]
     answer: Annotated[str | None, "The whole answer, in Markdown; only without partialResultToken."] = None
     citations: Annotated[tuple[Cited, ...] | None, "Its citations; only without partialResultToken."] = None
+    unsupported: Annotated[
+        tuple[Stretch, ...] | None, "Sentences that their citations do not bear out; only without partialResultToken."
+    ] = None
     message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
 
 
@@ -205,6 +209,9 @@ class StatusResult:
     ] = ()
     message: Annotated[str | None, "What is wrong, in one sentence."] = None
     model: Annotated[ModelStatus | None, "The language model; without one answers are quotations."] = None
+    last_read: Annotated[
+        Evidence | None, "How much the latest answer of this session was made from, where there was one."
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

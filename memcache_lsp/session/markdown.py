@@ -22,6 +22,8 @@ from memcache_lsp.protocol.spec import (
 )
 from memcache_lsp.session.uris import to_path
 
+_STATUS = {"fresh": "", "moved": " (moved meanwhile)", "stale": " (changed meanwhile: read it again)"}
+
 
 def to_markdown(result: Any, *, sources: Sequence[Hit] = (), title: str = "") -> str:
     """Return a result as text; `sources` are those of an answer, `title` its heading."""
@@ -49,7 +51,11 @@ def _answer(result: AskResult, sources: Sequence[Hit], title: str) -> str:
     cited = result.citations or ()
     if cited:
         parts.append("## Cited\n")
-        parts.append("".join(f"- [{each.n}] {_link(each.location)}\n" for each in cited))
+        parts.append("".join(f"- [{each.n}] {_link(each.location)}{_STATUS[each.status]}\n" for each in cited))
+    if result.unsupported:
+        parts.append("## Not borne out by what is cited\n")
+        said = ((result.answer or "")[each.start : each.end] for each in result.unsupported)
+        parts.append("".join(f"- {' '.join(each.split())}\n" for each in said))
     others = [(n, hit) for n, hit in enumerate(sources, 1) if n not in {each.n for each in cited}]
     if others:
         parts.append("## Also found\n")
@@ -83,6 +89,8 @@ def _status(result: StatusResult) -> str:
     model = result.model
     lines.append(f"- model: {model.name}, {model.state}" if model else "- no model: answers are quotations")
     lines += [f"  - {sentence}" for sentence in (model.chosen if model else ())]
+    if result.last_read:
+        lines.append(f"- the latest answer read {result.last_read.read} of {result.last_read.found} places")
     lines.append(f"- {len(result.sessions)} sessions, {result.memory_bytes // 2**20} MB")
     lines += [f"- {sentence}" for sentence in result.outside]
     return "\n".join(lines) + "\n"

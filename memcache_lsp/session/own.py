@@ -27,7 +27,7 @@ from memcache_lsp.protocol.spec import (
     ThreadsParams,
     ThreadsResult,
 )
-from memcache_lsp.session.asking import ask, ask_whole
+from memcache_lsp.session.asking import ask, ask_whole, in_units
 from memcache_lsp.session.backend import MANY_HITS
 from memcache_lsp.session.context import Context
 from memcache_lsp.session.lsp import Handler, Server, types
@@ -121,7 +121,7 @@ async def _as_markdown(method: Method, context: Context, params: Any) -> dict[st
     """Give the result together with itself as text to be shown; an answer is whole there, streamed or not."""
     if isinstance(params, AskParams):
         result, sources = await ask_whole(context, params)
-        return {"markdown": to_markdown(result, sources=sources.items), **to_json(result)}
+        return {"markdown": to_markdown(result, sources=sources.items), **to_json(in_units(context, result))}
     result = await _do(method, context, params)
     return {"markdown": to_markdown(result), **to_json(result)}
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from memcache_lsp.evidence import Evidence
     from memcache_lsp.preparing import Job, Prepared, Recipe
     from memcache_lsp.values import Hit
 
@@ -48,7 +49,7 @@ class Ask:
     hits: tuple[Hit, ...]
     found: int
     max_tokens: int
-    known_terms: tuple[str, ...] | None
+    excerpts: tuple[Evidence, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Rest
 
 if TYPE_CHECKING:
     from memcache_lsp.answering import Event
+    from memcache_lsp.evidence import Evidence
     from memcache_lsp.values import Hit
 
 IDLE_S = 300.0
@@ -112,15 +113,15 @@ class ModelWorker:
         *,
         found: int,
         max_tokens: int = ANSWER_TOKENS,
-        known_terms: Sequence[str] | None = None,
+        excerpts: Sequence[Evidence] | None = None,
     ) -> AsyncIterator[Event]:
         """Stream the events of `answering.answer`, with the model that was loaded last.
 
         Leaving early, by `aclose` or by a cancelled task, stops the model at once and does not wait for it: the next
         request does. Raises UserError where the model's process ends midway; the next request starts another one.
         """
-        terms = None if known_terms is None else tuple(known_terms)
-        request = Ask(question, tuple(hits), found, max_tokens, terms)
+        read = None if excerpts is None else tuple(excerpts)
+        request = Ask(question, tuple(hits), found, max_tokens, read)
         await self._begin()
         try:
             if self._wanted is None:

@@ -82,7 +82,7 @@ class _Program:
             found=request.found,
             generator=self._generator,
             stop=StopFlag(self._flag),
-            known_terms=request.known_terms,
+            excerpts=request.excerpts,
             max_tokens=request.max_tokens,
         )
         for event in events:

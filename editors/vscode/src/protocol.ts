@@ -282,6 +282,14 @@ export interface Cited {
   readonly status: "fresh" | "moved" | "stale";
 }
 
+/** A stretch of an answer's text. */
+export interface Stretch {
+  /** Where it begins, in the units of the negotiated position encoding. */
+  readonly start: number;
+  /** Where it ends, exclusive. */
+  readonly end: number;
+}
+
 /** How an answer ended, and the answer itself where no partial results were asked for. */
 export interface AskResult {
   /** The thread it is in. */
@@ -300,6 +308,8 @@ export interface AskResult {
   readonly answer?: string;
   /** Its citations; only without partialResultToken. */
   readonly citations?: readonly Cited[];
+  /** Sentences that their citations do not bear out; only without partialResultToken. */
+  readonly unsupported?: readonly Stretch[];
   /** One sentence for the user, where there is something to say. */
   readonly message?: string;
 }
@@ -516,6 +526,8 @@ export interface StatusResult {
   readonly message?: string;
   /** The language model; without one answers are quotations. */
   readonly model?: ModelStatus;
+  /** How much the latest answer of this session was made from, where there was one. */
+  readonly lastRead?: Evidence;
 }
 
 /** What a root's index is at. */

@@ -122,6 +122,11 @@
 ---@field location memcache.Location The lines.
 ---@field status "fresh"|"moved"|"stale" Whether the lines still say what was read: as they were, elsewhere, or no more.
 
+---A stretch of an answer's text.
+---@class memcache.Stretch
+---@field start integer Where it begins, in the units of the negotiated position encoding.
+---@field end integer Where it ends, exclusive.
+
 ---How an answer ended, and the answer itself where no partial results were asked for.
 ---@class memcache.AskResult
 ---@field threadId string The thread it is in.
@@ -132,6 +137,7 @@
 ---@field timings memcache.Timings How long it took.
 ---@field answer? string The whole answer, in Markdown; only without partialResultToken.
 ---@field citations? memcache.Cited[] Its citations; only without partialResultToken.
+---@field unsupported? memcache.Stretch[] Sentences that their citations do not bear out; only without partialResultToken.
 ---@field message? string One sentence for the user, where there is something to say.
 
 ---The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from 1.
@@ -257,6 +263,7 @@
 ---@field outside? string[] What the user allowed to leave the machine or to listen on it, a sentence each.
 ---@field message? string What is wrong, in one sentence.
 ---@field model? memcache.ModelStatus The language model; without one answers are quotations.
+---@field lastRead? memcache.Evidence How much the latest answer of this session was made from, where there was one.
 
 ---What a root's index is at.
 ---@class memcache.RootState

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from memcache_lsp import models
 from memcache_lsp.config import UserSettings
+from memcache_lsp.editor import Editor
 from memcache_lsp.errors import ModelError
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.protocol import parts
-from memcache_lsp.session.uris import from_path
 from memcache_lsp.values import Report
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
@@ -52,12 +52,12 @@ def outside(user: UserSettings) -> tuple[str, ...]:
     return (f"The index lies on the Qdrant server {user.qdrant_url}.",) if user.qdrant_url else ()
 
 
-def root_state(keeper: Keeper) -> parts.RootState:
+def root_state(editor: Editor, keeper: Keeper) -> parts.RootState:
     """Tell what a root's index is at."""
-    return parts.RootState(uri=from_path(keeper.root), state=keeper.state)
+    return parts.RootState(uri=editor.uri_of(keeper.root), state=keeper.state)
 
 
-async def root_status(keeper: Keeper) -> parts.RootStatus:
+async def root_status(editor: Editor, keeper: Keeper) -> parts.RootStatus:
     """Tell all that is known of a root."""
     known = await keeper.status()
     total = keeper.progress.total if keeper.state == "indexing" else 0
@@ -65,7 +65,7 @@ async def root_status(keeper: Keeper) -> parts.RootStatus:
     indexed = known.indexed if known else 0
     failed = known.failed if known else ()
     return parts.RootStatus(
-        uri=from_path(keeper.root),
+        uri=editor.uri_of(keeper.root),
         state=keeper.state,
         files=parts.FileCounts(
             done=max(indexed, done),

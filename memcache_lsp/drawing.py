@@ -6,8 +6,9 @@ Converts between the specification's types and the engine's. Must not import the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from memcache_lsp import intents
@@ -22,6 +23,7 @@ from memcache_lsp.keeper import Keeper
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec
 from memcache_lsp.ranking.confidence import LEAST
+from memcache_lsp.session.uris import to_path
 from memcache_lsp.values import Hit
 from memcache_lsp.verifying import Read, drawn
 
@@ -62,15 +64,26 @@ async def draw(editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams
 
 def _taken(plan: Plan, root: Path, found: Sequence[tuple[Path, Hit]], places: dict[str, tuple[Path, str]]) -> list[Hit]:
     """Return the evidence under paths that are told apart, and note where they lie."""
-    several = len({where for where, _ in found} | ({root} if plan.own else set())) > 1
+    labels = _labels(dict.fromkeys([*([root] if plan.own else ()), *(where for where, _ in found)]))
 
     def named(where: Path, hit: Hit) -> Hit:
-        path = f"{where.name}/{hit.path}" if several else hit.path
+        path = f"{labels[where]}/{hit.path}" if labels else hit.path
         places[path] = where, hit.path
         return replace(hit, path=path)
 
     own = tuple(named(root, hit) for hit in plan.own)
     return replace(plan, own=own).taken([named(where, hit) for where, hit in found])
+
+
+def _labels(roots: Collection[Path]) -> dict[Path, str]:
+    """Return by which end of its path each of several roots is told from the others; nothing for one."""
+    if len(roots) < 2:
+        return {}
+    for parts_told in count(1):
+        labels = {root: "/".join(root.parts[-parts_told:]) for root in roots}
+        if len(set(labels.values())) == len(roots):
+            break
+    return labels
 
 
 async def _refusal(keepers: Sequence[Keeper], *, misses: bool) -> str:
@@ -90,11 +103,14 @@ async def _about(editor: Editor, params: spec.AskParams) -> tuple[Path, About | 
     if params.text_document is None or (params.intent == "ask" and params.selection is None):
         return Path(), None
     try:
-        root, path = editor.placed(params.text_document.uri)
+        root, path = await editor.placed(params.text_document.uri)
     except UserError:
-        if params.intent == "ask":
-            return Path(), None
-        raise
+        real = editor.real(to_path(params.text_document.uri) or Path())
+        if real not in editor.buffers:
+            if params.intent == "ask":
+                return Path(), None
+            raise
+        root, path = real.parent, real.name  # an open document of no project, such as a library's
     buffer = editor.buffers.get(root / path)
     text = await asyncio.to_thread(text_now, root, path) if buffer is None else shown_text(path, buffer)
     if text is None:

@@ -18,7 +18,6 @@ from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.redact import redact
 from memcache_lsp.session.backend import MANY_HITS
-from memcache_lsp.session.uris import from_path
 from memcache_lsp.values import Hit, Scope
 
 _MOST_HITS = 1000
@@ -37,8 +36,8 @@ async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchP
         shown = (
             wire.hit_to_spec(
                 hit,
-                uri=from_path(root / hit.path),
-                origin=_origin(editor, root, hit),
+                uri=editor.uri_of(root / hit.path),
+                origin=editor.origin_of(root / hit.path),
                 signals=dict(hit.signals) if params.explain else None,
             )
             for root, hit in hits
@@ -50,7 +49,7 @@ async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchP
 
 async def similar(editor: Editor, keepers: Sequence[Keeper], params: spec.SimilarParams) -> spec.SearchResult:
     """Find what a stretch of a document resembles, by its own words and meaning, without the stretch itself."""
-    root, path = editor.placed(params.text_document.uri)
+    root, path = await editor.placed(params.text_document.uri)
     first, end = params.range.start.line, params.range.end
     last = max(first, end.line if end.character else end.line - 1)
     stretch = _lines(await editor.text_of(root, path), first, last)[:_STRETCH_CHARACTERS]
@@ -58,7 +57,7 @@ async def similar(editor: Editor, keepers: Sequence[Keeper], params: spec.Simila
         raise UserError("There is no text in this range: select some lines first.")
     asked = spec.SearchParams(query=stretch, limit=_MOST_HITS, scope=params.scope)
     found = await search(editor, keepers, asked)
-    own = wire.whole_lines(from_path(root / path), first + 1, last + 1)
+    own = wire.whole_lines(editor.uri_of(root / path), first + 1, last + 1)
     others = tuple(hit for hit in found.hits if not _overlap(hit.location, own))
     return replace(found, hits=others[: params.limit])
 
@@ -67,8 +66,8 @@ async def explain_hit(editor: Editor, keepers: Sequence[Keeper], wanted: parts.H
     """Find a hit again by its query, in all roots as the search did, and tell what ranked it."""
     hits = places_first(await found_in(editor, keepers, query, None, limit=_MOST_HITS))
     for rank, (root, hit) in enumerate(hits, start=1):
-        if wire.whole_lines(from_path(root / hit.path), hit.span.start_line, hit.span.end_line) == wanted.location:
-            indexed = _origin(editor, root, hit) == "index"
+        if wire.whole_lines(editor.uri_of(root / hit.path), hit.span.start_line, hit.span.end_line) == wanted.location:
+            indexed = editor.origin_of(root / hit.path) == "index"
             reason = explaining.placed(rank, len(hits), hit.signals)
             return spec.ExplainResult(indexed=indexed, reason=reason, signals=dict(hit.signals))
     return spec.ExplainResult(indexed=False, reason=explaining.placed(None, len(hits), {}))
@@ -120,12 +119,6 @@ def scope_of(scope: parts.Scope | None) -> Scope:
     if scope.caches:
         raise UserError("There are no caches yet: leave them out of the scope.")
     return Scope(globs=scope.globs, languages=scope.languages, kinds=scope.kinds)
-
-
-def _origin(editor: Editor, root: Path, hit: Hit) -> parts.Origin:
-    overlay = editor.overlays.get(root)
-    text = overlay.text_of(hit.path) if overlay else None
-    return "buffer" if text is not None and text[hit.span.start : hit.span.end] == hit.text else "index"
 
 
 def _overlap(one: parts.Location, other: parts.Location) -> bool:

@@ -19,7 +19,7 @@ from memcache_lsp import __version__, answering, finding, models, shelf
 from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
 from memcache_lsp.drawing import Drawn, draw
-from memcache_lsp.editor import Editor, real_path
+from memcache_lsp.editor import Editor
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
@@ -38,7 +38,6 @@ from memcache_lsp.reporting import (
 )
 from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
-from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.threads import Threads
 from memcache_lsp.verifying import Verifier
 from memcache_lsp.workers.model import ModelWorker
@@ -77,6 +76,7 @@ class Hub:
         self._threads = Threads()
         self._numbers = count(1)
         self._fetches = Fetches()
+        self._looks: set[asyncio.Task[Path]] = set()  # for where open documents lie
         self._answers: set[str] = set()  # that are being written, and that indexing waits for
 
     # Sessions
@@ -100,7 +100,9 @@ class Hub:
     async def set_roots(self, session_id: int, roots: Sequence[Path]) -> None:
         """Take the session's present roots."""
         session = self._sessions[session_id]
-        session.take_roots(roots)
+        await session.take_roots(roots)
+        if self._sessions.get(session_id) is not session:
+            return  # it was closed meanwhile
         for root in session.roots:
             keeper = self._keepers.get(root)
             if keeper is None:
@@ -132,15 +134,22 @@ class Hub:
 
     def buffer_changed(self, session_id: int, path: Path, text: str | None) -> None:
         """Take the present text of an open file, None once it is closed."""
-        self._sessions[session_id].take_buffer(path, text)
+        session = self._sessions[session_id]
+        if session.take_buffer(path, text):
+            look = asyncio.get_running_loop().create_task(session.learn(path))
+            self._looks.add(look)
+            look.add_done_callback(self._looks.discard)
 
-    def files_changed(self, session_id: int, paths: Sequence[Path]) -> None:
-        """Take a hint that files changed on disk."""
-        real = [real_path(path) for path in paths]
-        for root in self._sessions[session_id].roots:
-            below = [path.relative_to(root).as_posix() for path in real if path.is_relative_to(root)]
-            if below:
-                self._keepers[root].hint(None if "." in below else below)
+    def files_changed(self, session_id: int, paths: Sequence[Path] | None) -> None:
+        """Take a hint that files changed on disk, any of them where no paths are given."""
+        session = self._sessions[session_id]
+        hints: dict[Path, set[str]] = {}
+        for path in paths or ():
+            for root, below in session.within(session.real(path)):
+                hints.setdefault(root, set()).add(below)
+        for root in session.roots if paths is None else hints:
+            places = hints.get(root)
+            self._keepers[root].hint(None if places is None or "." in places else places)
 
     def subscribe(self, session_id: int, listener: Listener) -> None:
         """Tell the listener of health and progress until the session is closed."""
@@ -172,12 +181,10 @@ class Hub:
         return "warning" if any(keeper.message for keeper in keepers) else "ok"
 
     def _keepers_of(self, session: Editor, scope: parts.Scope | None = None) -> list[Keeper]:
-        wanted = {to_path(uri) for uri in scope.roots} if scope and scope.roots else None
-        real = {path and Path(os.path.realpath(path)) for path in wanted or ()}
-        roots = [root for root in session.roots if wanted is None or root in real]
-        if wanted is not None and len(roots) < len(wanted):
+        wanted = {session.root_of(uri) for uri in scope.roots} if scope and scope.roots else set(session.roots)
+        if None in wanted:
             raise UserError("The scope names a root that is no workspace folder of this session: leave it out.")
-        return [self._keepers[root] for root in roots]
+        return [self._keepers[root] for root in session.roots if root in wanted]
 
     # Searching
 
@@ -197,7 +204,7 @@ class Hub:
         if params.hit is not None and params.query is not None:
             return await finding.explain_hit(session, self._keepers_of(session), params.hit, params.query)
         try:
-            root, path = session.placed(params.text_document.uri if params.text_document else "")
+            root, path = await session.placed(params.text_document.uri if params.text_document else "")
         except UserError as error:
             return spec.ExplainResult(indexed=False, reason=str(error))
         work = self._keepers[root].why(path, is_open=root / path in session.buffers)
@@ -212,7 +219,8 @@ class Hub:
         """Answer: partial results, then the result. Closing the generator stops the model."""
         session = self._sessions[session_id]
         drawn = await draw(session, self._keepers_of(session, params.scope), params)
-        uri_of = lambda path: from_path(drawn.places[path])  # noqa: E731
+        uri_of = lambda path: session.uri_of(drawn.places[path])  # noqa: E731
+        origin_of = lambda hit: session.origin_of(drawn.places[hit.path])  # noqa: E731
         thread_id, turn_id = self._threads.new_turn(params.thread_id)
         async with aclosing(self._verified(drawn, session.info.settings)) as events:
             async for event in events:
@@ -224,7 +232,7 @@ class Hub:
                     session.last_read = event.evidence_read, event.evidence_found
                     yield result
                 else:
-                    yield wire.event_to_partial(event, uri_of=uri_of)
+                    yield wire.event_to_partial(event, uri_of=uri_of, origin_of=origin_of)
 
     async def _verified(self, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
         """Answer; each citation is held against its file when it is sent, and once more in the end."""
@@ -361,7 +369,7 @@ class Hub:
                     await keeper.rebuild()
                 case "drop":
                     await keeper.drop()
-        return spec.IndexResult(roots=tuple(root_state(keeper) for keeper in keepers))
+        return spec.IndexResult(roots=tuple(root_state(session, keeper) for keeper in keepers))
 
     async def status(self, session_id: int) -> spec.StatusResult:
         """Tell what the engine is at; one that asks without pause waits for itself and not for others."""
@@ -378,12 +386,10 @@ class Hub:
             health=health.health,
             mode="daemon" if self._mode == "daemon" else "in_process",
             pid=os.getpid(),
-            roots=tuple([await root_status(keeper) for keeper in keepers]),
+            roots=tuple([await root_status(session, keeper) for keeper in keepers]),
             embedder=user.embedder or DEFAULT,
             sessions=tuple(
-                parts.SessionStatus(
-                    id=s.info.id, client=s.info.client, roots=tuple(from_path(root) for root in s.roots)
-                )
+                parts.SessionStatus(id=s.info.id, client=s.info.client, roots=tuple(s.uri_of(root) for root in s.roots))
                 for s in self._sessions.values()
             ),
             workers=tuple(worker_statuses(self._keepers.values(), self._model, self._refiner)),

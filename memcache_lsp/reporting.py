@@ -12,10 +12,10 @@ from pathlib import Path
 
 from memcache_lsp import models, web
 from memcache_lsp.config import UserSettings
+from memcache_lsp.editor import Editor
 from memcache_lsp.errors import ModelError
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.protocol import parts, spec
-from memcache_lsp.session.uris import from_path
 from memcache_lsp.shelf import Shelved
 from memcache_lsp.values import Report
 from memcache_lsp.workers.model import ModelWorker
@@ -100,12 +100,12 @@ def _outside(user: UserSettings) -> Iterator[str]:
             yield f"{chosen.path.name} listens on 127.0.0.1, with a random key, while it is loaded."
 
 
-def root_state(keeper: Keeper) -> parts.RootState:
+def root_state(editor: Editor, keeper: Keeper) -> parts.RootState:
     """Tell what a root's index is at."""
-    return parts.RootState(uri=from_path(keeper.root), state=keeper.state)
+    return parts.RootState(uri=editor.uri_of(keeper.root), state=keeper.state)
 
 
-async def root_status(keeper: Keeper) -> parts.RootStatus:
+async def root_status(editor: Editor, keeper: Keeper) -> parts.RootStatus:
     """Tell all that is known of a root."""
     known = await keeper.status()
     total = keeper.progress.total if keeper.state == "indexing" else 0
@@ -113,7 +113,7 @@ async def root_status(keeper: Keeper) -> parts.RootStatus:
     indexed = known.indexed if known else 0
     failed = known.failed if known else ()
     return parts.RootStatus(
-        uri=from_path(keeper.root),
+        uri=editor.uri_of(keeper.root),
         state=keeper.state,
         files=parts.FileCounts(
             done=max(indexed, done),

@@ -112,7 +112,7 @@ class FakeBackend:
         self._note("buffer_changed", session_id, path, text)
 
     def files_changed(self, session_id, paths):
-        self._note("files_changed", session_id, tuple(paths))
+        self._note("files_changed", session_id, None if paths is None else tuple(paths))
 
     def subscribe(self, session_id, listener):
         self.listeners[session_id] = listener

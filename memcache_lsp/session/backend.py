@@ -73,8 +73,8 @@ class Backend(Protocol):
     def buffer_changed(self, session_id: int, path: Path, text: str | None) -> None:
         """Take the present text of an open file, None once it is closed. Cheap."""
 
-    def files_changed(self, session_id: int, paths: Sequence[Path]) -> None:
-        """Take a hint that files changed on disk. Cheap."""
+    def files_changed(self, session_id: int, paths: Sequence[Path] | None) -> None:
+        """Take a hint that files changed on disk, any of them where no paths are given. Cheap."""
 
     def subscribe(self, session_id: int, listener: Callable[[DidChangeStatusParams | IndexProgress], None]) -> None:
         """Tell the listener, on the loop, of health and progress until the session is closed."""

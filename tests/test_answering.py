@@ -8,7 +8,7 @@ import pytest
 from memcache_lsp import answering
 from memcache_lsp.answering import Citation, Delta, Result, Sources, Stage, answer
 from memcache_lsp.errors import Stopped
-from memcache_lsp.generation import load
+from memcache_lsp.generation import BATCH_TOKENS, load
 from memcache_lsp.generator import Finished, Reading, StopFlag
 from memcache_lsp.prompt import SYSTEM
 from memcache_lsp.protocol.wire import event_to_json
@@ -239,7 +239,7 @@ def test_with_a_real_model(smollm2):
     assert events[-1].answer == "".join(delta.text for delta in only(events, Delta))
     assert events[-1].finish_reason in {"stop", "length"}
     assert events[-1].usage.prompt_tokens <= 1024 - answering.ANSWER_TOKENS
-    assert again[-1].usage.reused_tokens == again[-1].usage.prompt_tokens - 1
+    assert again[-1].usage.reused_tokens >= again[-1].usage.prompt_tokens - BATCH_TOKENS
     by_number = dict(enumerate(HITS, start=1))
     for citation in events[-1].citations:
         assert citation.path == by_number[citation.n].path

@@ -116,6 +116,9 @@ class Result:
     message: str | None = None  # for the user, where there is something to say
     unsupported: tuple[Unsupported, ...] = ()
     told: Told | None = None  # None where no model was asked
+    thread_id: str = ""  # where it is kept
+    turn_id: str = ""
+    cached: bool = False  # it is an answer that was kept
     type: Literal["result"] = "result"
 
 

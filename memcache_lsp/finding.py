@@ -29,6 +29,8 @@ _MOST_HITS = 1000
 _STRETCH_CHARACTERS = 4000  # of what others are to resemble; longer chunks do not exist
 _CHOSEN_SCORE = 1.0  # of lines that the user selected, which come first anyway; infinity is no JSON
 
+_NOWHERE: Mapping[str, tuple[Path, str]] = {}
+
 Placed = tuple[Path, Hit]  # a hit and the root it lies in
 
 
@@ -39,7 +41,8 @@ class Drawn:
     hits: tuple[Hit, ...]
     excerpts: tuple[Evidence, ...]
     found: int  # hits in all
-    places: Mapping[str, Path]  # of the hits' paths
+    places: Mapping[str, Path]  # of the hits' paths, and those of the thread
+    where: Mapping[str, tuple[Path, str]]  # the same as roots and paths below them
     read: Read
 
 
@@ -90,8 +93,13 @@ async def explain_hit(editor: Editor, keepers: Sequence[Keeper], wanted: parts.H
     return spec.ExplainResult(indexed=False, reason=explaining.placed(None, len(hits), {}))
 
 
-async def evidence(editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams) -> Drawn:
-    """Find what an answer may draw on, and hold it against the files as they are now."""
+async def evidence(
+    editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams, meant: Mapping[str, tuple[Path, str]] = _NOWHERE
+) -> Drawn:
+    """Find what an answer may draw on, and hold it against the files as they are now.
+
+    `meant` are the paths that mean something in the thread already.
+    """
     known = await asyncio.gather(
         *(editor.in_turn(k.root, k.knows_any(params.question)) for k in keepers), return_exceptions=True
     )
@@ -100,10 +108,11 @@ async def evidence(editor: Editor, keepers: Sequence[Keeper], params: spec.AskPa
     found = _selected(editor, params) + sorted(found, key=lambda each: -each[1].score)
     several = len({root for root, _ in found}) > 1
     hits: list[Hit] = []
-    places: dict[str, tuple[Path, str]] = {}
+    places: dict[str, tuple[Path, str]] = dict(meant)
     for root, hit in found:
         path = f"{root.name}/{hit.path}" if several else hit.path
-        places[path] = root, hit.path
+        while places.setdefault(path, (root, hit.path)) != (root, hit.path):
+            path = f"{root.name}/{path}"
         hits.append(replace(hit, path=path))
     read = _reader(editor.buffers, places)
     return await asyncio.to_thread(_drawn, hits, places, read)
@@ -123,7 +132,7 @@ def _reader(buffers: Mapping[Path, str], places: Mapping[str, tuple[Path, str]])
 def _drawn(hits: Sequence[Hit], places: Mapping[str, tuple[Path, str]], read: Read) -> Drawn:
     evidence, excerpts = drawn(hits, read)
     paths = {path: root / below for path, (root, below) in places.items()}
-    return Drawn(evidence, excerpts, len(hits), paths, read)
+    return Drawn(evidence, excerpts, len(hits), paths, places, read)
 
 
 async def _found(

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from memcache_lsp import answering, config, generation, models
 from memcache_lsp.answering import Event, Result, Sources
 from memcache_lsp.cli import work
-from memcache_lsp.errors import ModelError, UsageError
+from memcache_lsp.conversation import Earlier
+from memcache_lsp.errors import ModelError, UsageError, UserError
+from memcache_lsp.evidence import Evidence
 from memcache_lsp.generation import StopFlag
+from memcache_lsp.redact import redact
+from memcache_lsp.threads.disk import Threads
+from memcache_lsp.threads.records import Turn
 from memcache_lsp.values import Hit
-from memcache_lsp.verifying import Read, Verifier, drawn
+from memcache_lsp.verifying import Read, Verifier
 
 
 def model_path(options: argparse.Namespace) -> Path | None:
@@ -29,22 +34,31 @@ def model_path(options: argparse.Namespace) -> Path | None:
     return models.locate(config.load_user_settings()[0].model or None)
 
 
-def answer(
-    question: str, hits: Sequence[Hit], options: argparse.Namespace, path: Path | None, *, read: Read
-) -> Generator[Event, None, None]:
-    """Answer from hits as the files are now, the sources first; closing the generator leaves the model at rest."""
-    evidence, excerpts = drawn(hits, read)
-    verifier = Verifier(excerpts, read)
-    yield Sources(evidence)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an answer draws on: hits as the files are now, what a model reads of them, the thread before."""
+
+    hits: tuple[Hit, ...]
+    excerpts: tuple[Evidence, ...]
+    count: int  # of hits in all
+    earlier: Earlier
+    read: Read
+
+
+def answer(question: str, found: Found, options: argparse.Namespace, path: Path | None) -> Generator[Event, None, None]:
+    """Answer from what was found, without the sources; closing the generator leaves the model at rest."""
+    evidence = found.hits
+    verifier = Verifier((*found.excerpts, *found.earlier.read), found.read)
     stop = StopFlag()
     with _generator(options, path if evidence else None) as (generator, message):
         events = answering.answer(
             question,
             evidence,
-            found=len(hits),
+            found=found.count,
             generator=generator,
             stop=stop,
-            excerpts=excerpts,
+            excerpts=found.excerpts,
+            earlier=found.earlier,
             max_tokens=options.max_tokens,
         )
         try:
@@ -78,3 +92,22 @@ def _generator(
         return
     with contextlib.closing(generator):
         yield generator, None
+
+
+def replayed(turn: Turn) -> tuple[str, bool]:
+    """Compute an answer once more from its record; return what the model said and whether that is what it said then."""
+    record = turn.record
+    if record is None or record.told.computed is None:
+        raise UserError("No model wrote this answer, so there is nothing to replay: name another one.")
+    told, computed, path = record.told, record.told.computed, Path(record.model)
+    with contextlib.closing(Threads()) as threads:
+        if not path.is_file() or threads.sha256(path) != record.sha256:
+            raise UserError(
+                f"The model {path.stem} that wrote this answer is not in its place any more: fetch it again."
+            )
+    wanted = computed.context_tokens, computed.threads
+    model = work.interruptible(lambda: generation.load(path, context_tokens=wanted[0], threads=wanted[1]))
+    with contextlib.closing(model):
+        steps = model.replay(told.prompt, computed, max_tokens=told.max_tokens, stop=StopFlag())
+        said = "".join(step for step in steps if isinstance(step, str))
+    return said, redact(said).text == told.said

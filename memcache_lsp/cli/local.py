@@ -10,17 +10,17 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Self
 
 from memcache_lsp import answering
 from memcache_lsp.answering import Event
-from memcache_lsp.cli import generating, work
-from memcache_lsp.documents import text_now
+from memcache_lsp.cli import talking, work
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UserError
+from memcache_lsp.threads.asked import Before, before
+from memcache_lsp.threads.disk import Threads
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
 _POLL_S = 0.05
@@ -68,14 +68,28 @@ class LocalProject:
 
     def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer by the model where there is one, else by quotations; nothing if no content word is known."""
-        path = generating.model_path(options)
-        hits: list[Hit] = []
-        if self._project.knows_any(question):
-            hits = self._project.search(
-                question, scope=scope, limit=answering.FOUND_HITS, per_file=answering.EVIDENCE_PER_FILE
+        with contextlib.closing(Threads()) as threads:
+            before = talking.before_of(options, self._project.setup.root, threads)
+            yield from self._talk(threads, before, question, scope, options)
+
+    def ask_again(self, thread_id: str, number: int, *, options: argparse.Namespace) -> Generator[Event, None, None]:
+        """Answer the question of a turn once more."""
+        with contextlib.closing(Threads()) as threads:
+            thread = threads.get(thread_id)
+            turn = next(turn for turn in thread.turns if turn.number == number)
+            yield from self._talk(threads, before(thread, again=number), turn.question, Scope(), options)
+
+    def _talk(
+        self, threads: Threads, before: Before, question: str, scope: Scope, options: argparse.Namespace
+    ) -> Generator[Event, None, None]:
+        def search(wanted: str) -> list[Hit]:
+            if not self._project.knows_any(wanted):
+                return []
+            return self._project.search(
+                wanted, scope=scope, limit=answering.FOUND_HITS, per_file=answering.EVIDENCE_PER_FILE
             )
-        read = partial(text_now, self._project.setup.root)
-        yield from generating.answer(question, hits, options, path, read=read)
+
+        yield from talking.Talk(options, self._project.setup.root, threads, before).ask(question, search)
 
 
 class Updating:

@@ -70,6 +70,10 @@ class Engine(Protocol):
         """Answer, the sources first; closing the generator stops the model."""
         ...
 
+    def ask_again(self, thread_id: str, number: int, *, options: argparse.Namespace) -> Generator[Event, None, None]:
+        """Answer the question of an earlier turn once more."""
+        ...
+
 
 class Waiting(Protocol):
     """An update that goes on, here or in the daemon."""

@@ -48,6 +48,7 @@ NEWEST_GGUF = 3
 MEASURED_TOKENS = 32  # fewer than these say nothing about the reading speed
 
 _PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")  # stands for a message's text while the template is rendered
+_SPINS = "1000"
 _ABORTED = 2  # what llama_decode returns after the abort callback said so
 
 
@@ -148,10 +149,11 @@ class _Library:
 @cache
 def _library() -> _Library:
     """Import llama.cpp; its log callback and its back end belong to the whole process, so there is one."""
-    # Threads of GNU OpenMP spin at every barrier, read once when it is loaded. Beside two busy processes on two cores
-    # spinning wrote 1 token/s and sleeping 45, for a quarter less on a quiet machine.
+    # Threads of GNU OpenMP spin at every barrier, for so long as is read once when it is loaded. A short while costs
+    # nothing on a quiet machine (125 tokens/s, as by default; 53 without spinning) and little beside two busy
+    # processes on two cores (25 to 29, where the default has 0.3 to 8 and none has 27 to 31).
     spin = os.environ.get("GOMP_SPINCOUNT")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     try:
         import llama_cpp  # noqa: PLC0415 - heavy, and an extra
     except ImportError:

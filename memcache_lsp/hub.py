@@ -30,6 +30,7 @@ from memcache_lsp.flags import Flags
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.protocol import parts, spec, wire
+from memcache_lsp.protocol.codec import parse, to_json
 from memcache_lsp.recalling import Recalling, texts
 from memcache_lsp.redact import redact
 from memcache_lsp.reporting import memory_bytes, model_status, outside, root_state, root_status, worker_statuses
@@ -245,7 +246,7 @@ class Hub:
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
         """Ask the question of a turn once more, of the files as they are now; the answer is a turn of its own."""
         thread, turn = await self._recalling.turn(params.thread_id or "", params.turn_id)
-        asked = spec.AskParams(question=turn.question, thread_id=thread.id)
+        asked = parse(spec.AskParams, {"question": turn.question, **turn.asked})
         async with aclosing(self._asked(session_id, asked, before(thread, again=turn.number))) as events:
             async for event in events:
                 yield event
@@ -282,7 +283,7 @@ class Hub:
         assert isinstance(result, Result)
         if settings.keep_threads:
             kept, problem = await self._recalling.keep(
-                params.question,
+                to_json(replace(params, thread_id=None, partial_result_token=None, work_done_token=None)),
                 events,
                 before=thread,
                 where=drawn.where,

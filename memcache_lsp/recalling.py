@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from memcache_lsp.answering import Event, Result
 from memcache_lsp.documents import shown_text, text_now
@@ -72,7 +72,7 @@ class Recalling:
 
     async def keep(
         self,
-        question: str,
+        asked: Mapping[str, Any],
         events: Sequence[Event],
         *,
         before: Before,
@@ -90,7 +90,7 @@ class Recalling:
             asked_with = model if result.told is not None else None
             sha256 = threads.sha256(asked_with) if asked_with else ""
             record = record_of(asked_with, sha256, result) if asked_with else None
-            turn = turn_of(question, events, before=before, where=where, text_at=text_at, record=record, at=time.time())
+            turn = turn_of(asked, events, before=before, where=where, text_at=text_at, record=record, at=time.time())
             names = [str(root) for root in roots]
             kept = threads.remember(
                 turn, thread_id=before.thread_id, roots=names, key=key(sha256) if record and not _lost(turn) else ""

@@ -247,3 +247,16 @@ def test_files_in_a_folder_are_cited_in_it(threads):
     assert threads.citing(ROOT, "src/a.py")
     assert not threads.citing(ROOT, "sr")
     assert not threads.citing("/projects", "courier")
+
+
+def test_half_a_character_pair_is_no_reason_to_fail(threads):
+    kept = asked(threads, "half \ud83d of it?", roots=("/projects/\udcff",))
+    assert threads.get(kept.thread_id).turns[0].question.startswith("half ")
+    with pytest.raises(UserError, match="no thread"):
+        threads.get("\ud83d")
+
+
+def test_where_nothing_can_be_kept_it_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be made"):
+        Threads(tmp_path / "file" / "threads").listed()

@@ -24,6 +24,7 @@ from memcache_lsp.threads.disk import Threads
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
 _POLL_S = 0.05
+_SCOPE = ("globs", "languages", "kinds")
 
 
 def load_setup(root: Path) -> Setup:
@@ -77,11 +78,16 @@ class LocalProject:
         with contextlib.closing(Threads()) as threads:
             thread = threads.get(thread_id)
             turn = next(turn for turn in thread.turns if turn.number == number)
-            yield from self._talk(threads, before(thread, again=number), turn.question, Scope(), options)
+            scope = Scope(
+                **{name: tuple(values) for name, values in (turn.asked.get("scope") or {}).items() if name in _SCOPE}
+            )
+            yield from self._talk(threads, before(thread, again=number), turn.question, scope, options)
 
     def _talk(
         self, threads: Threads, before: Before, question: str, scope: Scope, options: argparse.Namespace
     ) -> Generator[Event, None, None]:
+        asked = {"question": question, "scope": {name: list(getattr(scope, name)) for name in _SCOPE}}
+
         def search(wanted: str) -> list[Hit]:
             if not self._project.knows_any(wanted):
                 return []
@@ -89,7 +95,7 @@ class LocalProject:
                 wanted, scope=scope, limit=answering.FOUND_HITS, per_file=answering.EVIDENCE_PER_FILE
             )
 
-        yield from talking.Talk(options, self._project.setup.root, threads, before).ask(question, search)
+        yield from talking.Talk(options, self._project.setup.root, threads, before).ask(asked, search)
 
 
 class Updating:

@@ -162,8 +162,7 @@ class RemoteProject:
 
     def search(self, question: str, *, scope: Scope, limit: int) -> list[Hit]:
         """Return the best hits of what is indexed so far; their text is the first lines."""
-        wanted = {"globs": scope.globs, "languages": scope.languages, "kinds": scope.kinds}
-        params = {"query": question, "limit": min(limit, _MOST_HITS), "scope": wanted, "explain": self._explains}
+        params = {"query": question, "limit": min(limit, _MOST_HITS), "scope": _scope(scope), "explain": self._explains}
         return [self._hit(hit) for hit in self.connection.ask("memcache/search", params)["hits"]]
 
     def why(self, path: str) -> tuple[bool, str]:
@@ -190,7 +189,9 @@ class RemoteProject:
 
         with contextlib.closing(Threads()) as threads:
             before = talking.before_of(options, self._root, threads)
-            yield from talking.Talk(options, self._root, threads, before).ask(question, search)
+            yield from talking.Talk(options, self._root, threads, before).ask(
+                {"question": question, "scope": _scope(scope)}, search
+            )
 
     def ask_again(self, thread_id: str, number: int, *, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer the question of a turn once more, by the daemon's model."""
@@ -208,8 +209,7 @@ class RemoteProject:
         return str(threads[0]["threadId"])
 
     def _asked(self, question: str, scope: Scope, thread: Message) -> Iterator[Event]:
-        wanted = {"globs": scope.globs, "languages": scope.languages, "kinds": scope.kinds}
-        return self._stream("memcache/ask", {"question": question, "scope": wanted, **thread})
+        return self._stream("memcache/ask", {"question": question, "scope": _scope(scope), **thread})
 
     def _stream(self, method: str, params: Message) -> Iterator[Event]:
         params = {**params, "partialResultToken": _TOKEN}
@@ -284,6 +284,10 @@ class RemoteProject:
         start = sum(len(line) + 1 for line in lines[: first - 1])
         text = "\n".join(lines[first - 1 : last])
         return replace(hit, text=text, span=Span(start, start + len(text), first, last))
+
+
+def _scope(scope: Scope) -> Message:
+    return {"globs": list(scope.globs), "languages": list(scope.languages), "kinds": list(scope.kinds)}
 
 
 def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Result:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from memcache_lsp.answering import Event, Result, Sources
 from memcache_lsp.cli import generating, work
@@ -48,9 +49,9 @@ class Talk:
     threads: Threads
     thread: Before
 
-    def ask(self, question: str, search: Search) -> Generator[Event, None, None]:
+    def ask(self, asked: Mapping[str, Any], search: Search) -> Generator[Event, None, None]:
         """Answer from what the search finds, the sources first; closing the generator leaves the model at rest."""
-        question = redact(question).text
+        question = redact(asked["question"]).text
         path = generating.model_path(self.options)
         where = self.thread.where
         hits = placed(search(self.thread.for_search(question)), self.root, where)
@@ -74,7 +75,7 @@ class Talk:
                 events.append(event)
                 if not isinstance(event, Result):
                     yield event
-        yield self._remember(question, events, where, path, key)
+        yield self._remember({**asked, "question": question}, events, where, path, key)
 
     def _kept(self, path: Path, key: Callable[[str], str]) -> Sequence[Event] | None:
         """Return the events after the sources of an answer that was kept and still stands."""
@@ -92,7 +93,7 @@ class Talk:
 
     def _remember(
         self,
-        question: str,
+        asked: Mapping[str, Any],
         events: Sequence[Event],
         where: dict[str, tuple[Path, str]],
         path: Path | None,
@@ -104,7 +105,7 @@ class Talk:
             model = path if result.told is not None else None
             sha256 = self.threads.sha256(model) if model else ""
             turn = turn_of(
-                question,
+                asked,
                 events,
                 before=self.thread,
                 where=where,

@@ -111,7 +111,7 @@ async def _as_markdown(method: Method, context: Context, params: Any) -> dict[st
     """Give the result together with itself as text to be shown; an answer is whole there, streamed or not."""
     if isinstance(params, AskParams):
         result, sources = await ask_whole(context, params)
-        return {"markdown": to_markdown(result, sources=sources.items), **to_json(result)}
+        return {"markdown": to_markdown(result, sources=sources), **to_json(result)}
     result = await _do(method, context, params)
     return {"markdown": to_markdown(result), **to_json(result)}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from memcache_lsp import prompt
 from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Timings, Unsupported
@@ -88,7 +89,7 @@ def record_of(model: Path, sha256: str, result: Result) -> Record | None:
 
 
 def turn_of(
-    question: str,
+    asked: Mapping[str, Any],
     events: Sequence[Event],
     *,
     before: Before,
@@ -97,7 +98,7 @@ def turn_of(
     record: Record | None,
     at: float,
 ) -> Turn:
-    """Make a turn of the events of an answer, of which the last is the result."""
+    """Make a turn of the parameters of a request and the events of its answer, of which the last is the result."""
     result = events[-1]
     assert isinstance(result, Result)
     shown = next((event for event in events if isinstance(event, Sources)), Sources(()))
@@ -106,7 +107,7 @@ def turn_of(
     used = {hit.path for hit in shown.items} | read | {citation.path for citation in result.citations}
     return Turn(
         number=0,
-        question=question,
+        question=asked["question"],
         asked_at=at,
         first=shown.first,
         sources=tuple(replace(hit, signals={}) for hit in shown.items),
@@ -116,6 +117,7 @@ def turn_of(
         places={path: place for path, place in places.items() if path in used},
         record=record,
         replaces=before.replaces,
+        asked=asked,
     )
 
 

@@ -94,7 +94,7 @@ class Threads:
     def get(self, thread_id: str) -> Thread:
         """Return a thread with its turns; UserError where there is none of that name."""
         with self._reading() as db:
-            row = db.execute("select title, updated_at from threads where id = ?", (thread_id,)).fetchone()
+            row = db.execute(_ONE, (_storable(thread_id),)).fetchone()
             if row is None:
                 raise _no_thread(thread_id)
             data = db.execute("select data from turns where thread = ? order by number", (thread_id,)).fetchall()
@@ -126,7 +126,7 @@ class Threads:
         """Return what answers cite that cite a file, or one in a folder: all that they cite, by thread and turn."""
         below = "where root = ?1 and (path = ?2 or substr(path, 1, length(?2) + 1) = ?2 || '/')"
         which = "where root = ?1" if path is None else below
-        values = (root,) if path is None else (root, path)
+        values = tuple(_storable(each) for each in (root, path) if each is not None)
         found: dict[tuple[str, int], list[Cited]] = {}
         with self._reading() as db:
             turns = db.execute(f"select distinct thread, number from cited {which}", values).fetchall()  # noqa: S608
@@ -153,19 +153,29 @@ class Threads:
         turn = _redacted(turn)
         with self._writing() as db:
             name = thread_id or f"t{secrets.token_hex(5)}"
-            title = " ".join(turn.question.split())[:_TITLE]
+            title = _storable(" ".join(turn.question.split())[:_TITLE])
             db.execute("insert or ignore into threads values (?, ?, ?)", (name, title, turn.asked_at))
             db.execute("update threads set updated_at = ? where id = ?", (self._clock(), name))
             row = db.execute("select coalesce(max(number), 0) + 1 from turns where thread = ?", (name,)).fetchone()
             turn = replace(turn, number=row[0])
             db.execute("insert into turns values (?, ?, ?, ?)", (name, turn.number, key, packed(turn)))
-            db.executemany("insert or ignore into roots values (?, ?)", [(name, root) for root in roots])
+            db.executemany("insert or ignore into roots values (?, ?)", [(name, _storable(root)) for root in roots])
             if turn.replaces is not None:  # nobody is told any more of what was asked again
                 db.execute("delete from cited where thread = ? and number = ?", (name, turn.replaces))
             db.executemany(
                 "insert into cited values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (name, turn.number, c.place.root, c.place.path, c.n, c.start_line, c.end_line, c.text, c.stale)
+                    (
+                        name,
+                        turn.number,
+                        _storable(c.place.root),
+                        _storable(c.place.path),
+                        c.n,
+                        c.start_line,
+                        c.end_line,
+                        _storable(c.text),
+                        c.stale,
+                    )
                     for c in turn.cited
                 ],
             )
@@ -180,7 +190,7 @@ class Threads:
     def delete(self, thread_id: str) -> Thread:
         """Forget a thread; return what it was, without its turns."""
         with self._writing() as db:
-            row = db.execute("select title, updated_at from threads where id = ?", (thread_id,)).fetchone()
+            row = db.execute(_ONE, (_storable(thread_id),)).fetchone()
             if row is None:
                 raise _no_thread(thread_id)
             thread = Thread(thread_id, row[0], row[1], self._roots(db, thread_id))
@@ -193,7 +203,7 @@ class Threads:
         if not self._path.exists():
             return 0
         with self._writing() as db:
-            names = [name for (name,) in db.execute("select thread from roots where root = ?", (root,))]
+            names = [name for (name,) in db.execute("select thread from roots where root = ?", (_storable(root),))]
             _forget(db, names)
         self._empty_log()
         return len(names)
@@ -263,7 +273,12 @@ class Threads:
             db.commit()
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = self._path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise UserError(f"The folder {folder} cannot be made ({why}): check its place and permissions.") from error
         try:
             return _opened(self._path)
         except sqlite3.OperationalError:
@@ -310,6 +325,7 @@ class Threads:
             db.execute("pragma wal_checkpoint(truncate)")
 
 
+_ONE = "select title, updated_at from threads where id = ?"
 _CITED = "select number, n, root, path, start_line, end_line, text, stale from cited"
 
 
@@ -344,6 +360,11 @@ def _opened(path: Path) -> sqlite3.Connection:
         db.close()
         raise sqlite3.DatabaseError("quick_check failed")
     return db
+
+
+def _storable(text: str) -> str:
+    """Return a text that SQLite takes: half of a character pair, which JSON may bring, is none."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _forget(db: sqlite3.Connection, names: Sequence[str]) -> None:

@@ -73,6 +73,7 @@ class Turn:
     places: Mapping[str, Place] = field(default_factory=dict)
     record: Record | None = None
     replaces: int | None = None  # the turn whose question was asked again
+    asked: Mapping[str, Any] = field(default_factory=dict)  # the parameters of the request
 
 
 @dataclass(frozen=True, slots=True)

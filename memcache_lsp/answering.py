@@ -7,11 +7,12 @@ or any heavy library; the model is passed in.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 from memcache_lsp.citations import CitationParser, Located, attribute
+from memcache_lsp.conversation import ALONE, Earlier, Told, go_on, unread
 from memcache_lsp.errors import Stopped
 from memcache_lsp.evidence import Evidence, gathered
 from memcache_lsp.extract import extract
@@ -35,9 +36,13 @@ FinishReason = Literal["stop", "length", "extract", "no_answer"]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The hits that the answer may draw on; `[n]` means the n-th of them, counted from 1."""
+    """The hits that the answer may draw on; `[n]` means the n-th of them, the first one having the number `first`.
+
+    Numbers go on within a thread: a lower one means a source of a question before.
+    """
 
     items: tuple[Hit, ...]
+    first: int = 1
     type: Literal["sources"] = "sources"
 
 
@@ -110,13 +115,17 @@ class Result:
     timings: Timings
     message: str | None = None  # for the user, where there is something to say
     unsupported: tuple[Unsupported, ...] = ()
+    told: Told | None = None  # None where no model was asked
+    thread_id: str = ""  # where it is kept
+    turn_id: str = ""
+    cached: bool = False  # it is an answer that was kept
     type: Literal["result"] = "result"
 
 
 Event = Sources | Stage | Delta | Citation | Unsupported | Result
 
 
-def answer(
+def answer(  # noqa: PLR0913 - each is a part of one question
     question: str,
     hits: Sequence[Hit],
     *,
@@ -124,32 +133,34 @@ def answer(
     generator: Generator | None,
     stop: StopFlag,
     excerpts: Sequence[Evidence] | None = None,
+    earlier: Earlier = ALONE,
     max_tokens: int = ANSWER_TOKENS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Event]:
     """Answer a question from its hits, by the model where there is one, else by an extract.
 
     `found` is how many hits the search had in all; `excerpts` what the model reads of them, by default no more than
-    the hits merged. Without hits there is no answer and the model is not asked.
+    the hits merged; `earlier` the thread that the question goes on with. Without hits there is no answer and the model
+    is not asked.
     Raises `Stopped`, after the model has come to rest, once `stop` is set.
     """
     if not hits:
-        yield Sources(())
+        yield Sources((), earlier.next_number)
         yield _Run(found, clock).result("no_answer", evidence_read=0)
         return
-    yield Sources(tuple(hits))
+    yield Sources(tuple(hits), earlier.next_number)
     run = _Run(found, clock)
     if generator is None:
-        yield from _extracted(question, hits, run, stop)
+        yield from _extracted(question, hits, run, stop, first=earlier.next_number)
     else:
         read = gathered(hits) if excerpts is None else excerpts
-        yield from _generated(question, read, run, generator, stop=stop, max_tokens=max_tokens)
+        yield from _generated(question, read, run, generator, earlier=earlier, stop=stop, max_tokens=max_tokens)
 
 
-def refused(hits: Sequence[Hit], *, found: int, why: str) -> Iterator[Event]:
+def refused(hits: Sequence[Hit], *, found: int, why: str, first: int = 1) -> Iterator[Event]:
     """Say that there is no answer, with the nearest misses as sources; no model is asked."""
     run = _Run(found, time.perf_counter)
-    yield Sources(tuple(hits[:MISSES]))
+    yield Sources(tuple(hits[:MISSES]), first)
     yield run.delta(why)
     yield run.result("no_answer", evidence_read=0)
 
@@ -212,22 +223,35 @@ class _Run:
         return Result(text, *told, unsupported=tuple(self._unsupported))
 
 
-def _extracted(question: str, hits: Sequence[Hit], run: _Run, stop: StopFlag) -> Iterator[Event]:
+def _extracted(question: str, hits: Sequence[Hit], run: _Run, stop: StopFlag, *, first: int) -> Iterator[Event]:
     quotes = extract(question, hits)
     for quote in quotes:
         if stop.is_set():
             raise Stopped("Stopped.")
-        yield run.delta(f"{quote.text} [{quote.n}]\n\n")
-        yield run.citation(Located(quote.n, quote.path, quote.start_line, quote.end_line))
+        n = quote.n + first - 1
+        yield run.delta(f"{quote.text} [{n}]\n\n")
+        yield run.citation(Located(n, quote.path, quote.start_line, quote.end_line))
     yield run.result("extract", evidence_read=len(hits))
 
 
 def _generated(
-    question: str, excerpts: Sequence[Evidence], run: _Run, generator: Generator, *, stop: StopFlag, max_tokens: int
+    question: str,
+    excerpts: Sequence[Evidence],
+    run: _Run,
+    generator: Generator,
+    *,
+    earlier: Earlier,
+    stop: StopFlag,
+    max_tokens: int,
 ) -> Iterator[Event]:
     yield Stage("reading", 0)
     max_tokens = min(max_tokens, generator.context_tokens // 4)  # a small context is for the evidence first
-    packed = _packed(question, excerpts, generator, stop=stop, room=generator.context_tokens - max_tokens)
+    room = generator.context_tokens - max_tokens
+    if earlier.messages:
+        packed = go_on(question, excerpts, earlier, generator, room=room)
+    else:
+        packed = _packed(question, unread(excerpts, earlier), generator, stop=stop, room=room)
+    said: list[str] = []
     parser, support = CitationParser(packed.used), Support(packed.used)
     percent = 0
     started = False
@@ -243,8 +267,11 @@ def _generated(
                 yield from run.unsupported(support.feed(event.text) if isinstance(event, Delta) else ())
             yield from run.unsupported(support.finish())
             usage = Usage(step.prompt_tokens, step.reused_tokens, step.answer_tokens)
-            yield run.result(step.finish_reason, evidence_read=len(packed.used), usage=usage)
+            told = Told(packed.messages, packed.used, "".join(said), max_tokens, step.computed)
+            result = run.result(step.finish_reason, evidence_read=len(packed.used), usage=usage)
+            yield replace(result, told=told)
         else:
+            said.append(step)
             text = step if started else step.lstrip()
             started = started or bool(text)
             if text:

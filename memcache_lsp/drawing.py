@@ -24,6 +24,7 @@ from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec
 from memcache_lsp.ranking.confidence import LEAST
 from memcache_lsp.session.uris import to_path
+from memcache_lsp.threads.asked import NOTHING, Before
 from memcache_lsp.values import Hit
 from memcache_lsp.verifying import Read, drawn
 
@@ -39,16 +40,18 @@ class Drawn:
     hits: tuple[Hit, ...]
     excerpts: tuple[Evidence, ...]
     found: int  # hits in all
-    places: Mapping[str, Path]  # of the hits' paths
+    places: Mapping[str, Path]  # of the hits' paths, and those of the thread
+    where: Places  # the same as roots and paths below them
     read: Read
     refusal: str | None = None  # what is said in place of an answer; the hits are then its nearest misses
 
 
-async def draw(editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams) -> Drawn:
-    """Find what an answer may draw on, and hold it against the files as they are now."""
+async def draw(editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams, thread: Before = NOTHING) -> Drawn:
+    """Find what an answer may draw on, as the thread goes on, and hold it against the files as they are now."""
     root, about = await _about(editor, params)
     plan = await asyncio.to_thread(intents.plan, params.intent, params.question, about)
-    places: dict[str, tuple[Path, str]] = {}
+    plan = plan.leaning(thread.for_search)
+    places = thread.where
     found, answers = await _found(editor, keepers, plan, params.scope)
     hits = _taken(plan, root, found, places)
     if not hits and plan.or_else is not None:
@@ -68,7 +71,8 @@ def _taken(plan: Plan, root: Path, found: Sequence[tuple[Path, Hit]], places: di
 
     def named(where: Path, hit: Hit) -> Hit:
         path = f"{labels[where]}/{hit.path}" if labels else hit.path
-        places[path] = where, hit.path
+        while places.setdefault(path, (where, hit.path)) != (where, hit.path):
+            path = f"{where.name}/{path}"  # it means something else in the thread
         return replace(hit, path=path)
 
     own = tuple(named(root, hit) for hit in plan.own)
@@ -171,4 +175,4 @@ def _reader(buffers: Mapping[Path, str], places: Places) -> Read:
 def _drawn(plan: Plan, hits: Sequence[Hit], places: Places, read: Read) -> Drawn:
     evidence, excerpts = drawn(hits, read, limit=plan.limit, parted=plan.parted)
     paths = {path: root / below for path, (root, below) in places.items()}
-    return Drawn(plan.question, plan.quoted, evidence, excerpts, len(hits), paths, read)
+    return Drawn(plan.question, plan.quoted, evidence, excerpts, len(hits), paths, places, read)

@@ -17,16 +17,18 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from memcache_lsp import machine
 from memcache_lsp.errors import ModelError, Stopped
-from memcache_lsp.generator import Finished, Generator, Reading, Step, StopFlag, looping
+from memcache_lsp.generator import Batches, Computed, Finished, Generator, Reading, Step, StopFlag, looping
+from memcache_lsp.prefixes import LEAST_TOKENS, Prefix, Prefixes, joined, shared, singly
 from memcache_lsp.prompt import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Finished", "Generator", "LlamaGenerator", "Reading", "Step", "StopFlag", "load", "stdout_elsewhere"]
@@ -181,6 +183,16 @@ def _library() -> _Library:
     return _Library(llama_cpp)
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One answer to be computed: a prompt, the longest answer, what stops it, who hears of it."""
+
+    tokens: list[int]
+    max_tokens: int
+    stop: StopFlag
+    emit: Any
+
+
 class LlamaGenerator:
     """A model in memory and the context that remembers the last prompt; made by `load`, freed by `close`.
 
@@ -194,12 +206,16 @@ class LlamaGenerator:
         self.notes: tuple[str, ...] = ()
         self._threads: int | None = None  # the user's, None where they follow what is free
         self._computing = 0  # threads that compute at present
+        self._given: deque[int] = deque()  # the threads of the next batches, where an answer is computed again
         self._free = machine.FreeCores(machine.cores())
         self._api = library.api
+        self._library_name = f"llama-cpp-python {library.api.__version__}"
         self._model = model
         self._context: Any = None
         self._vocab = self._api.llama_model_get_vocab(model)
         self._known: list[int] = []  # the tokens in the context's memory
+        self._batches: list[Batches] = []  # in which they came there, one by one
+        self._prefixes = Prefixes()
         self._lock = threading.Lock()
         self._running: tuple[threading.Thread, StopFlag] | None = None
         self._watched = StopFlag()
@@ -246,9 +262,9 @@ class LlamaGenerator:
         heads = self._api.llama_model_n_layer(self._model) * self._api.llama_model_n_head_kv(self._model)
         return int(4 * heads * width)
 
-    def _set_threads(self, count: int) -> None:
-        """Compute with so many threads from now on, where the user set no number; the results are the same."""
-        if self._threads is None and count != self._computing:
+    def _use_threads(self, count: int) -> None:
+        """Compute with so many threads from now on; the last bits of the numbers hang on it."""
+        if count != self._computing:
             self._api.llama_set_n_threads(self._context, count, count)
             self._computing = count
 
@@ -268,6 +284,7 @@ class LlamaGenerator:
             if self._context:
                 self._api.llama_free(self._context)
                 self._context = None
+                self._prefixes.clear()
             if self._model:
                 self._api.llama_model_free(self._model)
                 self._model = None
@@ -298,8 +315,28 @@ class LlamaGenerator:
                 f"The prompt of {len(tokens)} tokens and an answer of {max_tokens} do not fit the model's"
                 f" {self.context_tokens}: ask for less, or name a model with a larger context."
             )
+        yield from self._in_thread(lambda emit: self._run(_Task(tokens, max_tokens, stop, emit)), stop)
+
+    def replay(
+        self, messages: Sequence[Message], computed: Computed, *, max_tokens: int, stop: StopFlag
+    ) -> Iterator[Step]:
+        """Compute an answer again as it was computed then, from an empty context; raise ModelError where it cannot be."""
+        tokens = self._tokens(messages)
+        batches = singly(computed.prompt)
+        if computed.library != self._library_name or computed.context_tokens != self.context_tokens:
+            raise ModelError(
+                f"The answer was made by {computed.library} with a context of {computed.context_tokens} tokens, and now there"
+                f" is {self._library_name} with {self.context_tokens}: ask the question again instead."
+            )
+        if sum(batch.size for batch in batches) != len(tokens) or any(b.size > BATCH_TOKENS for b in batches):
+            raise ModelError("The answer's record does not fit this model: ask the question again instead.")
+        yield from self._in_thread(
+            lambda emit: self._repeat(_Task(tokens, max_tokens, stop, emit), batches, computed), stop
+        )
+
+    def _in_thread(self, work: Callable[[Any], Finished], stop: StopFlag) -> Iterator[Step]:
         steps: queue.SimpleQueue[Step | Exception] = queue.SimpleQueue()
-        thread = threading.Thread(target=self._work, args=(tokens, max_tokens, stop, steps.put), name="generate")
+        thread = threading.Thread(target=self._work, args=(work, stop, steps.put), name="generate")
         self._running = thread, stop
         thread.start()
         step: Step | Exception = ""
@@ -314,12 +351,12 @@ class LlamaGenerator:
                 stop.set()
             thread.join()
 
-    def _work(self, tokens: list[int], max_tokens: int, stop: StopFlag, emit: Any) -> None:
+    def _work(self, work: Callable[[Any], Finished], stop: StopFlag, emit: Any) -> None:
         """Run in the thread: whatever happens is handed to the consumer as the last thing."""
         try:
             with self._lock:
                 self._watch(stop)
-                emit(self._run(tokens, max_tokens, stop, emit))
+                emit(work(emit))
         except Exception as error:  # noqa: BLE001 - the boundary of the thread; the consumer raises it again
             emit(error)
 
@@ -336,22 +373,45 @@ class LlamaGenerator:
         self._watched = stop  # llama.cpp keeps a bare pointer to its bytes
         self._api.llama_set_abort_callback(self._context, strlen, stop.address)
 
-    def _run(self, tokens: list[int], max_tokens: int, stop: StopFlag, emit: Any) -> Finished:
+    def _run(self, task: _Task) -> Finished:
         started = time.perf_counter()
-        self._set_threads(self._free.begin())
-        reused = self._forget_after(tokens)
-        emit(Reading(reused, len(tokens)))
+        self._use_threads(self._threads or self._free.begin())
+        tokens = task.tokens
+        reused = self._recall(tokens)
+        task.emit(Reading(reused, len(tokens)))
         speeds = []
         for start in range(reused, len(tokens), BATCH_TOKENS):
             before = time.perf_counter()
             batch = tokens[start : start + BATCH_TOKENS]
-            self._decode(batch, stop)
+            self._decode(batch, task.stop)
             speeds.append((len(batch), time.perf_counter() - before))
-            emit(Reading(start + len(batch), len(tokens)))
+            task.emit(Reading(start + len(batch), len(tokens)))
         self._measure(speeds)
-        read = time.perf_counter()
-        answer, reason = self._write(max_tokens, stop, emit)
-        return Finished(reason, len(tokens), reused, answer, read - started, time.perf_counter() - read)
+        return self._finish(task, reused, started)
+
+    def _repeat(self, task: _Task, batches: Sequence[Batches], computed: Computed) -> Finished:
+        """Do what `_run` did then, from an empty context on."""
+        started = time.perf_counter()
+        self._clear()
+        self._given.extend(batch.threads for batch in (*batches, *singly(computed.answer)))
+        try:
+            for batch in batches:
+                at = len(self._known)
+                self._decode(task.tokens[at : at + batch.size], task.stop)
+                task.emit(Reading(at + batch.size, len(task.tokens)))
+            return self._finish(task, 0, started)
+        finally:
+            self._given.clear()
+
+    def _finish(self, task: _Task, reused: int, started: float) -> Finished:
+        """Write the answer to a prompt that was read."""
+        read, prompt = time.perf_counter(), len(self._batches)
+        answer, reason = self._write(task.max_tokens, task.stop, task.emit)
+        computed = Computed(
+            self._library_name, self.context_tokens, joined(self._batches[:prompt]), joined(self._batches[prompt:])
+        )
+        took = read - started, time.perf_counter() - read
+        return Finished(reason, len(task.tokens), reused, answer, *took, computed)
 
     def _measure(self, batches: list[tuple[int, float]]) -> None:
         """Remember the reading speed, without the first batch where there are more: it may wait for the disk."""
@@ -360,24 +420,65 @@ class LlamaGenerator:
         if count >= MEASURED_TOKENS:
             self.prompt_speed = count / max(1e-6, sum(seconds for _, seconds in steady))
 
-    def _forget_after(self, tokens: list[int]) -> int:
-        """Keep what the context already knows of the prompt, at most all but one token, and forget the rest."""
-        shared = 0
-        for known, wanted in zip(self._known, tokens[:-1], strict=False):
-            if known != wanted:
+    def _recall(self, tokens: list[int]) -> int:
+        """Have as much of the prompt in the context as is known, at most all but one token; tell how much.
+
+        What the context would lose thereby is kept, for the thread that goes on from it. Whole batches are known or
+        not: half of one could not be computed again as it was.
+        """
+        wanted = tokens[:-1]
+        known = shared(self._known, wanted)
+        if len(self._known) - known >= LEAST_TOKENS:
+            self._keep()
+            if prefix := self._prefixes.best(wanted, least=known + LEAST_TOKENS):
+                self._fetch(prefix)
+        elif not self._known and (prefix := self._prefixes.best(wanted, least=LEAST_TOKENS)):
+            self._fetch(prefix)
+        self._forget_after(shared(self._known, wanted))
+        return len(self._known)
+
+    def _keep(self) -> None:
+        """Copy the state of the context out of it."""
+        size = self._api.llama_state_seq_get_size(self._context, 0)
+        if not self._prefixes.takes(size):
+            return
+        state = (ctypes.c_uint8 * size)()
+        if self._api.llama_state_seq_get_data(self._context, state, size, 0) == size:
+            self._prefixes.keep(Prefix(tuple(self._known), joined(self._batches), bytes(state)))
+
+    def _fetch(self, prefix: Prefix) -> None:
+        """Put a state that was kept back into the context; where llama.cpp refuses it, the context is empty."""
+        self._clear()
+        size = len(prefix.state)
+        state = (ctypes.c_uint8 * size).from_buffer_copy(prefix.state)
+        if self._api.llama_state_seq_set_data(self._context, state, size, 0) == size:
+            self._known, self._batches = list(prefix.tokens), singly(prefix.batches)
+        else:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._api.llama_memory_clear(self._api.llama_get_memory(self._context), True)
+        self._known, self._batches = [], []
+
+    def _forget_after(self, count: int) -> None:
+        """Keep the batches that lie within the first tokens, and forget the rest."""
+        kept, batches = 0, 0
+        for batch in self._batches:
+            if kept + batch.size > count:
                 break
-            shared += 1
+            kept += batch.size
+            batches += 1
         memory = self._api.llama_get_memory(self._context)
-        if not self._api.llama_memory_seq_rm(memory, 0, shared, -1):  # a recurrent model cannot go back in part
-            self._api.llama_memory_clear(memory, True)
-            shared = 0
-        del self._known[shared:]
-        return shared
+        if not self._api.llama_memory_seq_rm(memory, 0, kept, -1):  # a recurrent model cannot go back in part
+            self._clear()
+            return
+        del self._known[kept:]
+        del self._batches[batches:]
 
     def _decode(self, batch: list[int], stop: StopFlag) -> None:
         if stop.is_set():
             raise Stopped("Stopped.")
-        self._set_threads(self._free.now())
+        self._use_threads(self._given.popleft() if self._given else self._threads or self._free.now())
         array = (self._api.llama_token * len(batch))(*batch)
         result = self._api.llama_decode(self._context, self._api.llama_batch_get_one(array, len(batch)))
         if result == _ABORTED:
@@ -385,6 +486,7 @@ class LlamaGenerator:
         if result != 0:
             raise ModelError(f"llama.cpp failed to compute (code {result}): try again, or name a smaller model.")
         self._known += batch
+        self._batches.append(Batches(len(batch), 1, self._computing))
 
     def _write(self, max_tokens: int, stop: StopFlag, emit: Any) -> tuple[int, Literal["stop", "length"]]:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a token may end inside of a character

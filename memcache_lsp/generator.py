@@ -50,6 +50,33 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Batches:
+    """So many batches of one size, computed by so many threads."""
+
+    size: int
+    count: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What the numbers of a run depend on besides model and text: the same again gives the same answer to the byte.
+
+    `prompt` tells in which batches the prompt came into the context, what was known from runs before included.
+    """
+
+    library: str  # the binding of llama.cpp, with its version
+    context_tokens: int
+    prompt: tuple[Batches, ...]
+    answer: tuple[Batches, ...] = ()
+
+    @property
+    def threads(self) -> int:
+        """Return how many threads wrote most of the answer."""
+        return max(self.answer or self.prompt, key=lambda each: each.count).threads
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """How a run ended and what it took; "length" also tells that an answer which went in circles was cut."""
 
@@ -59,6 +86,7 @@ class Finished:
     answer_tokens: int
     read_s: float
     write_s: float
+    computed: Computed | None = None  # None where the generator does not know
 
 
 Step = Reading | str | Finished

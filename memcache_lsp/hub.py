@@ -9,24 +9,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from memcache_lsp import __version__, answering, finding, models, shelf
 from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
+from memcache_lsp.conversation import Earlier
 from memcache_lsp.drawing import Drawn, draw
 from memcache_lsp.editor import Editor
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.fetches import Fetches
+from memcache_lsp.flags import Flags
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.protocol import parts, spec, wire
+from memcache_lsp.protocol.codec import parse, to_json
+from memcache_lsp.recalling import Recalling, texts
+from memcache_lsp.redact import redact
 from memcache_lsp.reporting import (
     memory_bytes,
     model_row,
@@ -38,17 +45,19 @@ from memcache_lsp.reporting import (
 )
 from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
-from memcache_lsp.threads import Threads
+from memcache_lsp.threads.asked import Before, again, before, key_of
+from memcache_lsp.threads.disk import Threads
 from memcache_lsp.verifying import Verifier
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
 
 _log = logging.getLogger(__name__)
 
+_MANY_PATHS = 100  # that change at once: all of the root is looked at instead
 _STATUS = Path()  # in place of a root, as the name of a queue
 _MODELS = Path("models")  # likewise
 
-Listener = Callable[[spec.DidChangeStatusParams | IndexProgress], None]
+Listener = Callable[[spec.DidChangeStatusParams | spec.DidChangeThreadParams | IndexProgress], None]
 
 
 class Hub:
@@ -73,7 +82,8 @@ class Hub:
         self._keepers: dict[Path, Keeper] = {}
         self._sessions: dict[int, Editor] = {}
         self._listeners: dict[int, Listener] = {}
-        self._threads = Threads()
+        self._recalling = Recalling()
+        self._flags = Flags(self._recalling, self._flagged)
         self._numbers = count(1)
         self._fetches = Fetches()
         self._looks: set[asyncio.Task[Path]] = set()  # for where open documents lie
@@ -94,6 +104,7 @@ class Hub:
     async def close_session(self, session_id: int) -> None:
         """Forget a session; a root that nobody uses any more is closed after it has been idle."""
         self._listeners.pop(session_id, None)
+        self._flags.forget(session_id)
         if self._sessions.pop(session_id, None) is not None:
             self._release(session_id, keep=())
 
@@ -106,11 +117,10 @@ class Hub:
         for root in session.roots:
             keeper = self._keepers.get(root)
             if keeper is None:
-                keeper = Keeper(root, setup=self._setup, changed=self._told, idle_s=self._idle_s, refiner=self._refiner)
-                for why in self._answers:
-                    keeper.hold(why)
-                self._keepers[root] = keeper
-            keeper.users.add(session_id)
+                keeper = self._keep(root)
+            if session_id not in keeper.users:
+                keeper.users.add(session_id)
+                self._flags.look(session, root, None)
             if session.info.settings.index_on_start:
                 keeper.attend()
         self._release(session_id, keep=session.roots)
@@ -118,6 +128,19 @@ class Hub:
             if keeper.asleep and self._keepers.get(root) is keeper:  # another session may have forgotten it meanwhile
                 del self._keepers[root]
                 await keeper.close()
+
+    def _keep(self, root: Path) -> Keeper:
+        keeper = self._keepers[root] = Keeper(
+            root,
+            setup=self._setup,
+            changed=self._told,
+            idle_s=self._idle_s,
+            refiner=self._refiner,
+            touched=self._touched,
+        )
+        for why in self._answers:
+            keeper.hold(why)
+        return keeper
 
     def _release(self, session_id: int, *, keep: Sequence[Path]) -> None:
         for root, keeper in list(self._keepers.items()):
@@ -139,6 +162,8 @@ class Hub:
             look = asyncio.get_running_loop().create_task(session.learn(path))
             self._looks.add(look)
             look.add_done_callback(self._looks.discard)
+        for root, below in session.within(session.real(path)):
+            self._flags.look(session, root, below)
 
     def files_changed(self, session_id: int, paths: Sequence[Path] | None) -> None:
         """Take a hint that files changed on disk, any of them where no paths are given."""
@@ -165,6 +190,16 @@ class Hub:
             listener(progress)
             if finished:
                 listener(self._health(session))
+
+    def _touched(self, root: Path, paths: frozenset[str] | None) -> None:
+        """Have the answers looked at that cite files which may have changed."""
+        for session_id in self._keepers[root].users if root in self._keepers else ():
+            for path in (None,) if paths is None or len(paths) > _MANY_PATHS else paths:
+                self._flags.look(self._sessions[session_id], root, path)
+
+    def _flagged(self, session_id: int, news: spec.DidChangeThreadParams) -> None:
+        if listener := self._listeners.get(session_id):
+            listener(news)
 
     def _health(self, session: Editor) -> spec.DidChangeStatusParams:
         keepers = self._keepers_of(session)
@@ -217,27 +252,71 @@ class Hub:
         self, session_id: int, params: spec.AskParams
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
         """Answer: partial results, then the result. Closing the generator stops the model."""
-        session = self._sessions[session_id]
-        drawn = await draw(session, self._keepers_of(session, params.scope), params)
-        uri_of = lambda path: session.uri_of(drawn.places[path])  # noqa: E731
-        origin_of = lambda hit: session.origin_of(drawn.places[hit.path])  # noqa: E731
-        thread_id, turn_id = self._threads.new_turn(params.thread_id)
-        async with aclosing(self._verified(drawn, session.info.settings)) as events:
+        async with aclosing(self._asked(session_id, params, await self._recalling.before(params.thread_id))) as events:
             async for event in events:
-                if isinstance(event, Result):
-                    result = wire.result_to_spec(
-                        event, thread_id=thread_id, turn_id=turn_id, streamed=False, uri_of=uri_of
-                    )
-                    self._threads.remember(params.question, result)
-                    session.last_read = event.evidence_read, event.evidence_found
-                    yield result
-                else:
-                    yield wire.event_to_partial(event, uri_of=uri_of, origin_of=origin_of)
+                yield event
 
-    async def _verified(self, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
+    async def ask_again(
+        self, session_id: int, params: spec.ThreadsParams
+    ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
+        """Ask the question of a turn once more, of the files as they are now; the answer is a turn of its own."""
+        thread, turn = await self._recalling.turn(params.thread_id or "", params.turn_id)
+        asked = parse(spec.AskParams, {"question": turn.question, **turn.asked})
+        async with aclosing(self._asked(session_id, asked, before(thread, again=turn.number))) as events:
+            async for event in events:
+                yield event
+
+    async def _asked(
+        self, session_id: int, params: spec.AskParams, thread: Before
+    ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
+        began = time.perf_counter()
+        session = self._sessions[session_id]
+        params = replace(params, question=redact(params.question).text)
+        drawn = await draw(session, self._keepers_of(session, params.scope), params, thread)
+        settings = session.info.settings
+        told = partial(_to_spec, session=session, drawn=drawn)
+        wanted = settings.use_model and bool(drawn.hits) and drawn.refusal is None
+        model = models.chosen(self._user()) if wanted else None
+        key = partial(_key, params, drawn, thread.earlier, settings)
+        if settings.keep_threads and isinstance(model, Path) and not thread.replaces:
+            known = await self._recalling.run(partial(_known_sha256, model=model))
+            found = await self._recalling.cached(key(known), texts(session.buffers)) if known else None
+            if found is not None:
+                kept = await self._recalling.again(*found, session.roots, key(known or ""))
+                for event in again(found[1], kept.thread_id, kept.turn_id, total_s=time.perf_counter() - began):
+                    yield told(event)
+                return
+        events: list[Event] = []
+        async with aclosing(self._verified(drawn, thread.earlier, settings, model)) as answer:
+            async for event in answer:
+                events.append(event)
+                if not isinstance(event, Result):
+                    yield told(event)
+        result = events[-1]
+        assert isinstance(result, Result)
+        if drawn.refusal is None:
+            session.last_read = result.evidence_read, result.evidence_found
+        if settings.keep_threads:
+            kept, problem = await self._recalling.keep(
+                to_json(replace(params, thread_id=None, partial_result_token=None, work_done_token=None)),
+                events,
+                before=thread,
+                where=drawn.where,
+                text_at=texts(session.buffers),
+                model=model,
+                roots=session.roots,
+                key=key,
+            )
+            message = " ".join(filter(None, (result.message, problem))) or None
+            result = replace(result, message=message, thread_id=kept.thread_id, turn_id=kept.turn_id)
+        yield told(result)
+
+    async def _verified(
+        self, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model: models.Answering | None
+    ) -> AsyncGenerator[Event, None]:
         """Answer; each citation is held against its file when it is sent, and once more in the end."""
-        verifier = Verifier(drawn.excerpts, drawn.read)
-        async with aclosing(self._answer(drawn, settings)) as events:
+        verifier = Verifier((*drawn.excerpts, *earlier.read), drawn.read)
+        async with aclosing(self._answer(drawn, earlier, settings, model)) as events:
             async for event in events:
                 if isinstance(event, Citation | Result):
                     for each in await asyncio.to_thread(verifier.events, event):
@@ -245,22 +324,27 @@ class Hub:
                 else:
                     yield event
 
-    async def _answer(self, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
+    async def _answer(
+        self, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model: models.Answering | None
+    ) -> AsyncGenerator[Event, None]:
         evidence = drawn.hits
         if drawn.refusal is not None:
-            for event in answering.refused(evidence, found=drawn.found, why=drawn.refusal):
+            for event in answering.refused(evidence, found=drawn.found, why=drawn.refusal, first=earlier.next_number):
                 yield event
             return
-        yield Sources(evidence)
-        wanted = bool(evidence) and settings.use_model
-        path = models.chosen(self._user()) if wanted else None
-        message = models.NO_MODEL if wanted and path is None else None
-        if path is not None:
+        yield Sources(evidence, earlier.next_number)
+        message = models.NO_MODEL if evidence and settings.use_model and model is None else None
+        if model is not None:
             yield Stage("waiting" if self._model.requests else "loading", 0)
-            message = await self._loaded(path)
-        if path is not None and message is None:
+            message = await self._loaded(model)
+        if model is not None and message is None:
             events = self._model.answer(
-                drawn.question, evidence, found=drawn.found, max_tokens=settings.answer_tokens, excerpts=drawn.excerpts
+                drawn.question,
+                evidence,
+                found=drawn.found,
+                max_tokens=settings.answer_tokens,
+                excerpts=drawn.excerpts,
+                earlier=earlier,
             )
             with self._indexing_waits():
                 async with aclosing(events):  # type: ignore[type-var]
@@ -268,7 +352,9 @@ class Hub:
                         if not isinstance(event, Sources):
                             yield event
             return
-        run = answering.answer(drawn.quoted, evidence, found=drawn.found, generator=None, stop=StopFlag())
+        run = answering.answer(
+            drawn.quoted, evidence, found=drawn.found, generator=None, stop=StopFlag(), earlier=earlier
+        )
         for event in await asyncio.to_thread(lambda: list(run)):
             if not isinstance(event, Sources):
                 yield replace(event, message=message) if isinstance(event, Result) else event
@@ -306,27 +392,38 @@ class Hub:
     # Threads
 
     async def threads(self, session_id: int, params: spec.ThreadsParams) -> spec.ThreadsResult:
-        """List, get, delete threads, or ask again; they last as long as the engine does."""
+        """List, get, delete or replay threads; `ask_again` answers anew."""
+        session = self._sessions[session_id]
         name = params.thread_id or ""
+        text_at = texts(session.buffers)
         match params.action:
             case "list":
-                return spec.ThreadsResult(threads=tuple(self._threads.list()))
-            case "get":
-                return spec.ThreadsResult(threads=(self._threads.get(name),))
+                roots = None if params.all_roots else session.roots
+                return spec.ThreadsResult(threads=tuple(await self._recalling.listed(roots, text_at)))
             case "delete":
-                return spec.ThreadsResult(threads=(self._threads.delete(name),))
-            case "askAgain":
-                return await self._ask_again(session_id, self._threads.get(name), params.turn_id)
+                return spec.ThreadsResult(threads=(await self._recalling.deleted(name),))
+            case "replay":
+                replayed = await self._replayed(name, params.turn_id)
+                return spec.ThreadsResult(threads=(await self._recalling.shown(name, text_at),), replayed=replayed)
+            case _:
+                return spec.ThreadsResult(threads=(await self._recalling.shown(name, text_at),))
 
-    async def _ask_again(self, session_id: int, thread: spec.Thread, turn_id: str | None) -> spec.ThreadsResult:
-        turns = thread.turns or ()
-        turn = next((t for t in turns if t.turn_id == turn_id), turns[-1])
-        asked = None
-        again = spec.AskParams(question=turn.question, thread_id=thread.thread_id)
-        async with aclosing(self.ask(session_id, again)) as events:
-            async for event in events:
-                asked = event if isinstance(event, spec.AskResult) else asked
-        return spec.ThreadsResult(threads=(self._threads.get(thread.thread_id),), asked=asked)
+    async def _replayed(self, thread_id: str, turn_id: str | None) -> spec.Replayed:
+        """Compute an answer once more from its record, with the model and the settings of then."""
+        _, turn = await self._recalling.turn(thread_id, turn_id)
+        record = turn.record
+        if record is None or record.told.computed is None:
+            raise UserError("No model wrote this answer, so there is nothing to replay: name another turn.")
+        path = Path(record.model)
+        if not await self._recalling.run(partial(_holds, path=path, sha256=record.sha256)):
+            raise UserError(
+                f"The model {path.stem} that wrote this answer is not in its place any more: fetch it again."
+            )
+        user = self._user()
+        await self._model.load(path, context_tokens=user.context_tokens or None, threads=user.threads or None)
+        with self._indexing_waits():
+            said = await self._model.replay(record.told)
+        return spec.Replayed(answer=said, identical=redact(said).text == record.told.said)
 
     # Models
 
@@ -369,6 +466,7 @@ class Hub:
                     await keeper.rebuild()
                 case "drop":
                     await keeper.drop()
+                    await self._recalling.run(partial(_forget, root=keeper.root))
         return spec.IndexResult(roots=tuple(root_state(session, keeper) for keeper in keepers))
 
     async def status(self, session_id: int) -> spec.StatusResult:
@@ -411,7 +509,46 @@ class Hub:
         await asyncio.gather(
             *(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close(), self._fetches.close()
         )
+        await self._flags.close()
+        await self._recalling.close()
 
 
 def _evidence(session: Editor) -> parts.Evidence | None:
     return parts.Evidence(read=session.last_read[0], found=session.last_read[1]) if session.last_read else None
+
+
+def _to_spec(event: Event, *, session: Editor, drawn: Drawn) -> spec.AskPartial | spec.AskResult:
+    def uri_of(path: str) -> str:
+        return session.uri_of(drawn.places[path])
+
+    if isinstance(event, Result):
+        return wire.result_to_spec(event, streamed=False, uri_of=uri_of)
+    origin_of = lambda hit: session.origin_of(drawn.places[hit.path])  # noqa: E731
+    return wire.event_to_partial(event, uri_of=uri_of, origin_of=origin_of)
+
+
+def _key(params: spec.AskParams, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model_sha256: str) -> str:
+    """Name the answer to a question by all that it would be made of."""
+    question = f"{params.intent}\0{params.question}\0{drawn.question}"
+    tokens = settings.answer_tokens
+    return key_of(question, drawn.excerpts, drawn.where, model_sha256=model_sha256, max_tokens=tokens, earlier=earlier)
+
+
+def _known_sha256(threads: Threads, *, model: Path) -> str | None:
+    """Return the hash of a model's file where it is known; without one, nothing that was kept is looked for."""
+    try:
+        return threads.known_sha256(model)
+    except UserError:  # what is wrong is told when the answer is kept
+        return None
+
+
+def _holds(threads: Threads, *, path: Path, sha256: str) -> bool:
+    """Tell whether a model's file is the one with this hash."""
+    try:
+        return threads.sha256(path) == sha256
+    except OSError:
+        return False
+
+
+def _forget(threads: Threads, *, root: Path) -> None:
+    threads.forget(str(root))

@@ -7,7 +7,7 @@ between. Must not import the engine, the store or a model.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -65,6 +65,12 @@ class Plan:
     def limit(self) -> int:
         """Return how many hits the answer may draw on."""
         return MOST_PARTS if self.parted or self.used else EVIDENCE_HITS
+
+    def leaning(self, for_search: Callable[[str], str]) -> Plan:
+        """Return the plan with a question in words searched for as the thread before it makes it clear."""
+        if self.used or not self.quoted or self.query != self.question:
+            return self
+        return replace(self, query=for_search(self.query))
 
     def taken(self, found: Sequence[Hit]) -> list[Hit]:
         """Return the evidence: what the plan has itself, and what of the found belongs to it."""

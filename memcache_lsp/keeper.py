@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class Keeper:
-    """Keep one root. `changed` is called on the loop whenever state or progress did."""
+    """Keep one root. `changed` is called on the loop whenever state or progress did, `touched` when files may have."""
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Keeper:
         changed: Callable[[Keeper], None],
         idle_s: float = IDLE_S,
         refiner: Refiner | None = None,
+        touched: Callable[[Path, frozenset[str] | None], None] = lambda _root, _paths: None,
     ) -> None:
         self.root = root
         self.state: IndexState = "unindexed"
@@ -69,6 +70,7 @@ class Keeper:
         self.named = False  # by the user, so however large it is, it is meant
         self._setup = setup
         self._changed = changed
+        self._touched = touched
         self._idle_s = idle_s
         self._loop = asyncio.get_running_loop()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
@@ -177,6 +179,7 @@ class Keeper:
         Whoever has stopped the indexing is not overruled by a hint; it counts once the indexing goes on.
         """
         hints = None if paths is None else set(paths)
+        self._touched(self.root, None if hints is None else frozenset(hints))
         if hints is None or self.state in {"paused", "cancelled"} or any(map(changes_rules, hints)):
             self._everything = True
         else:

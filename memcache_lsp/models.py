@@ -49,6 +49,13 @@ class Program:
 Answering = Path | Program | Endpoint  # what can answer: a path is that of a GGUF file
 
 
+def place_of(answering: Answering) -> str:
+    """Return where what can answer lies: a path, or a URL."""
+    if isinstance(answering, Endpoint):
+        return answering.url
+    return str(answering.path if isinstance(answering, Program) else answering)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFile:
     """A file of a model: the members of its wheels that match the pattern, joined in order."""

@@ -7,6 +7,7 @@ Pure: counting tokens is passed in. Must not import a model, the store or the sc
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +24,7 @@ LEAST_TOKENS = 256  # less evidence than this is not worth an answer, however sl
 _FIRST_SHARE = 0.5  # of the budget, for the best excerpt
 _LATER_SHARE = 0.3  # for each of the others
 
+_EXCERPT = re.compile(r'<excerpt number="(\d+)" .*?\n</excerpt>\n', re.DOTALL)  # none holds a fence of its own
 _FENCE = re.compile(r"<(?=[\s/<]*excerpt)", re.IGNORECASE)
 _UNQUOTED = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\"<>]+")
 
@@ -88,6 +90,17 @@ def pack(
     while _cost(used, question, count) > room:  # tokens at the seams are counted only in the whole
         used.pop()
     return Packed(_messages(used, question), tuple(used), len(evidence) - len(used))
+
+
+def without_evidence(message: Message) -> tuple[Message, frozenset[int]]:
+    """Take the excerpts out of a message that `pack` made; return their numbers, too."""
+    numbers = frozenset(int(found[1]) for found in _EXCERPT.finditer(message.text))
+    return replace(message, text=_EXCERPT.sub("", message.text)), numbers
+
+
+def fingerprint() -> str:
+    """Name the words that every prompt has, for answers that are kept."""
+    return hashlib.sha256(f"{SYSTEM}\0{_REQUEST}".encode()).hexdigest()
 
 
 def _messages(used: Sequence[Evidence], question: str) -> tuple[Message, ...]:

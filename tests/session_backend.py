@@ -163,6 +163,11 @@ class FakeBackend:
         self._note("index", session_id, params)
         return IndexResult(roots=(RootState(uri=from_path(ROOT), state="indexing"),))
 
+    async def ask_again(self, session_id, params):
+        self._note("ask_again", session_id, params)
+        for event in self.events:
+            yield event
+
     async def threads(self, session_id, params):
         self._note("threads", session_id, params)
         return ThreadsResult(threads=())

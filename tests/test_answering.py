@@ -19,7 +19,7 @@ from memcache_lsp.answering import (
     refused,
 )
 from memcache_lsp.errors import Stopped
-from memcache_lsp.generation import load
+from memcache_lsp.generation import BATCH_TOKENS, load
 from memcache_lsp.generator import Finished, Reading, StopFlag
 from memcache_lsp.prompt import LEAST_TOKENS, SYSTEM
 from memcache_lsp.protocol.wire import event_to_json
@@ -291,7 +291,7 @@ def test_with_a_real_model(smollm2):
     assert events[-1].answer == "".join(delta.text for delta in only(events, Delta))
     assert events[-1].finish_reason in {"stop", "length"}
     assert events[-1].usage.prompt_tokens <= 1024 - answering.ANSWER_TOKENS
-    assert again[-1].usage.reused_tokens == again[-1].usage.prompt_tokens - 1
+    assert again[-1].usage.reused_tokens >= again[-1].usage.prompt_tokens - BATCH_TOKENS
     by_number = dict(enumerate(HITS, start=1))
     for citation in events[-1].citations:
         assert citation.path == by_number[citation.n].path

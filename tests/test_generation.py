@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from memcache_lsp import generation
 from memcache_lsp.errors import ModelError, Stopped
-from memcache_lsp.generation import load
+from memcache_lsp.generation import BATCH_TOKENS, load
 from memcache_lsp.generator import Finished, Reading, StopFlag, looping
 from memcache_lsp.prompt import Message
 
@@ -48,10 +49,12 @@ def test_reading_then_text_then_the_end(model):
 
 
 def test_the_same_prompt_gives_the_same_answer_and_is_not_read_again(model):
-    first = run(model, SHORT)
-    again = run(model, SHORT)
+    first = run(model, LONG)
+    again = run(model, LONG)
     assert text_of(again) == text_of(first)
-    assert again[-1].reused_tokens == model.prompt_tokens(SHORT) - 1
+    assert (
+        again[-1].reused_tokens >= model.prompt_tokens(LONG) - BATCH_TOKENS
+    )  # whole batches, for they can be replayed
 
 
 def test_a_shared_beginning_is_read_once(model):
@@ -60,7 +63,7 @@ def test_a_shared_beginning_is_read_once(model):
     steps = run(
         model, (Message("system", "Answer."), Message("user", f"{evidence}\nQuestion: what then?")), max_tokens=1
     )
-    assert steps[-1].reused_tokens > model.count_tokens(evidence)
+    assert steps[-1].reused_tokens > model.count_tokens(evidence) - BATCH_TOKENS
 
 
 def test_a_stop_in_the_middle_of_a_batch_is_quick_and_leaves_a_usable_model(model):
@@ -304,3 +307,50 @@ def test_a_stop_flag_is_seen_in_other_threads():
     thread.start()
     thread.join()
     assert stop.is_set()
+
+
+def evidence_of(count, word):
+    return "".join(f"The {word} {n} is carried by the courier to its owner. " for n in range(count))
+
+
+def asked(word, count=40):
+    return Message("system", "Answer briefly."), Message("user", f"{evidence_of(count, word)}\nWho carries it?")
+
+
+def gone_on(messages, answer):
+    return (*messages, Message("assistant", answer), Message("user", "And where to?"))
+
+
+def replayed(model, messages, finished, max_tokens=16):
+    steps = model.replay(messages, finished.computed, max_tokens=max_tokens, stop=StopFlag())
+    return text_of(list(steps))
+
+
+def test_a_follow_up_reads_what_is_new_even_after_another_thread(model):
+    first = run(model, asked("parcel"))
+    other = run(model, asked("letter"))
+    further = run(model, gone_on(asked("parcel"), text_of(first)))
+    assert other[-1].reused_tokens < 100
+    assert further[-1].reused_tokens >= first[-1].prompt_tokens
+    assert further[-1].prompt_tokens - further[-1].reused_tokens < 60
+
+
+def test_an_answer_is_computed_again_to_the_byte_from_an_empty_context(model):
+    prompts, said = [asked("parcel", 31)], []
+    said.append(run(model, prompts[0]))
+    said.append(run(model, asked("letter", 23)))  # the state of the first is put aside
+    prompts += [asked("letter", 23), gone_on(prompts[0], text_of(said[0]))]
+    said.append(run(model, prompts[2]))
+    assert said[2][-1].reused_tokens
+    assert len(said[2][-1].computed.prompt) > 2  # batches of the prompt, single tokens of the answer, the new prompt
+    for prompt, steps in zip(prompts, said, strict=True):
+        assert replayed(model, prompt, steps[-1]) == text_of(steps)
+
+
+def test_what_was_computed_otherwise_is_not_passed_off_as_a_replay(model):
+    finished = run(model, SHORT)[-1]
+    for changed in ({"library": "another 1.0"}, {"context_tokens": 17}, {"prompt": finished.computed.prompt * 2}):
+        other = replace(finished, computed=replace(finished.computed, **changed))
+        with pytest.raises(ModelError, match="ask the question again"):
+            replayed(model, SHORT, other)
+    assert replayed(model, SHORT, finished)

@@ -51,14 +51,14 @@ def test_an_event_is_the_same_for_the_command_line_and_for_editors(event):
 def test_the_end_is_the_same_for_the_command_line_and_for_editors():
     printed = wire.event_to_json(RESULT)
     assert printed.pop("type") == "result"
-    result = wire.result_to_spec(RESULT, thread_id="t", turn_id="1", streamed=False, uri_of=uri_of)
+    result = wire.result_to_spec(RESULT, streamed=False, uri_of=uri_of)
     assert placed(printed) | {"threadId": "t", "turnId": "1"} == to_json(result)
     assert parse(spec.AskResult, to_json(result)) == result
 
 
 def test_who_had_the_answer_streamed_does_not_get_it_again():
-    whole = to_json(wire.result_to_spec(RESULT, thread_id="t", turn_id="1", streamed=False, uri_of=uri_of))
-    streamed = to_json(wire.result_to_spec(RESULT, thread_id="t", turn_id="1", streamed=True, uri_of=uri_of))
+    whole = to_json(wire.result_to_spec(RESULT, streamed=False, uri_of=uri_of))
+    streamed = to_json(wire.result_to_spec(RESULT, streamed=True, uri_of=uri_of))
     assert whole.keys() - streamed.keys() == {"answer", "citations", "unsupported"}
     assert streamed.items() <= whole.items()
 
@@ -66,7 +66,7 @@ def test_who_had_the_answer_streamed_does_not_get_it_again():
 @pytest.mark.parametrize("reason", answering.FinishReason.__args__)
 def test_every_end_is_in_the_specification(reason):
     ended = Result("", (), reason, 0, 0, Usage(), Timings(0.0, 0.0))
-    result = wire.result_to_spec(ended, thread_id="t", turn_id="1", streamed=True, uri_of=uri_of)
+    result = wire.result_to_spec(ended, streamed=True, uri_of=uri_of)
     assert parse(spec.AskResult, to_json(result)).finish_reason == reason
 
 

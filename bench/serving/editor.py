@@ -118,12 +118,20 @@ class Editor:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.streams: dict[str, Callable[[dict[str, Any]], None]] = {}
+        self.hears: dict[str, Callable[[dict[str, Any]], None]] = {}  # notifications, by method
         self._numbers = itertools.count(1)
         self._replies: dict[int, Reply] = {}
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def open(cls, home: Home, *roots: Path, command: Sequence[str] = SERVE, answer_tokens: int = 256) -> Editor:
+    async def open(
+        cls,
+        home: Home,
+        *roots: Path,
+        command: Sequence[str] = SERVE,
+        answer_tokens: int = 256,
+        quotations: bool = False,
+    ) -> Editor:
         """Start a front and a session."""
         pipe = asyncio.subprocess.PIPE
         editor = cls(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, env=home.environment))
@@ -134,7 +142,7 @@ class Editor:
             "rootUri": folders[0]["uri"] if folders else None,
             "workspaceFolders": folders,
             "capabilities": {"experimental": {"memcache": {}}},
-            "initializationOptions": {"memcache": {"answerTokens": answer_tokens}},
+            "initializationOptions": {"memcache": {"answerTokens": answer_tokens, "useModel": not quotations}},
         }
         await editor.call("initialize", params)
         editor.tell("initialized", {})
@@ -221,3 +229,5 @@ class Editor:
             self._send({"id": message["id"], "result": None})
         elif message["method"] == "$/progress" and (take := self.streams.get(str(message["params"]["token"]))):
             take(message["params"]["value"])
+        elif hear := self.hears.get(message["method"]):
+            hear(message["params"])

@@ -301,13 +301,16 @@ WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
    :workDoneToken work-done-token))
 
 (cl-defun memcache-make-threads-params
-    (&key action thread-id turn-id partial-result-token
+    (&key action thread-id turn-id all-roots partial-result-token
           work-done-token)
   "Make `ThreadsParams'.
 What to do with which thread.
-ACTION: What to do.  One of list, get, delete, askAgain.  Needed.
+ACTION: What to do; askAgain answers from the files as they are now, replay
+computes an answer once more from its record.  One of list, get, delete,
+askAgain, replay.  Needed.
 THREAD-ID: The thread; needed for all but list.
-TURN-ID: The turn that is asked again; by default the last one.
+TURN-ID: The turn that is asked again or replayed; by default the last one.
+ALL-ROOTS: Whether threads are listed that know none of the session's roots.
 PARTIAL-RESULT-TOKEN: Where partial results are sent by `$/progress';
 without it everything comes in the result.
 WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
@@ -315,6 +318,7 @@ WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
    :action action
    :threadId thread-id
    :turnId turn-id
+   :allRoots (and all-roots t)
    :partialResultToken partial-result-token
    :workDoneToken work-done-token))
 
@@ -436,7 +440,7 @@ Where it ends, exclusive."
 
 (defsubst memcache-ask-result-thread-id (ask-result)
   "Return `:threadId' of ASK-RESULT.
-The thread it is in."
+The thread it is in; empty where it was not kept."
   (plist-get ask-result :threadId))
 
 (defsubst memcache-ask-result-turn-id (ask-result)
@@ -485,6 +489,12 @@ partialResultToken."
   "Return `:message' of ASK-RESULT.
 One sentence for the user, where there is something to say."
   (plist-get ask-result :message))
+
+(defsubst memcache-ask-result-cached (ask-result)
+  "Return `:cached' of ASK-RESULT.
+Whether it is an answer that was kept: to the same question over the same
+evidence."
+  (eq (plist-get ask-result :cached) t))
 
 (defsubst memcache-hit-location (hit)
   "Return `:location' of HIT.
@@ -536,6 +546,12 @@ What each signal brought, by its name; only where it was asked for."
   "Return the list of `Hit' of ASK-SOURCES.
 The hits, best first."
   (append (plist-get ask-sources :items) nil))
+
+(defsubst memcache-ask-sources-first (ask-sources)
+  "Return `:first' of ASK-SOURCES.
+The number of the first one; lower ones are sources of earlier turns of the
+thread."
+  (plist-get ask-sources :first))
 
 (defsubst memcache-ask-stage-stage (ask-stage)
   "Return `:stage' of ASK-STAGE.
@@ -896,6 +912,61 @@ The state of its index."
 Each root that was meant, in its new state."
   (append (plist-get index-result :roots) nil))
 
+(defsubst memcache-record-model (record)
+  "Return `:model' of RECORD.
+The model's name."
+  (plist-get record :model))
+
+(defsubst memcache-record-model-sha256 (record)
+  "Return `:modelSha256' of RECORD.
+Hash of the model's file."
+  (plist-get record :modelSha256))
+
+(defsubst memcache-record-prompt-sha256 (record)
+  "Return `:promptSha256' of RECORD.
+Hash of all that the model was told."
+  (plist-get record :promptSha256))
+
+(defsubst memcache-record-evidence-sha256 (record)
+  "Return `:evidenceSha256' of RECORD.
+Hashes of the excerpts, in their order."
+  (append (plist-get record :evidenceSha256) nil))
+
+(defsubst memcache-record-sampling (record)
+  "Return `:sampling' of RECORD.
+How words were chosen; greedy is always the likeliest."
+  (plist-get record :sampling))
+
+(defsubst memcache-record-seed (record)
+  "Return `:seed' of RECORD.
+What chance began with; 0 where nothing is left to it."
+  (plist-get record :seed))
+
+(defsubst memcache-record-max-tokens (record)
+  "Return `:maxTokens' of RECORD.
+Length of the answer at most."
+  (plist-get record :maxTokens))
+
+(defsubst memcache-record-library (record)
+  "Return `:library' of RECORD.
+What computed it, with its version."
+  (plist-get record :library))
+
+(defsubst memcache-record-context-tokens (record)
+  "Return `:contextTokens' of RECORD.
+Size of the model's context."
+  (plist-get record :contextTokens))
+
+(defsubst memcache-record-threads (record)
+  "Return `:threads' of RECORD.
+Threads that computed."
+  (plist-get record :threads))
+
+(defsubst memcache-record-batches (record)
+  "Return `:batches' of RECORD.
+Batches in which the prompt was read, such as 3x64 1x17."
+  (plist-get record :batches))
+
 (defsubst memcache-turn-turn-id (turn)
   "Return `:turnId' of TURN.
 Its name within the thread."
@@ -921,6 +992,21 @@ Its citations, with their present status."
 How the answer ended; left out where it was cancelled."
   (plist-get turn :finishReason))
 
+(defsubst memcache-turn-stale (turn)
+  "Return `:stale' of TURN.
+Whether lines that it cites do not say any more what was read."
+  (eq (plist-get turn :stale) t))
+
+(defsubst memcache-turn-replaces (turn)
+  "Return `:replaces' of TURN.
+The turn whose question was asked again here."
+  (plist-get turn :replaces))
+
+(defsubst memcache-turn-record (turn)
+  "Return `:record' of TURN.
+What the answer was computed from, where a model wrote it."
+  (plist-get turn :record))
+
 (defsubst memcache-thread-thread-id (thread)
   "Return `:threadId' of THREAD.
 Its name."
@@ -941,6 +1027,21 @@ When something was last asked, in UTC, such as 2025-01-31T18:05:00Z."
 Its turns in order; left out by the action list."
   (append (plist-get thread :turns) nil))
 
+(defsubst memcache-thread-stale (thread)
+  "Return `:stale' of THREAD.
+Whether an answer in it is stale that was not asked again."
+  (eq (plist-get thread :stale) t))
+
+(defsubst memcache-replayed-answer (replayed)
+  "Return `:answer' of REPLAYED.
+What the model said now, before anything was done with it."
+  (plist-get replayed :answer))
+
+(defsubst memcache-replayed-identical (replayed)
+  "Return `:identical' of REPLAYED.
+Whether that is what it said then, to the byte."
+  (eq (plist-get replayed :identical) t))
+
 (defsubst memcache-threads-result-threads (threads-result)
   "Return the list of `Thread' of THREADS-RESULT.
 The threads, latest first."
@@ -950,6 +1051,11 @@ The threads, latest first."
   "Return `:asked' of THREADS-RESULT.
 How the new answer ended; only for the action askAgain."
   (plist-get threads-result :asked))
+
+(defsubst memcache-threads-result-replayed (threads-result)
+  "Return `:replayed' of THREADS-RESULT.
+Only for the action replay."
+  (plist-get threads-result :replayed))
 
 (defsubst memcache-cache-name (cache)
   "Return `:name' of CACHE.
@@ -1063,7 +1169,8 @@ The turn whose answer is meant."
 
 (defsubst memcache-did-change-thread-params-stale (did-change-thread-params)
   "Return the list of `Cited' of DID-CHANGE-THREAD-PARAMS.
-The citations whose lines moved or no longer say what was read."
+All its citations whose lines moved or no longer say what was read; none
+where they do again."
   (append (plist-get did-change-thread-params :stale) nil))
 
 (defsubst memcache-markdown-result-markdown (markdown-result)

@@ -29,6 +29,11 @@ touched at most five files, whose answer are these. They are asked of an index o
 comments are blank; the project's index stays as it is. The same project gets the same questions each time."""
 
 
+_THREADS_EPILOG = """list marks the threads whose answers cite lines that changed since; again asks a question of the files as they are now;
+replay computes an answer once more from its record, and tells whether the same came of it. Threads lie in the user's data
+folder, the latest 1000 of the last 180 days and at most 64 MiB; `index --drop` forgets those of a project."""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
@@ -55,6 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_search(commands)
     _add_explain(commands)
     _add_ask(commands)
+    _add_threads(commands)
     _add_status(commands)
     _add_eval(commands)
     _add_models(commands)
@@ -92,7 +98,9 @@ def _add_index(commands: Any) -> None:
     _add_engine(parser)
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--rebuild", action="store_true", help="forget the index first")
-    group.add_argument("--drop", action="store_true", help="forget everything that is kept of the project")
+    group.add_argument(
+        "--drop", action="store_true", help="forget everything that is kept of the project, its threads too"
+    )
 
 
 def _add_search(commands: Any) -> None:
@@ -119,6 +127,7 @@ def _add_ask(commands: Any) -> None:
     parser = _command(commands, "ask", "ask", "Answer a question from the project, with the lines it comes from.")
     _add_engine(parser)
     parser.add_argument("question", nargs="*", help="the question")
+    parser.add_argument("--thread", metavar="ID|last", help="go on with an earlier question, or with the last one")
     parser.add_argument(
         "--model", metavar="NAME|PATH", help="a fetched model's name or a GGUF file (default: the curated one)"
     )
@@ -132,6 +141,21 @@ def _add_ask(commands: Any) -> None:
         "--max-tokens", type=_positive, default=256, metavar="N", help="length of the answer at most (default 256)"
     )
     _add_scope(parser)
+
+
+def _add_threads(commands: Any) -> None:
+    parser = _command(
+        commands, "threads", "threads", "List earlier questions and answers, show, repeat or delete one of them."
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _THREADS_EPILOG
+    _add_engine(parser)
+    actions = ["list", "show", "again", "replay", "delete"]
+    parser.add_argument("action", choices=actions, nargs="?", default="list")
+    parser.add_argument(
+        "id", nargs="?", metavar="ID|last", help="a thread, or one of its questions, such as t0a1b2c3d4e.2"
+    )
+    parser.add_argument("--all", action="store_true", help="with list: the threads of all projects")
 
 
 def _add_status(commands: Any) -> None:

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         if not complete:
             work.notice("This answer is from what is indexed so far; the rest is being indexed.")
         with closing(events):
-            reason = _show(chain(first, events), options)
+            reason = show(chain(first, events), options)
         _wait(updating)
     return 3 if reason == "no_answer" else 0
 
@@ -82,7 +82,7 @@ def _wait(updating: work.Waiting) -> None:
         updating.wait(None, bar.show)
 
 
-def _show(events: Iterator[Event], options: argparse.Namespace) -> str:
+def show(events: Iterator[Event], options: argparse.Namespace) -> str:
     """Show the events as they come; return how the answer ended."""
     reason = ""
     if options.json:
@@ -93,8 +93,8 @@ def _show(events: Iterator[Event], options: argparse.Namespace) -> str:
     with render.progress_bar("Reading the evidence", "%") as bar:
         for event in events:
             match event:
-                case Sources(items=items):
-                    _print_sources(items)
+                case Sources(items=items, first=number):
+                    _print_sources(items, number)
                 case Stage(percent=percent):
                     bar.show(Progress(percent, 100))
                 case Delta(text=text):
@@ -110,10 +110,10 @@ def _show(events: Iterator[Event], options: argparse.Namespace) -> str:
     return reason
 
 
-def _print_sources(items: tuple[Hit, ...]) -> None:
+def _print_sources(items: tuple[Hit, ...], first: int) -> None:
     if items:
         print("Sources")
-        for n, hit in enumerate(items, start=1):
+        for n, hit in enumerate(items, start=first):
             print(f"  [{n}] {render.place(hit)}  {render.label(hit)}")
         print(flush=True)
 

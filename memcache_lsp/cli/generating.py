@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from memcache_lsp import answering, config, generator, loading, models
+from memcache_lsp import answering, config, generation, generator, loading, models
 from memcache_lsp.answering import Event, Result, Sources
 from memcache_lsp.cli import work
-from memcache_lsp.errors import ModelError, UsageError
+from memcache_lsp.conversation import Earlier
+from memcache_lsp.errors import ModelError, UsageError, UserError
+from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.intents import Plan
+from memcache_lsp.redact import redact
+from memcache_lsp.threads.disk import Threads
+from memcache_lsp.threads.records import Turn
 from memcache_lsp.values import Hit
-from memcache_lsp.verifying import Read, Verifier, drawn
+from memcache_lsp.verifying import Read, Verifier
 
 
 def model_path(options: argparse.Namespace) -> models.Answering | None:
@@ -32,27 +37,32 @@ def model_path(options: argparse.Namespace) -> models.Answering | None:
     return models.chosen(user)
 
 
-def answer(
-    plan: Plan,
-    hits: Sequence[Hit],
-    options: argparse.Namespace,
-    path: models.Answering | None,
-    *,
-    read: Read,
-) -> Generator[Event, None, None]:
-    """Answer from hits as the files are now, the sources first; closing the generator leaves the model at rest."""
-    evidence, excerpts = drawn(hits, read, limit=plan.limit, parted=plan.parted)
-    verifier = Verifier(excerpts, read)
-    yield Sources(evidence)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an answer draws on: hits as the files are now, what a model reads of them, the thread before."""
+
+    plan: Plan
+    hits: tuple[Hit, ...]
+    excerpts: tuple[Evidence, ...]
+    count: int  # of hits in all
+    earlier: Earlier
+    read: Read
+
+
+def answer(found: Found, options: argparse.Namespace, path: models.Answering | None) -> Generator[Event, None, None]:
+    """Answer from what was found, without the sources; closing the generator leaves the model at rest."""
+    evidence, plan = found.hits, found.plan
+    verifier = Verifier((*found.excerpts, *found.earlier.read), found.read)
     stop = StopFlag()
     with _generator(options, path if evidence else None) as (opened, message):
         events = answering.answer(
             plan.question if opened else plan.quoted,
             evidence,
-            found=len(hits),
+            found=found.count,
             generator=opened,
             stop=stop,
-            excerpts=excerpts,
+            excerpts=found.excerpts,
+            earlier=found.earlier,
             max_tokens=options.max_tokens,
         )
         try:
@@ -97,3 +107,22 @@ def _open(path: models.Answering, user: config.UserSettings) -> generator.Genera
 
     # Only llama.cpp cannot be interrupted; and a program ends with the thread that started it.
     return work.interruptible(load) if isinstance(path, Path) else load()
+
+
+def replayed(turn: Turn) -> tuple[str, bool]:
+    """Compute an answer once more from its record; return what the model said and whether that is what it said then."""
+    record = turn.record
+    if record is None or record.told.computed is None:
+        raise UserError("No model wrote this answer, so there is nothing to replay: name another one.")
+    told, computed, path = record.told, record.told.computed, Path(record.model)
+    with contextlib.closing(Threads()) as threads:
+        if not path.is_file() or threads.sha256(path) != record.sha256:
+            raise UserError(
+                f"The model {path.stem} that wrote this answer is not in its place any more: fetch it again."
+            )
+    wanted = computed.context_tokens, computed.threads
+    model = work.interruptible(lambda: generation.load(path, context_tokens=wanted[0], threads=wanted[1]))
+    with contextlib.closing(model):
+        steps = model.replay(told.prompt, computed, max_tokens=told.max_tokens, stop=StopFlag())
+        said = "".join(step for step in steps if isinstance(step, str))
+    return said, redact(said).text == told.said

@@ -11,6 +11,7 @@ from pathlib import Path
 from memcache_lsp import paths
 from memcache_lsp.cli import remote, render, work
 from memcache_lsp.session.uris import from_path
+from memcache_lsp.threads.disk import Threads
 from memcache_lsp.values import Progress, Report
 
 
@@ -40,6 +41,8 @@ def _drop(options: argparse.Namespace) -> int:
         from memcache_lsp import engine  # noqa: PLC0415 - loads everything
 
         there = engine.drop_index(root, work.user_settings())
+    with contextlib.closing(Threads()) as threads:
+        there = bool(threads.forget(str(root))) or there
     if options.json:
         render.print_json({"type": "result", "dropped": there})
     else:

@@ -10,23 +10,25 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Self
 
 from memcache_lsp import answering, intents
 from memcache_lsp.answering import Event
-from memcache_lsp.cli import generating, work
-from memcache_lsp.documents import ShownTexts, raw_text_now, text_now
+from memcache_lsp.cli import talking, work
+from memcache_lsp.documents import text_now
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.lines import lines_of
 from memcache_lsp.ranking.confidence import LEAST
 from memcache_lsp.status import read_status
+from memcache_lsp.threads.asked import Before, before
+from memcache_lsp.threads.disk import Threads
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
 _POLL_S = 0.05
+_SCOPE = ("globs", "languages", "kinds")
 
 
 def load_setup(root: Path) -> Setup:
@@ -71,18 +73,35 @@ class LocalProject:
 
     def ask(self, asked: work.Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer by the model where there is one, else by quotations."""
-        path = generating.model_path(options)
-        plan = intents.plan(asked.intent, asked.question, self._about(asked))
-        found = self._found(plan, scope)
-        hits = plan.taken(found)
-        if not hits and plan.or_else is not None:
-            plan = plan.or_else
-            found = hits = self._found(plan, scope)
-        if not hits or (plan.may_refuse and self._project.confidence(plan.query, found) < LEAST):
-            yield from answering.refused(hits, found=len(found), why=self._refusal(misses=bool(hits)))
-            return
-        read = ShownTexts(partial(raw_text_now, self._project.setup.root))
-        yield from generating.answer(plan, hits, options, path, read=read)
+        with contextlib.closing(Threads()) as threads:
+            before = talking.before_of(options, self._project.setup.root, threads)
+            yield from self._talk(threads, before, asked, scope, options)
+
+    def ask_again(self, thread_id: str, number: int, *, options: argparse.Namespace) -> Generator[Event, None, None]:
+        """Answer the question of a turn once more."""
+        with contextlib.closing(Threads()) as threads:
+            thread = threads.get(thread_id)
+            turn = next(turn for turn in thread.turns if turn.number == number)
+            asked, scope = work.Asked.of(turn.question, turn.asked, self._project.setup.root)
+            yield from self._talk(threads, before(thread, again=number), asked, scope, options)
+
+    def _talk(
+        self, threads: Threads, before: Before, asked: work.Asked, scope: Scope, options: argparse.Namespace
+    ) -> Generator[Event, None, None]:
+        root = self._project.setup.root
+
+        def look(question: str) -> talking.Looked:
+            plan = intents.plan(asked.intent, question, self._about(asked)).leaning(before.for_search)
+            found = self._found(plan, scope)
+            hits = plan.taken(found)
+            if not hits and plan.or_else is not None:
+                plan = plan.or_else.leaning(before.for_search)
+                found = hits = self._found(plan, scope)
+            if not hits or (plan.may_refuse and self._project.confidence(plan.query, found) < LEAST):
+                return talking.Looked(plan, hits, self._refusal(misses=bool(hits)))
+            return talking.Looked(plan, hits)
+
+        yield from talking.Talk(options, root, threads, before).ask(asked.params(root, scope), look)
 
     def _found(self, plan: intents.Plan, scope: Scope) -> list[Hit]:
         if not plan.query.strip():

@@ -6,13 +6,13 @@ Speaks the protocol of the editors over the daemon's socket, one request at a ti
 from __future__ import annotations
 
 import argparse
+import contextlib
 import select
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,8 @@ def join(root: Path, options: argparse.Namespace) -> RemoteProject:
     if options.command == "ask":
         own_model = options.no_model or options.model is not None
         settings = {**_QUIET, "answerTokens": options.max_tokens, "useModel": not own_model}
+        if options.model is not None:  # what the daemon finds is answered and kept here
+            settings["keepThreads"] = False
     connection = Connection(rendezvous.ensure_daemon(role="cli"), root, settings)
     explains = options.command == "search" and options.explain
     return RemoteProject(connection, root, named=options.root is not None, explains=explains)
@@ -160,8 +162,7 @@ class RemoteProject:
 
     def search(self, question: str, *, scope: Scope, limit: int) -> list[Hit]:
         """Return the best hits of what is indexed so far; their text is the first lines."""
-        wanted = {"globs": scope.globs, "languages": scope.languages, "kinds": scope.kinds}
-        params = {"query": question, "limit": min(limit, _MOST_HITS), "scope": wanted, "explain": self._explains}
+        params = {"query": question, "limit": min(limit, _MOST_HITS), "scope": _scope(scope), "explain": self._explains}
         return [self._hit(hit) for hit in self.connection.ask("memcache/search", params)["hits"]]
 
     def why(self, path: str) -> tuple[bool, str]:
@@ -172,44 +173,59 @@ class RemoteProject:
 
     def ask(self, asked: work.Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer by the daemon's model; a model that the command names is loaded here, and reads what was found there."""
-        events = self._asked(asked, scope)
         if options.model is None:
-            yield from events
+            thread = {"threadId": self._thread(options.thread)} if options.thread else {}
+            yield from self._stream("memcache/ask", {**asked.params(self._root, scope), **thread})
             return
-        from memcache_lsp.cli import generating  # noqa: PLC0415 - loads the model's library
-        from memcache_lsp.documents import ShownTexts, raw_text_now  # noqa: PLC0415 - seldom needed
-        from memcache_lsp.intents import Plan  # noqa: PLC0415
+        from memcache_lsp.cli import talking  # noqa: PLC0415 - loads the model's library
+        from memcache_lsp.intents import Plan  # noqa: PLC0415 - seldom needed
+        from memcache_lsp.threads.disk import Threads  # noqa: PLC0415 - the same
 
-        path = generating.model_path(options)
-        answered = list(events)
-        if isinstance(answered[-1], Result) and answered[-1].finish_reason == "no_answer":
-            yield from answered
-            return
-        hits = [whole for event in answered if isinstance(event, Sources) for whole in map(self._whole, event.items)]
-        read = ShownTexts(partial(raw_text_now, self._root))
-        plan = Plan(
-            asked.question, "", asked.question if asked.intent == "ask" else "", parted=asked.intent == "summarize"
-        )
-        yield from generating.answer(plan, [hit for hit in hits if hit.text], options, path, read=read)
+        plain = asked.intent == "ask"
+        with contextlib.closing(Threads()) as threads:
+            before = talking.before_of(options, self._root, threads)
 
-    def _asked(self, asked: work.Asked, scope: Scope) -> Iterator[Event]:
-        wanted = {"globs": scope.globs, "languages": scope.languages, "kinds": scope.kinds}
-        params = {"question": asked.question, "intent": asked.intent, "scope": wanted, "partialResultToken": _TOKEN}
-        if asked.path:
-            params["textDocument"] = {"uri": from_path(self._root / asked.path)}
-        if asked.lines:
-            first, last = asked.lines
-            params["selection"] = {"start": {"line": first - 1, "character": 0}, "end": {"line": last, "character": 0}}
+            def look(question: str) -> talking.Looked:
+                wanted = replace(asked, question=before.for_search(question) if plain else question)
+                answered = list(self._stream("memcache/ask", wanted.params(self._root, scope)))
+                shown = (event.items for event in answered if isinstance(event, Sources))
+                hits = [whole for items in shown for whole in map(self._whole, items) if whole.text]
+                plan = Plan(question, "", question if plain else "", parted=asked.intent == "summarize")
+                last = answered[-1]
+                refused = isinstance(last, Result) and last.finish_reason == "no_answer"
+                return talking.Looked(plan, hits, last.answer if refused and isinstance(last, Result) else None)
+
+            params = asked.params(self._root, scope)
+            yield from talking.Talk(options, self._root, threads, before).ask(params, look)
+
+    def ask_again(self, thread_id: str, number: int, *, options: argparse.Namespace) -> Generator[Event, None, None]:
+        """Answer the question of a turn once more, by the daemon's model."""
+        del options  # no model can be named
+        turn = {"threadId": thread_id, "turnId": f"{thread_id}.{number}"}
+        yield from self._stream("memcache/threads", {"action": "askAgain", **turn})
+
+    def _thread(self, name: str) -> str:
+        """Return the thread of a name, or the one that was asked in last."""
+        if name != "last":
+            return name
+        threads = self.connection.ask("memcache/threads", {"action": "list"})["threads"]
+        if not threads:
+            raise UserError("There is no thread yet: ask a question without --thread first.")
+        return str(threads[0]["threadId"])
+
+    def _stream(self, method: str, params: Message) -> Iterator[Event]:
+        params = {**params, "partialResultToken": _TOKEN}
         said: list[str] = []
         cited: list[Citation] = []
         doubtful: list[Unsupported] = []
-        for kind, value in self.connection.stream("memcache/ask", params):
+        for kind, value in self.connection.stream(method, params):
             if kind == "result":
-                yield replace(_result(value, "".join(said), tuple(cited)), unsupported=tuple(doubtful))
+                result = _result(value.get("asked", value), "".join(said), tuple(cited))
+                yield replace(result, unsupported=tuple(doubtful))
                 return
             match value["type"]:
                 case "sources":
-                    yield Sources(tuple(map(self._hit, value["items"])))
+                    yield Sources(tuple(map(self._hit, value["items"])), value["first"])
                 case "stage":
                     yield Stage(value["stage"], value["percent"])
                 case "delta":
@@ -240,7 +256,8 @@ class RemoteProject:
         """Return path, first and last line of a location, which is of whole lines."""
         path = to_path(location["uri"]) or self._root
         lines = location["range"]
-        return path.relative_to(self._root).as_posix(), lines["start"]["line"] + 1, lines["end"]["line"]
+        below = path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(path)
+        return below, lines["start"]["line"] + 1, lines["end"]["line"]
 
     def _hit(self, hit: Message) -> Hit:
         path, first, last = self._place(hit["location"])
@@ -270,6 +287,10 @@ class RemoteProject:
         return replace(hit, text=text[start:end], span=Span(start, end, first, last))
 
 
+def _scope(scope: Scope) -> Message:
+    return {"globs": list(scope.globs), "languages": list(scope.languages), "kinds": list(scope.kinds)}
+
+
 def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Result:
     usage, timings = value["usage"], value["timings"]
     return Result(
@@ -281,6 +302,9 @@ def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Res
         usage=Usage(usage["promptTokens"], usage["reusedTokens"], usage["answerTokens"]),
         timings=Timings(timings["firstTextSeconds"], timings["totalSeconds"]),
         message=value.get("message"),
+        thread_id=value["threadId"],
+        turn_id=value["turnId"],
+        cached=value["cached"],
     )
 
 

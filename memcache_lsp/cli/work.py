@@ -11,21 +11,24 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 from memcache_lsp import config, paths, rendezvous
 from memcache_lsp.chunking.outline import KINDS
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.languages import LANGUAGES
+from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
 if TYPE_CHECKING:
     from memcache_lsp.answering import Event
 
 _POLL_S = 0.05
+
+_SCOPE = ("globs", "languages", "kinds")
 
 T = TypeVar("T")
 
@@ -85,6 +88,31 @@ class Asked:
             return "ask"
         return "explain" if self.lines else "summarize"
 
+    def params(self, root: Path, scope: Scope) -> dict[str, Any]:
+        """Return the parameters of `memcache/ask` that say the same."""
+        lists = {name: list(getattr(scope, name)) for name in _SCOPE}
+        params: dict[str, Any] = {"question": self.question, "intent": self.intent, "scope": lists}
+        if self.path:
+            params["textDocument"] = {"uri": from_path(root / self.path)}
+        if self.lines:
+            first, last = self.lines
+            params["selection"] = {"start": {"line": first - 1, "character": 0}, "end": {"line": last, "character": 0}}
+        return params
+
+    @classmethod
+    def of(cls, question: str, params: Mapping[str, Any], root: Path) -> tuple[Self, Scope]:
+        """Return what such parameters say, as far as the command line can say it."""
+        scope = params.get("scope") or {}
+        path = to_path(params.get("textDocument", {}).get("uri", ""))
+        selection = params.get("selection")
+        lines = None
+        if selection:
+            start, end = selection["start"]["line"], selection["end"]
+            lines = start + 1, max(start + 1, end["line"] + (end["character"] > 0))
+        below = path.relative_to(root).as_posix() if path and path.is_relative_to(root) else ""
+        asked = cls(question, below, lines if below else None)
+        return asked, Scope(**{name: tuple(scope.get(name) or ()) for name in _SCOPE})
+
 
 class Engine(Protocol):
     """A project with its index, opened here or in the daemon."""
@@ -99,6 +127,10 @@ class Engine(Protocol):
 
     def ask(self, asked: Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer, the sources first; closing the generator stops the model."""
+        ...
+
+    def ask_again(self, thread_id: str, number: int, *, options: argparse.Namespace) -> Generator[Event, None, None]:
+        """Answer the question of an earlier turn once more."""
         ...
 
 

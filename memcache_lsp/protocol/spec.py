@@ -63,7 +63,7 @@ class AskParams:
 class AskResult:
     """How an answer ended, and the answer itself where no partial results were asked for."""
 
-    thread_id: Annotated[str, "The thread it is in."]
+    thread_id: Annotated[str, "The thread it is in; empty where it was not kept."]
     turn_id: Annotated[str, "The turn of the thread."]
     finish_reason: Annotated[
         FinishReason, "The model was done, was cut at its limit; there was no model (quotations), or no evidence."
@@ -77,14 +77,20 @@ class AskResult:
         tuple[Stretch, ...] | None, "Sentences that their citations do not bear out; only without partialResultToken."
     ] = None
     message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
+    cached: Annotated[bool, "Whether it is an answer that was kept: to the same question over the same evidence."] = (
+        False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskSources:
-    """The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from 1."""
+    """The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from `first`."""
 
     type: Annotated[Literal["sources"], "The kind of this partial result."] = "sources"
     items: Annotated[tuple[Hit, ...], "The hits, best first."]
+    first: Annotated[
+        int, Between(1, 9999), "The number of the first one; lower ones are sources of earlier turns of the thread."
+    ] = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,9 +245,13 @@ class IndexResult:
 class ThreadsParams:
     """What to do with which thread."""
 
-    action: Annotated[Literal["list", "get", "delete", "askAgain"], "What to do."]
+    action: Annotated[
+        Literal["list", "get", "delete", "askAgain", "replay"],
+        "What to do; askAgain answers from the files as they are now, replay computes an answer once more from its record.",
+    ]
     thread_id: Annotated[str | None, "The thread; needed for all but list."] = None
-    turn_id: Annotated[str | None, "The turn that is asked again; by default the last one."] = None
+    turn_id: Annotated[str | None, "The turn that is asked again or replayed; by default the last one."] = None
+    all_roots: Annotated[bool, "Whether threads are listed that know none of the session's roots."] = False
     partial_result_token: PartialToken = None
     work_done_token: WorkToken = None
 
@@ -249,6 +259,23 @@ class ThreadsParams:
         """Tell what is wrong between the fields."""
         lost = self.action != "list" and not self.thread_id
         return f"must name the threadId for the action {self.action}" if lost else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What an answer was computed from; the same again gives the same answer to the byte."""
+
+    model: Annotated[str, NotBlank, "The model's name."]
+    model_sha256: Annotated[str, "Hash of the model's file."]
+    prompt_sha256: Annotated[str, "Hash of all that the model was told."]
+    evidence_sha256: Annotated[tuple[str, ...], "Hashes of the excerpts, in their order."]
+    sampling: Annotated[str, "How words were chosen; greedy is always the likeliest."]
+    seed: Annotated[int, "What chance began with; 0 where nothing is left to it."]
+    max_tokens: Annotated[int, "Length of the answer at most."]
+    library: Annotated[str, "What computed it, with its version."]
+    context_tokens: Annotated[int, "Size of the model's context."]
+    threads: Annotated[int, "Threads that computed."]
+    batches: Annotated[str, "Batches in which the prompt was read, such as 3x64 1x17."]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +287,9 @@ class Turn:
     answer: Annotated[str, "The answer, in Markdown."]
     citations: Annotated[tuple[Cited, ...], "Its citations, with their present status."]
     finish_reason: Annotated[FinishReason | None, "How the answer ended; left out where it was cancelled."] = None
+    stale: Annotated[bool, "Whether lines that it cites do not say any more what was read."] = False
+    replaces: Annotated[str | None, "The turn whose question was asked again here."] = None
+    record: Annotated[Record | None, "What the answer was computed from, where a model wrote it."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +300,15 @@ class Thread:
     title: Annotated[str, "Its first question, shortened."]
     updated: Annotated[str, "When something was last asked, in UTC, such as 2025-01-31T18:05:00Z."]
     turns: Annotated[tuple[Turn, ...] | None, "Its turns in order; left out by the action list."] = None
+    stale: Annotated[bool, "Whether an answer in it is stale that was not asked again."] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What came of computing an answer once more."""
+
+    answer: Annotated[str, "What the model said now, before anything was done with it."]
+    identical: Annotated[bool, "Whether that is what it said then, to the byte."]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +317,7 @@ class ThreadsResult:
 
     threads: Annotated[tuple[Thread, ...], "The threads, latest first."]
     asked: Annotated[AskResult | None, "How the new answer ended; only for the action askAgain."] = None
+    replayed: Annotated[Replayed | None, "Only for the action replay."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,11 +404,14 @@ class DidChangeStatusParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DidChangeThreadParams:
-    """The citations of an answer that no longer hold."""
+    """The citations of an answer that no longer hold as they are."""
 
     thread_id: Annotated[str, "The thread."]
     turn_id: Annotated[str, "The turn whose answer is meant."]
-    stale: Annotated[tuple[Cited, ...], "The citations whose lines moved or no longer say what was read."]
+    stale: Annotated[
+        tuple[Cited, ...],
+        "All its citations whose lines moved or no longer say what was read; none where they do again.",
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

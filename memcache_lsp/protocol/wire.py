@@ -46,7 +46,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
     """Give an event as `ask --json` prints it."""
     match event:
         case Sources():
-            return {"type": event.type, "items": [hit_to_json(hit) for hit in event.items]}
+            items = [hit_to_json(hit) for hit in event.items]
+            return {"type": event.type, "items": items, "first": event.first}
         case Stage():
             return {"type": event.type, "stage": event.stage, "percent": event.percent}
         case Delta():
@@ -72,7 +73,16 @@ def event_to_json(event: Event) -> dict[str, Any]:
                     "firstTextSeconds": round(event.timings.first_text_s, 3),
                     "totalSeconds": round(event.timings.total_s, 3),
                 },
-            } | ({"message": event.message} if event.message else {})
+                "cached": event.cached,
+            } | {
+                name: value
+                for name, value in (
+                    ("message", event.message),
+                    ("threadId", event.thread_id),
+                    ("turnId", event.turn_id),
+                )
+                if value
+            }
 
 
 def _citation_to_json(citation: Citation) -> dict[str, Any]:
@@ -121,7 +131,7 @@ def event_to_partial(
     match event:
         case Sources():
             hits = (hit_to_spec(hit, uri=uri_of(hit.path), origin=origin_of(hit)) for hit in event.items)
-            return spec.AskSources(items=tuple(hits))
+            return spec.AskSources(items=tuple(hits), first=event.first)
         case Stage():
             return spec.AskStage(stage=event.stage, percent=event.percent)
         case Delta():
@@ -139,13 +149,11 @@ def citation_to_spec(citation: Citation, *, uri_of: Callable[[str], str]) -> par
     return parts.Cited(n=citation.n, location=location, status=citation.status)
 
 
-def result_to_spec(
-    result: Result, *, thread_id: str, turn_id: str, streamed: bool, uri_of: Callable[[str], str]
-) -> spec.AskResult:
+def result_to_spec(result: Result, *, streamed: bool, uri_of: Callable[[str], str]) -> spec.AskResult:
     """Give the end of an answer as the result of `ask`; a client that had the text streamed does not get it again."""
     return spec.AskResult(
-        thread_id=thread_id,
-        turn_id=turn_id,
+        thread_id=result.thread_id,
+        turn_id=result.turn_id,
         finish_reason=result.finish_reason,
         evidence=parts.Evidence(read=result.evidence_read, found=result.evidence_found),
         usage=parts.Usage(
@@ -160,4 +168,5 @@ def result_to_spec(
         citations=None if streamed else tuple(citation_to_spec(c, uri_of=uri_of) for c in result.citations),
         unsupported=None if streamed else tuple(parts.Stretch(start=u.start, end=u.end) for u in result.unsupported),
         message=result.message,
+        cached=result.cached,
     )

@@ -5,13 +5,23 @@ Must not import the engine or a model.
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
 from memcache_lsp.protocol.codec import to_json
 from memcache_lsp.protocol.parts import Position as Place
 from memcache_lsp.protocol.parts import Range, Stretch
-from memcache_lsp.protocol.spec import AskDelta, AskParams, AskPartial, AskResult, AskSources, AskStage, AskUnsupported
+from memcache_lsp.protocol.spec import (
+    AskDelta,
+    AskParams,
+    AskPartial,
+    AskResult,
+    AskSources,
+    AskStage,
+    AskUnsupported,
+    ThreadsParams,
+)
 from memcache_lsp.session.context import Context, Work
 from memcache_lsp.session.positions import Encoding, Position, Text
 
@@ -28,12 +38,23 @@ async def ask(context: Context, params: AskParams) -> AskResult:
 
 async def ask_whole(context: Context, params: AskParams) -> tuple[AskResult, AskSources]:
     """Answer a question, and return answer, citations and sources whatever was streamed; stretches count characters."""
+    return await _whole(context, params, context.backend.ask(context.id, _counted(context, params)))
+
+
+async def ask_again(context: Context, params: ThreadsParams) -> AskResult:
+    """Answer the question of a turn once more, streaming as `ask` does."""
+    result, _ = await _whole(context, params, context.backend.ask_again(context.id, params))
+    if params.partial_result_token is None:
+        return in_units(context, result)
+    return replace(result, answer=None, citations=None, unsupported=None)
+
+
+async def _whole(
+    context: Context, params: AskParams | ThreadsParams, answer: AsyncGenerator[AskPartial | AskResult]
+) -> tuple[AskResult, AskSources]:
     stream = _Stream(context, params)
     sources, result = AskSources(items=()), None
-    async with (
-        context.work(params.work_done_token, "Answering") as work,
-        aclosing(context.backend.ask(context.id, _counted(context, params))) as events,
-    ):
+    async with context.work(params.work_done_token, "Answering") as work, aclosing(answer) as events:
         async for event in events:
             match event:
                 case AskResult():
@@ -59,7 +80,7 @@ def in_units(context: Context, result: AskResult) -> AskResult:
 class _Stream:
     """The partial results of one question, as the client gets them."""
 
-    def __init__(self, context: Context, params: AskParams) -> None:
+    def __init__(self, context: Context, params: AskParams | ThreadsParams) -> None:
         self._context = context
         self._token = params.partial_result_token
         self._text = ""

@@ -17,6 +17,7 @@ from memcache_lsp.protocol.spec import (
     AskPartial,
     AskResult,
     DidChangeStatusParams,
+    DidChangeThreadParams,
     ExplainParams,
     ExplainResult,
     IndexParams,
@@ -76,8 +77,12 @@ class Backend(Protocol):
     def files_changed(self, session_id: int, paths: Sequence[Path] | None) -> None:
         """Take a hint that files changed on disk, any of them where no paths are given. Cheap."""
 
-    def subscribe(self, session_id: int, listener: Callable[[DidChangeStatusParams | IndexProgress], None]) -> None:
-        """Tell the listener, on the loop, of health and progress until the session is closed."""
+    def subscribe(
+        self,
+        session_id: int,
+        listener: Callable[[DidChangeStatusParams | DidChangeThreadParams | IndexProgress], None],
+    ) -> None:
+        """Tell the listener, on the loop, of health, progress and stale answers until the session is closed."""
 
     async def search(self, session_id: int, params: SearchParams) -> SearchResult:
         """Find hits."""
@@ -106,4 +111,7 @@ class Backend(Protocol):
         """List, fetch, choose, unload, remove models; of a fetch the bytes done and in all are told, on the loop."""
 
     async def threads(self, session_id: int, params: ThreadsParams) -> ThreadsResult:
-        """List, get, delete threads, or ask again."""
+        """List, get, delete or replay threads."""
+
+    def ask_again(self, session_id: int, params: ThreadsParams) -> AsyncGenerator[AskPartial | AskResult]:
+        """Answer the question of a turn once more, as `ask` does."""

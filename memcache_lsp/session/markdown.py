@@ -5,13 +5,14 @@ Pure. Must not import the engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
 from memcache_lsp.protocol.parts import Hit, Location
 from memcache_lsp.protocol.spec import (
     AskResult,
+    AskSources,
     ExplainResult,
     IndexResult,
     Model,
@@ -25,11 +26,11 @@ from memcache_lsp.session.uris import to_path
 _STATUS = {"fresh": "", "moved": " (moved meanwhile)", "stale": " (changed meanwhile: read it again)"}
 
 
-def to_markdown(result: Any, *, sources: Sequence[Hit] = (), title: str = "") -> str:
+def to_markdown(result: Any, *, sources: AskSources | None = None, title: str = "") -> str:
     """Return a result as text; `sources` are those of an answer, `title` its heading."""
     match result:
         case AskResult():
-            return _answer(result, sources, title)
+            return _answer(result, sources or AskSources(items=()), title)
         case SearchResult():
             return _hits(result)
         case ExplainResult():
@@ -39,13 +40,24 @@ def to_markdown(result: Any, *, sources: Sequence[Hit] = (), title: str = "") ->
         case IndexResult():
             return "\n".join(f"- {_name(root.uri)}: {root.state}" for root in result.roots) + "\n"
         case ThreadsResult():
-            return "\n".join(f"- {thread.title} ({thread.thread_id})" for thread in result.threads) + "\n"
+            return _threads(result)
         case ModelsResult():
             return "".join(map(_model, result.models))
     raise TypeError(type(result).__name__)
 
 
-def _answer(result: AskResult, sources: Sequence[Hit], title: str) -> str:
+def _threads(result: ThreadsResult) -> str:
+    parts = [_answer(result.asked, AskSources(items=()), "")] if result.asked and result.asked.answer else []
+    for thread in result.threads:
+        stale = ", stale" if thread.stale else ""
+        parts.append(f"- {thread.title} ({thread.thread_id}{stale})\n")
+        for turn in thread.turns or ():
+            places = "".join(f"- [{each.n}] {_link(each.location)} {each.status}\n" for each in turn.citations)
+            parts.append(f"## {' '.join(turn.question.split())}\n\n{turn.answer.strip()}\n\n{places}")
+    return "\n".join(parts) or "There are no threads yet.\n"
+
+
+def _answer(result: AskResult, sources: AskSources, title: str) -> str:
     parts = [f"# {' '.join(title.split())}\n"] if title else []
     parts.append((result.answer or "").strip() + "\n")
     cited = result.citations or ()
@@ -56,7 +68,7 @@ def _answer(result: AskResult, sources: Sequence[Hit], title: str) -> str:
         parts.append("## Not borne out by what is cited\n")
         said = ((result.answer or "")[each.start : each.end] for each in result.unsupported)
         parts.append("".join(f"- {' '.join(each.split())}\n" for each in said))
-    others = [(n, hit) for n, hit in enumerate(sources, 1) if n not in {each.n for each in cited}]
+    others = [(n, hit) for n, hit in enumerate(sources.items, sources.first) if n not in {each.n for each in cited}]
     if others:
         parts.append("## Also found\n")
         parts.append("".join(f"- [{n}] {_link(hit.location)} {_what(hit)}".rstrip() + "\n" for n, hit in others))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from memcache_lsp.protocol.codec import InvalidParams, parse, to_json
@@ -27,7 +28,7 @@ from memcache_lsp.protocol.spec import (
     ThreadsParams,
     ThreadsResult,
 )
-from memcache_lsp.session.asking import ask, ask_whole, in_units
+from memcache_lsp.session.asking import ask, ask_again, ask_whole, in_units
 from memcache_lsp.session.backend import MANY_HITS
 from memcache_lsp.session.context import Context
 from memcache_lsp.session.lsp import Handler, Server, types
@@ -59,6 +60,10 @@ async def _index(context: Context, params: IndexParams) -> IndexResult:
 
 
 async def _threads(context: Context, params: ThreadsParams) -> ThreadsResult:
+    if params.action == "askAgain":
+        asked = await ask_again(context, params)
+        got = await context.backend.threads(context.id, replace(params, action="get"))
+        return replace(got, asked=asked)
     async with context.work(params.work_done_token, "Looking into threads"):
         return await context.backend.threads(context.id, params)
 
@@ -121,7 +126,7 @@ async def _as_markdown(method: Method, context: Context, params: Any) -> dict[st
     """Give the result together with itself as text to be shown; an answer is whole there, streamed or not."""
     if isinstance(params, AskParams):
         result, sources = await ask_whole(context, params)
-        return {"markdown": to_markdown(result, sources=sources.items), **to_json(in_units(context, result))}
+        return {"markdown": to_markdown(result, sources=sources), **to_json(in_units(context, result))}
     result = await _do(method, context, params)
     return {"markdown": to_markdown(result), **to_json(result)}
 

@@ -123,7 +123,7 @@ def _selected(context: Context, params: AskParams) -> str:
 
 async def _answer(context: Context, params: AskParams) -> dict[str, Any]:
     result, sources = await ask_whole(context, params)
-    markdown = to_markdown(result, sources=sources.items, title=params.question)
+    markdown = to_markdown(result, sources=sources, title=params.question)
     uri = from_path(await asyncio.to_thread(_keep, markdown))
     context.connection.spawn(_show(context, uri, markdown))  # an editor may open nothing before it has its answer
     return {"markdown": markdown, "uri": uri}

@@ -12,7 +12,7 @@ from typing import Any
 from memcache_lsp import __version__
 from memcache_lsp.protocol.codec import to_json as own_to_json
 from memcache_lsp.protocol.methods import CAPABILITY, server_capability
-from memcache_lsp.protocol.spec import DidChangeStatusParams
+from memcache_lsp.protocol.spec import DidChangeStatusParams, DidChangeThreadParams
 from memcache_lsp.session import own, selection, symbols, sync
 from memcache_lsp.session.backend import Backend, IndexProgress, SessionInfo
 from memcache_lsp.session.client import read_client
@@ -188,13 +188,14 @@ class Session:
     async def _cancel_progress(self, params: types.WorkDoneProgressCancelParams) -> None:
         await self._bars.cancel(params.token)
 
-    def _heard(self, news: DidChangeStatusParams | IndexProgress) -> None:
+    def _heard(self, news: DidChangeStatusParams | DidChangeThreadParams | IndexProgress) -> None:
         if self._context is None:
             return
         if isinstance(news, IndexProgress):
             self._bars.update(news)
         elif self._context.client.is_ours:
-            self._connection.notify("memcache/didChangeStatus", own_to_json(news))
+            name = "didChangeThread" if isinstance(news, DidChangeThreadParams) else "didChangeStatus"
+            self._connection.notify(f"memcache/{name}", own_to_json(news))
 
     @property
     def _present(self) -> Context:

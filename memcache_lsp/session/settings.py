@@ -39,6 +39,7 @@ class SessionSettings:
     code_actions: bool = _setting("codeActions", True, _flag)  # a light bulb at every selection is not for everyone
     index_on_start: bool = _setting("indexOnStart", True, _flag)  # False: only when `memcache/index` asks for it
     use_model: bool = _setting("useModel", True, _flag)  # False: answers are quotations
+    keep_threads: bool = _setting("keepThreads", True, _flag)  # False: what is asked is not written to the disk
     answer_tokens: int = _setting("answerTokens", 256, _whole(16, 2048))  # the longest answer
 
 

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from memcache_lsp.conversation import Earlier
     from memcache_lsp.evidence import Evidence
+    from memcache_lsp.generator import Computed
     from memcache_lsp.preparing import Job, Prepared, Recipe
+    from memcache_lsp.prompt import Message
     from memcache_lsp.values import Hit
 
 
@@ -50,6 +53,16 @@ class Ask:
     found: int
     max_tokens: int
     excerpts: tuple[Evidence, ...] | None
+    earlier: Earlier
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """To the model: compute this answer again as it was computed; what it says comes as `Delta`s."""
+
+    prompt: tuple[Message, ...]
+    computed: Computed
+    max_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,22 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from memcache_lsp.answering import ANSWER_TOKENS
+from memcache_lsp.conversation import ALONE, Earlier
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.models import Answering
 from memcache_lsp.workers.child import Child, Ended, command_for, log_path
-from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Rest
+from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Replay, Rest
 
 if TYPE_CHECKING:
-    from memcache_lsp.answering import Event
+    from memcache_lsp.answering import Delta, Event
+    from memcache_lsp.conversation import Told
     from memcache_lsp.evidence import Evidence
     from memcache_lsp.values import Hit
 
@@ -114,6 +116,7 @@ class ModelWorker:
         found: int,
         max_tokens: int = ANSWER_TOKENS,
         excerpts: Sequence[Evidence] | None = None,
+        earlier: Earlier = ALONE,
     ) -> AsyncIterator[Event]:
         """Stream the events of `answering.answer`, with the model that was loaded last.
 
@@ -121,7 +124,19 @@ class ModelWorker:
         request does. Raises UserError where the model's process ends midway; the next request starts another one.
         """
         read = None if excerpts is None else tuple(excerpts)
-        request = Ask(question, tuple(hits), found, max_tokens, read)
+        messages = self._streamed(Ask(question, tuple(hits), found, max_tokens, read, earlier))
+        async with aclosing(messages):
+            async for message in messages:
+                yield cast("Event", message)
+
+    async def replay(self, told: Told) -> str:
+        """Compute an answer again as its record tells, from an empty context, with the model that was loaded last."""
+        assert told.computed is not None
+        messages = self._streamed(Replay(told.prompt, told.computed, told.max_tokens))
+        async with aclosing(messages):
+            return "".join([cast("Delta", message).text async for message in messages])
+
+    async def _streamed(self, request: Ask | Replay) -> AsyncGenerator[object]:
         await self._begin()
         try:
             if self._wanted is None:
@@ -129,7 +144,7 @@ class ModelWorker:
             link = await self._ready(self._wanted)
             link.send(request)
             while (message := await self._next(link)) is not None:
-                yield cast("Event", message)
+                yield message
         finally:
             self._end()
 

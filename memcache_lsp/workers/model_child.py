@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from memcache_lsp.errors import MemcacheError, ModelError, ServerError, UserError
 from memcache_lsp.workers import inside
-from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Rest
+from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Replay, Rest
 
 if TYPE_CHECKING:
     from memcache_lsp.generator import Generator
@@ -41,6 +41,8 @@ class _Program:
                 self._load(request)
             elif isinstance(request, Ask):
                 self._answer(request)
+            elif isinstance(request, Replay):
+                self._replay(request)
         except ServerError as error:
             self._drop()  # it may come back as another one
             return error
@@ -83,10 +85,24 @@ class _Program:
             generator=self._generator,
             stop=StopFlag(self._flag),
             excerpts=request.excerpts,
+            earlier=request.earlier,
             max_tokens=request.max_tokens,
         )
         for event in events:
             self._channel.send(event)
+
+    def _replay(self, request: Replay) -> None:
+        from memcache_lsp.answering import Delta  # noqa: PLC0415
+        from memcache_lsp.generation import LlamaGenerator  # noqa: PLC0415
+        from memcache_lsp.generator import StopFlag  # noqa: PLC0415
+
+        if not isinstance(self._generator, LlamaGenerator):
+            raise ModelError("This answer was not made by a model of this machine: it cannot be replayed.")
+        steps = self._generator.replay(
+            request.prompt, request.computed, max_tokens=request.max_tokens, stop=StopFlag(self._flag)
+        )
+        for at, text in enumerate(step for step in steps if isinstance(step, str)):
+            self._channel.send(Delta(at, text))
 
     def _facts(self) -> ModelFacts | None:
         if self._generator is None or self._loaded is None:

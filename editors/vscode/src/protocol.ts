@@ -214,12 +214,14 @@ export interface IndexParams {
 
 /** What to do with which thread. */
 export interface ThreadsParams {
-  /** What to do. */
-  readonly action: "list" | "get" | "delete" | "askAgain";
+  /** What to do; askAgain answers from the files as they are now, replay computes an answer once more from its record. */
+  readonly action: "list" | "get" | "delete" | "askAgain" | "replay";
   /** The thread; needed for all but list. */
   readonly threadId?: string;
-  /** The turn that is asked again; by default the last one. */
+  /** The turn that is asked again or replayed; by default the last one. */
   readonly turnId?: string;
+  /** Whether threads are listed that know none of the session's roots. */
+  readonly allRoots?: boolean;
   /** Where partial results are sent by `$/progress`; without it everything comes in the result. */
   readonly partialResultToken?: number | string;
   /** Where LSP's work-done progress is sent by `$/progress`. */
@@ -292,7 +294,7 @@ export interface Stretch {
 
 /** How an answer ended, and the answer itself where no partial results were asked for. */
 export interface AskResult {
-  /** The thread it is in. */
+  /** The thread it is in; empty where it was not kept. */
   readonly threadId: string;
   /** The turn of the thread. */
   readonly turnId: string;
@@ -312,14 +314,18 @@ export interface AskResult {
   readonly unsupported?: readonly Stretch[];
   /** One sentence for the user, where there is something to say. */
   readonly message?: string;
+  /** Whether it is an answer that was kept: to the same question over the same evidence. */
+  readonly cached?: boolean;
 }
 
-/** The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from 1. */
+/** The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from `first`. */
 export interface AskSources {
   /** The kind of this partial result. */
   readonly type: "sources";
   /** The hits, best first. */
   readonly items: readonly Hit[];
+  /** The number of the first one; lower ones are sources of earlier turns of the thread. */
+  readonly first?: number;
 }
 
 /** What is going on. */
@@ -544,6 +550,32 @@ export interface IndexResult {
   readonly roots: readonly RootState[];
 }
 
+/** What an answer was computed from; the same again gives the same answer to the byte. */
+export interface Record {
+  /** The model's name. */
+  readonly model: string;
+  /** Hash of the model's file. */
+  readonly modelSha256: string;
+  /** Hash of all that the model was told. */
+  readonly promptSha256: string;
+  /** Hashes of the excerpts, in their order. */
+  readonly evidenceSha256: readonly string[];
+  /** How words were chosen; greedy is always the likeliest. */
+  readonly sampling: string;
+  /** What chance began with; 0 where nothing is left to it. */
+  readonly seed: number;
+  /** Length of the answer at most. */
+  readonly maxTokens: number;
+  /** What computed it, with its version. */
+  readonly library: string;
+  /** Size of the model's context. */
+  readonly contextTokens: number;
+  /** Threads that computed. */
+  readonly threads: number;
+  /** Batches in which the prompt was read, such as 3x64 1x17. */
+  readonly batches: string;
+}
+
 /** A question and its answer. */
 export interface Turn {
   /** Its name within the thread. */
@@ -556,6 +588,12 @@ export interface Turn {
   readonly citations: readonly Cited[];
   /** How the answer ended; left out where it was cancelled. */
   readonly finishReason?: "stop" | "length" | "extract" | "no_answer";
+  /** Whether lines that it cites do not say any more what was read. */
+  readonly stale?: boolean;
+  /** The turn whose question was asked again here. */
+  readonly replaces?: string;
+  /** What the answer was computed from, where a model wrote it. */
+  readonly record?: Record;
 }
 
 /** Questions that belong together. */
@@ -568,6 +606,16 @@ export interface Thread {
   readonly updated: string;
   /** Its turns in order; left out by the action list. */
   readonly turns?: readonly Turn[];
+  /** Whether an answer in it is stale that was not asked again. */
+  readonly stale?: boolean;
+}
+
+/** What came of computing an answer once more. */
+export interface Replayed {
+  /** What the model said now, before anything was done with it. */
+  readonly answer: string;
+  /** Whether that is what it said then, to the byte. */
+  readonly identical: boolean;
 }
 
 /** The threads that were listed, got or deleted, or the new answer. */
@@ -576,6 +624,8 @@ export interface ThreadsResult {
   readonly threads: readonly Thread[];
   /** How the new answer ended; only for the action askAgain. */
   readonly asked?: AskResult;
+  /** Only for the action replay. */
+  readonly replayed?: Replayed;
 }
 
 /** A folder that can be searched beside the project. */
@@ -638,13 +688,13 @@ export interface DidChangeStatusParams {
   readonly message?: string;
 }
 
-/** The citations of an answer that no longer hold. */
+/** The citations of an answer that no longer hold as they are. */
 export interface DidChangeThreadParams {
   /** The thread. */
   readonly threadId: string;
   /** The turn whose answer is meant. */
   readonly turnId: string;
-  /** The citations whose lines moved or no longer say what was read. */
+  /** All its citations whose lines moved or no longer say what was read; none where they do again. */
   readonly stale: readonly Cited[];
 }
 

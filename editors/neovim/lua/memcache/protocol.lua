@@ -82,9 +82,10 @@
 
 ---What to do with which thread.
 ---@class memcache.ThreadsParams
----@field action "list"|"get"|"delete"|"askAgain" What to do.
+---@field action "list"|"get"|"delete"|"askAgain"|"replay" What to do; askAgain answers from the files as they are now, replay computes an answer once more from its record.
 ---@field threadId? string The thread; needed for all but list.
----@field turnId? string The turn that is asked again; by default the last one.
+---@field turnId? string The turn that is asked again or replayed; by default the last one.
+---@field allRoots? boolean Whether threads are listed that know none of the session's roots.
 ---@field partialResultToken? integer|string Where partial results are sent by `$/progress`; without it everything comes in the result.
 ---@field workDoneToken? integer|string Where LSP's work-done progress is sent by `$/progress`.
 
@@ -129,7 +130,7 @@
 
 ---How an answer ended, and the answer itself where no partial results were asked for.
 ---@class memcache.AskResult
----@field threadId string The thread it is in.
+---@field threadId string The thread it is in; empty where it was not kept.
 ---@field turnId string The turn of the thread.
 ---@field finishReason "stop"|"length"|"extract"|"no_answer" The model was done, was cut at its limit; there was no model (quotations), or no evidence.
 ---@field evidence memcache.Evidence How many hits were read.
@@ -139,11 +140,13 @@
 ---@field citations? memcache.Cited[] Its citations; only without partialResultToken.
 ---@field unsupported? memcache.Stretch[] Sentences that their citations do not bear out; only without partialResultToken.
 ---@field message? string One sentence for the user, where there is something to say.
+---@field cached? boolean Whether it is an answer that was kept: to the same question over the same evidence.
 
----The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from 1.
+---The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from `first`.
 ---@class memcache.AskSources
 ---@field type "sources" The kind of this partial result.
 ---@field items memcache.Hit[] The hits, best first.
+---@field first? integer The number of the first one; lower ones are sources of earlier turns of the thread.
 
 ---What is going on.
 ---@class memcache.AskStage
@@ -274,6 +277,20 @@
 ---@class memcache.IndexResult
 ---@field roots memcache.RootState[] Each root that was meant, in its new state.
 
+---What an answer was computed from; the same again gives the same answer to the byte.
+---@class memcache.Record
+---@field model string The model's name.
+---@field modelSha256 string Hash of the model's file.
+---@field promptSha256 string Hash of all that the model was told.
+---@field evidenceSha256 string[] Hashes of the excerpts, in their order.
+---@field sampling string How words were chosen; greedy is always the likeliest.
+---@field seed integer What chance began with; 0 where nothing is left to it.
+---@field maxTokens integer Length of the answer at most.
+---@field library string What computed it, with its version.
+---@field contextTokens integer Size of the model's context.
+---@field threads integer Threads that computed.
+---@field batches string Batches in which the prompt was read, such as 3x64 1x17.
+
 ---A question and its answer.
 ---@class memcache.Turn
 ---@field turnId string Its name within the thread.
@@ -281,6 +298,9 @@
 ---@field answer string The answer, in Markdown.
 ---@field citations memcache.Cited[] Its citations, with their present status.
 ---@field finishReason? "stop"|"length"|"extract"|"no_answer" How the answer ended; left out where it was cancelled.
+---@field stale? boolean Whether lines that it cites do not say any more what was read.
+---@field replaces? string The turn whose question was asked again here.
+---@field record? memcache.Record What the answer was computed from, where a model wrote it.
 
 ---Questions that belong together.
 ---@class memcache.Thread
@@ -288,11 +308,18 @@
 ---@field title string Its first question, shortened.
 ---@field updated string When something was last asked, in UTC, such as 2025-01-31T18:05:00Z.
 ---@field turns? memcache.Turn[] Its turns in order; left out by the action list.
+---@field stale? boolean Whether an answer in it is stale that was not asked again.
+
+---What came of computing an answer once more.
+---@class memcache.Replayed
+---@field answer string What the model said now, before anything was done with it.
+---@field identical boolean Whether that is what it said then, to the byte.
 
 ---The threads that were listed, got or deleted, or the new answer.
 ---@class memcache.ThreadsResult
 ---@field threads memcache.Thread[] The threads, latest first.
 ---@field asked? memcache.AskResult How the new answer ended; only for the action askAgain.
+---@field replayed? memcache.Replayed Only for the action replay.
 
 ---A folder that can be searched beside the project.
 ---@class memcache.Cache
@@ -329,11 +356,11 @@
 ---@field quiescent boolean Whether nothing is being indexed.
 ---@field message? string One sentence for the user, where there is something to say.
 
----The citations of an answer that no longer hold.
+---The citations of an answer that no longer hold as they are.
 ---@class memcache.DidChangeThreadParams
 ---@field threadId string The thread.
 ---@field turnId string The turn whose answer is meant.
----@field stale memcache.Cited[] The citations whose lines moved or no longer say what was read.
+---@field stale memcache.Cited[] All its citations whose lines moved or no longer say what was read; none where they do again.
 
 ---What a command gives to a client that did not declare our capability, besides the fields of its result.
 ---@class memcache.MarkdownResult

@@ -34,6 +34,7 @@ class Editor:
     roots: tuple[Path, ...] = ()
     buffers: dict[Path, str] = field(default_factory=dict)
     overlays: dict[Path, Overlay] = field(default_factory=dict)  # by root
+    changes: int = 0  # of the buffers
     turns: defaultdict[Path, asyncio.Semaphore] = field(
         default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
     )
@@ -54,6 +55,7 @@ class Editor:
     def take_buffer(self, path: Path, text: str | None) -> None:
         """Take the present text of an open file, None once it is closed."""
         real = real_path(path)
+        self.changes += 1
         if text is None:
             self.buffers.pop(real, None)
         else:

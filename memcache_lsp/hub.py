@@ -21,6 +21,7 @@ from memcache_lsp import __version__, answering, finding, models
 from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
 from memcache_lsp.conversation import Earlier
+from memcache_lsp.drawing import Drawing
 from memcache_lsp.editor import Editor, real_path
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
@@ -38,7 +39,8 @@ from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.threads.asked import Before, again, before, key_of
-from memcache_lsp.threads.disk import Threads
+from memcache_lsp.threads.disk import Kept, Threads
+from memcache_lsp.threads.records import Turn
 from memcache_lsp.verifying import Verifier
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
@@ -74,6 +76,7 @@ class Hub:
         self._sessions: dict[int, Editor] = {}
         self._listeners: dict[int, Listener] = {}
         self._recalling = Recalling()
+        self._drawing = Drawing()
         self._flags = Flags(self._recalling, self._flagged)
         self._numbers = count(1)
         self._answers: set[str] = set()  # that are being written, and that indexing waits for
@@ -258,19 +261,18 @@ class Hub:
         session = self._sessions[session_id]
         params = replace(params, question=redact(params.question).text)
         wanted = replace(params, question=thread.for_search(params.question))
-        drawn = await finding.evidence(session, self._keepers_of(session, params.scope), wanted, thread.where)
-        uri_of = lambda path: from_path(drawn.places[path])  # noqa: E731
-        settings = session.info.settings
-        text_at = texts(session.buffers)
-        model = models.locate(self._user().model or None) if settings.use_model and drawn.hits else None
-        key = partial(self._key, params, drawn, thread.earlier, settings)
-        known = (
-            await self._recalling.run(partial(_known_sha256, model=model)) if model and not thread.replaces else None
-        )
-        found = await self._recalling.cached(key(known), text_at) if known and settings.keep_threads else None
-        if found is not None:
-            kept = await self._recalling.again(*found, session.roots, key(known or ""))
-            for event in again(found[1], kept.thread_id, kept.turn_id, total_s=time.perf_counter() - began):
+        keepers, settings = self._keepers_of(session, params.scope), session.info.settings
+        drawn = self._drawing.known(session, keepers, wanted, thread)
+        kept = None if drawn is None else await self._kept(session, params, drawn, thread)
+        if kept is None:
+            drawn = await self._drawing.evidence(session, keepers, wanted, thread)
+            kept = await self._kept(session, params, drawn, thread)
+        assert drawn is not None
+        places = drawn.places
+        uri_of = lambda path: from_path(places[path])  # noqa: E731
+        if kept is not None:
+            where, turn = kept
+            for event in again(turn, where.thread_id, where.turn_id, total_s=time.perf_counter() - began):
                 yield self._to_spec(event, uri_of)
             return
         events: list[Event] = []
@@ -282,19 +284,35 @@ class Hub:
         result = events[-1]
         assert isinstance(result, Result)
         if settings.keep_threads:
-            kept, problem = await self._recalling.keep(
+            put, problem = await self._recalling.keep(
                 to_json(replace(params, thread_id=None, partial_result_token=None, work_done_token=None)),
                 events,
                 before=thread,
                 where=drawn.where,
                 text_at=texts(session.buffers),
-                model=model,
+                model=self._model_path(settings) if drawn.hits else None,
                 roots=session.roots,
-                key=key,
+                key=partial(self._key, params, drawn, thread.earlier, settings),
             )
             message = " ".join(filter(None, (result.message, problem))) or None
-            result = replace(result, message=message, thread_id=kept.thread_id, turn_id=kept.turn_id)
+            result = replace(result, message=message, thread_id=put.thread_id, turn_id=put.turn_id)
         yield self._to_spec(result, uri_of)
+
+    def _model_path(self, settings: SessionSettings) -> Path | None:
+        return models.locate(self._user().model or None) if settings.use_model else None
+
+    async def _kept(
+        self, session: Editor, params: spec.AskParams, drawn: Drawn, thread: Before
+    ) -> tuple[Kept, Turn] | None:
+        """Return an answer that was kept to the question over what was drawn, and where it is gone on from."""
+        settings = session.info.settings
+        model = self._model_path(settings) if drawn.hits else None
+        if model is None or thread.replaces is not None or not settings.keep_threads:
+            return None
+        sha256 = await self._recalling.run(partial(_known_sha256, model=model))
+        key = self._key(params, drawn, thread.earlier, settings, sha256 or "")
+        found = await self._recalling.cached(key, texts(session.buffers)) if sha256 else None
+        return None if found is None else (await self._recalling.again(found, thread, session.roots, key), found[1])
 
     @staticmethod
     def _to_spec(event: Event, uri_of: Callable[[str], str]) -> spec.AskPartial | spec.AskResult:

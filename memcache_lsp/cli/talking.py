@@ -65,7 +65,8 @@ class Talk:
             tokens, earlier = self.options.max_tokens, self.thread.earlier
             return key_of(f"ask\0{question}", excerpts, where, model_sha256=sha256, max_tokens=tokens, earlier=earlier)
 
-        kept = self._kept(path, key) if path and evidence else None
+        asks_again = self.thread.replaces is not None
+        kept = self._kept(path, key) if path and evidence and not asks_again else None
         if kept is not None:
             yield from (replace_time(event, began) for event in kept)
             return
@@ -83,11 +84,9 @@ class Talk:
             sha256 = self.threads.known_sha256(path)
             found = self.threads.find(key(sha256)) if sha256 else None
             if found and not changed(standing(found[1].cited, text_at)):
-                at, turn = found
-                if len(self.threads.get(at.thread_id).turns) > 1:
-                    at = self.threads.remember(turn, thread_id=None, roots=[str(self.root)], key=key(sha256 or ""))
-                else:
-                    self.threads.touch(at.thread_id)
+                thread_id, turn = self.thread.thread_id, found[1]
+                roots = [str(self.root)]
+                at = self.threads.give_again(*found, thread_id=thread_id, roots=roots, key=key(sha256 or ""))
                 return again(turn, at.thread_id, at.turn_id, total_s=0.0)[1:]
         return None
 

@@ -43,6 +43,7 @@ class Editor:
     buffers: dict[Path, str] = field(default_factory=dict)  # by real path
     last_read: tuple[int, int] | None = None  # by its latest answer: hits, of how many
     overlays: dict[Path, Overlay] = field(default_factory=dict)  # by root
+    changes: int = 0  # of the buffers
     turns: defaultdict[Path, asyncio.Semaphore] = field(
         default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
     )
@@ -74,6 +75,7 @@ class Editor:
             self._texts.pop(path, None)
         else:
             self._texts[path] = text
+        self.changes += 1
         self._put(self.real(path), text)
         return text is not None and path.parent not in self._seen
 
@@ -122,6 +124,7 @@ class Editor:
 
     def _lay(self) -> None:
         """Lay the buffers anew above the roots."""
+        self.changes += 1
         self.buffers = {}
         self.overlays = {root: Overlay() for root in self.folders}
         for path, text in self._texts.items():

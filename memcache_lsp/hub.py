@@ -21,7 +21,7 @@ from memcache_lsp import __version__, answering, finding, models, shelf
 from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
 from memcache_lsp.conversation import Earlier
-from memcache_lsp.drawing import Drawn, draw
+from memcache_lsp.drawing import Drawn
 from memcache_lsp.editor import Editor
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
@@ -33,6 +33,7 @@ from memcache_lsp.keeper import Keeper
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.protocol.codec import parse, to_json
 from memcache_lsp.recalling import Recalling, texts
+from memcache_lsp.recent import Recent
 from memcache_lsp.redact import redact
 from memcache_lsp.reporting import (
     memory_bytes,
@@ -46,7 +47,8 @@ from memcache_lsp.reporting import (
 from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.threads.asked import Before, again, before, key_of
-from memcache_lsp.threads.disk import Threads
+from memcache_lsp.threads.disk import Kept, Threads
+from memcache_lsp.threads.records import Turn
 from memcache_lsp.verifying import Verifier
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
@@ -83,6 +85,7 @@ class Hub:
         self._sessions: dict[int, Editor] = {}
         self._listeners: dict[int, Listener] = {}
         self._recalling = Recalling()
+        self._recent = Recent()
         self._flags = Flags(self._recalling, self._flagged)
         self._numbers = count(1)
         self._fetches = Fetches()
@@ -272,20 +275,19 @@ class Hub:
         began = time.perf_counter()
         session = self._sessions[session_id]
         params = replace(params, question=redact(params.question).text)
-        drawn = await draw(session, self._keepers_of(session, params.scope), params, thread)
-        settings = session.info.settings
+        keepers, settings = self._keepers_of(session, params.scope), session.info.settings
+        drawn = self._recent.known(session, keepers, params, thread)
+        kept = None if drawn is None else await self._kept(session, params, drawn, thread)
+        if drawn is None or kept is None:
+            drawn = await self._recent.draw(session, keepers, params, thread)
+            kept = await self._kept(session, params, drawn, thread)
         told = partial(_to_spec, session=session, drawn=drawn)
-        wanted = settings.use_model and bool(drawn.hits) and drawn.refusal is None
-        model = models.chosen(self._user()) if wanted else None
-        key = partial(_key, params, drawn, thread.earlier, settings)
-        if settings.keep_threads and isinstance(model, Path) and not thread.replaces:
-            known = await self._recalling.run(partial(_known_sha256, model=model))
-            found = await self._recalling.cached(key(known), texts(session.buffers)) if known else None
-            if found is not None:
-                kept = await self._recalling.again(*found, session.roots, key(known or ""))
-                for event in again(found[1], kept.thread_id, kept.turn_id, total_s=time.perf_counter() - began):
-                    yield told(event)
-                return
+        if kept is not None:
+            where, turn = kept
+            for event in again(turn, where.thread_id, where.turn_id, total_s=time.perf_counter() - began):
+                yield told(event)
+            return
+        model = self._chosen(settings, drawn)
         events: list[Event] = []
         async with aclosing(self._verified(drawn, thread.earlier, settings, model)) as answer:
             async for event in answer:
@@ -297,7 +299,7 @@ class Hub:
         if drawn.refusal is None:
             session.last_read = result.evidence_read, result.evidence_found
         if settings.keep_threads:
-            kept, problem = await self._recalling.keep(
+            put, problem = await self._recalling.keep(
                 to_json(replace(params, thread_id=None, partial_result_token=None, work_done_token=None)),
                 events,
                 before=thread,
@@ -305,11 +307,29 @@ class Hub:
                 text_at=texts(session.buffers),
                 model=model,
                 roots=session.roots,
-                key=key,
+                key=partial(_key, params, drawn, thread.earlier, settings),
             )
             message = " ".join(filter(None, (result.message, problem))) or None
-            result = replace(result, message=message, thread_id=kept.thread_id, turn_id=kept.turn_id)
+            result = replace(result, message=message, thread_id=put.thread_id, turn_id=put.turn_id)
         yield told(result)
+
+    def _chosen(self, settings: SessionSettings, drawn: Drawn) -> models.Answering | None:
+        """Return what is to answer, None where nothing is or none is asked."""
+        wanted = settings.use_model and bool(drawn.hits) and drawn.refusal is None
+        return models.chosen(self._user()) if wanted else None
+
+    async def _kept(
+        self, session: Editor, params: spec.AskParams, drawn: Drawn, thread: Before
+    ) -> tuple[Kept, Turn] | None:
+        """Return an answer that was kept to the question over what was drawn, and where it is gone on from."""
+        settings = session.info.settings
+        model = self._chosen(settings, drawn)
+        if not isinstance(model, Path) or thread.replaces is not None or not settings.keep_threads:
+            return None
+        sha256 = await self._recalling.run(partial(_known_sha256, model=model))
+        key = _key(params, drawn, thread.earlier, settings, sha256 or "")
+        found = await self._recalling.cached(key, texts(session.buffers)) if sha256 else None
+        return None if found is None else (await self._recalling.again(found, thread, session.roots, key), found[1])
 
     async def _verified(
         self, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model: models.Answering | None

@@ -67,6 +67,7 @@ class Keeper:
         self.progress = Progress(0, 0)
         self.report: Report | None = None  # of the last look at everything that came to its end
         self.users: set[int] = set()
+        self.changes = 0  # of the files, as far as they are heard of, and of the index
         self.named = False  # by the user, so however large it is, it is meant
         self._setup = setup
         self._changed = changed
@@ -146,6 +147,11 @@ class Keeper:
         return self.state != "indexing" and not self._wanted.is_set() and not self._busy_updating
 
     @property
+    def is_watched(self) -> bool:
+        """Tell whether changes of the files are heard of."""
+        return self._watcher is not None and self._watcher.active
+
+    @property
     def asleep(self) -> bool:
         """Tell whether nobody uses it and nothing is open or about to be, so that it can be forgotten."""
         if self.users or self._busy or self._busy_updating or self._opening.locked():
@@ -179,6 +185,7 @@ class Keeper:
         Whoever has stopped the indexing is not overruled by a hint; it counts once the indexing goes on.
         """
         hints = None if paths is None else set(paths)
+        self.changes += 1
         self._touched(self.root, None if hints is None else frozenset(hints))
         if hints is None or self.state in {"paused", "cancelled"} or any(map(changes_rules, hints)):
             self._everything = True
@@ -316,8 +323,7 @@ class Keeper:
                 self._project = await self._in(self._searching, lambda: self._open(rebuild=True))
 
     def _look_again(self) -> None:
-        watched = self._watcher is not None and self._watcher.active
-        if time.monotonic() - self._looked_at > (LOOK_AGAIN_WATCHED_S if watched else LOOK_AGAIN_S):
+        if time.monotonic() - self._looked_at > (LOOK_AGAIN_WATCHED_S if self.is_watched else LOOK_AGAIN_S):
             self._everything = True
             self._want()
 
@@ -371,6 +377,7 @@ class Keeper:
             state, message = await self._bring()
         finally:
             self._busy_updating = False
+            self.changes += 1
             self._hurry_once = self._wanted.is_set() and self._hurry_once
             now = time.monotonic()
             self._rest_until = now if asked else now + min(_LONGEST_REST_S, _REST * (now - began))

@@ -103,16 +103,12 @@ class Recalling:
             _log.warning("an answer is not kept: %s", error)
             return Kept("", 0), f"This answer is not kept: {error}"
 
-    async def again(self, kept: Kept, turn: Turn, roots: Sequence[Path], key: str) -> Kept:
-        """Return where an answer that was kept is to be gone on from: its own thread where there is nothing else in it."""
-
-        def write(threads: Threads) -> Kept:
-            if len(threads.get(kept.thread_id).turns) == 1:
-                threads.touch(kept.thread_id)
-                return kept
-            return threads.remember(turn, thread_id=None, roots=[str(root) for root in roots], key=key)
-
-        return await self.run(write)
+    async def again(self, found: tuple[Kept, Turn], thread: Before, roots: Sequence[Path], key: str) -> Kept:
+        """Return where an answer that was kept is to be gone on from."""
+        names = [str(root) for root in roots]
+        return await self.run(
+            lambda threads: threads.give_again(*found, thread_id=thread.thread_id, roots=names, key=key)
+        )
 
     async def listed(self, roots: Sequence[Path] | None, text_at: TextAt) -> list[spec.Thread]:
         """Return threads without their turns, latest first."""

@@ -260,3 +260,16 @@ def test_where_nothing_can_be_kept_it_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be made"):
         Threads(tmp_path / "file" / "threads").listed()
+
+
+def test_an_answer_that_is_given_again_does_not_fill_the_list(threads):
+    first = asked(threads, key="one")
+    for _ in range(3):
+        assert threads.give_again(*threads.find("one"), thread_id=None, roots=(ROOT,), key="one") == first
+    asked(threads, "and why?", thread_id=first.thread_id)
+    copy = threads.give_again(*threads.find("one"), thread_id=None, roots=(ROOT,), key="one")
+    assert copy.thread_id != first.thread_id
+    assert threads.give_again(*threads.find("one"), thread_id=None, roots=(ROOT,), key="one") == copy
+    within = threads.give_again(*threads.find("one"), thread_id=first.thread_id, roots=(ROOT,), key="one")
+    assert (within.thread_id, within.number) == (first.thread_id, 3)
+    assert len(threads.listed()) == 2

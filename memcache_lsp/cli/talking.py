@@ -82,7 +82,8 @@ class Talk:
         began = time.perf_counter()
         events.append(Sources(evidence, earlier.next_number))
         yield events[0]
-        kept = self._kept(path, key) if isinstance(path, Path) and evidence else None
+        asks_again = self.thread.replaces is not None
+        kept = self._kept(path, key) if isinstance(path, Path) and evidence and not asks_again else None
         if kept is not None:
             yield from (replace_time(event, began) for event in kept)
             return
@@ -100,11 +101,9 @@ class Talk:
             sha256 = self.threads.known_sha256(path)
             found = self.threads.find(key(sha256)) if sha256 else None
             if found and not changed(standing(found[1].cited, text_at)):
-                at, turn = found
-                if len(self.threads.get(at.thread_id).turns) > 1:
-                    at = self.threads.remember(turn, thread_id=None, roots=[str(self.root)], key=key(sha256 or ""))
-                else:
-                    self.threads.touch(at.thread_id)
+                thread_id, turn = self.thread.thread_id, found[1]
+                roots = [str(self.root)]
+                at = self.threads.give_again(*found, thread_id=thread_id, roots=roots, key=key(sha256 or ""))
                 return again(turn, at.thread_id, at.turn_id, total_s=0.0)[1:]
         return None
 

@@ -182,10 +182,14 @@ class Threads:
             self._prune(db, keep=name)
         return Kept(name, turn.number)
 
-    def touch(self, thread_id: str) -> None:
-        """Take it that something was asked in a thread now."""
+    def give_again(self, kept: Kept, turn: Turn, *, thread_id: str | None, roots: Sequence[str], key: str) -> Kept:
+        """Put an answer that was kept into the thread it was asked in; a new one is its own, where it is alone there."""
         with self._writing() as db:
-            db.execute("update threads set updated_at = ? where id = ?", (self._clock(), thread_id))
+            count = db.execute("select count(*) from turns where thread = ?", (kept.thread_id,)).fetchone()[0]
+            if thread_id is None and count == 1:
+                db.execute("update threads set updated_at = ? where id = ?", (self._clock(), kept.thread_id))
+                return kept
+        return self.remember(turn, thread_id=thread_id, roots=roots, key=key)
 
     def delete(self, thread_id: str) -> Thread:
         """Forget a thread; return what it was, without its turns."""

@@ -24,6 +24,7 @@ from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
+from memcache_lsp.pasted import shortened
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.reporting import memory_bytes, model_status, outside, root_state, root_status, worker_statuses
 from memcache_lsp.session.backend import IndexProgress, SessionInfo
@@ -199,6 +200,7 @@ class Hub:
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
         """Answer: partial results, then the result. Closing the generator stops the model."""
         session = self._sessions[session_id]
+        params = replace(params, question=shortened(params.question))  # also for the model, and for the thread
         hits, places = await finding.evidence(session, self._keepers_of(session, params.scope), params)
         uri_of = lambda path: from_path(places[path])  # noqa: E731
         thread_id, turn_id = self._threads.new_turn(params.thread_id)

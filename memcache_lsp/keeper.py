@@ -23,6 +23,7 @@ from memcache_lsp.engine import MAX_FILES, Project, Setup, drop_index, open_proj
 from memcache_lsp.errors import MemcacheError, Stopped
 from memcache_lsp.glance import Glance
 from memcache_lsp.overlay import Overlay
+from memcache_lsp.pasted import shortened
 from memcache_lsp.paths import check_root
 from memcache_lsp.protocol.parts import IndexState
 from memcache_lsp.refining import Refining
@@ -103,6 +104,7 @@ class Keeper:
         self, question: str, *, scope: Scope, limit: int, per_file: int | None = None, overlay: Overlay | None = None
     ) -> list[Hit]:
         """Return the best hits of what is indexed so far."""
+        question = shortened(question)
         async with _Use(self):
             self._question = question
             refined = await self.refining.question(question)
@@ -119,6 +121,7 @@ class Keeper:
 
     async def knows_any(self, question: str) -> bool:
         """Tell whether any content word of the question is in the index."""
+        question = shortened(question)
         async with _Use(self):
             self._question = question
             project = await self._opened()

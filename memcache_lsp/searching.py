@@ -12,6 +12,7 @@ from typing import Any
 
 from memcache_lsp.embedding import Embedder
 from memcache_lsp.overlay import Layer
+from memcache_lsp.pasted import shortened
 from memcache_lsp.ranking import Cards, FileTable, Question, Ranked, Row, Scored, completed, rank, score
 from memcache_lsp.scan import select
 from memcache_lsp.store import FILE_KIND, Candidates, Filter, Query, Store
@@ -106,7 +107,7 @@ class Searcher:
 
     def knows_any(self, question: str) -> bool:
         """Tell whether any content word of the question is in the index."""
-        words = query_vector(content_terms(question))
+        words = query_vector(content_terms(shortened(question)))
         found = self._store.search(Query(dense=None, words=words, limit=1, vectors=("file", "name")))
         return bool(found.file or found.name)
 

@@ -403,3 +403,10 @@ def test_the_specification_loads_nothing_heavy():
     )
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("kind", "field"), [(spec.AskParams, "question"), (spec.SearchParams, "query")])
+def test_a_question_may_be_a_long_log_and_no_library(kind, field):
+    assert parse(kind, {field: "x" * 1_000_000})
+    with pytest.raises(InvalidParams, match=f"^{field} is too long: it must be text of 1000000 characters at most.$"):
+        parse(kind, {field: "x" * 1_000_001})

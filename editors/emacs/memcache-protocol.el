@@ -185,7 +185,8 @@ LANGUAGES: Languages, such as python, typescript, markdown."
           partial-result-token work-done-token)
   "Make `AskParams'.
 A question, and what it is about.
-QUESTION: The question, in words.  Needed.
+QUESTION: The question, in words, 1,000,000 characters at most; of a long
+log its beginning and its end are read.  Needed.
 INTENT: What is wanted: an answer, an explanation, a summary, or who calls
 it.  One of ask, explain, summarize, callers.
 THREAD-ID: The thread to go on with; without it a new one is opened.
@@ -209,7 +210,8 @@ WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
     (&key query limit scope text-document explain)
   "Make `SearchParams'.
 What to search for, and where.
-QUERY: Words, names, or a question.  Needed.
+QUERY: Words, names, or a question, 1,000,000 characters at most; of a long
+log its beginning and its end are read.  Needed.
 LIMIT: How many hits at most.
 SCOPE: Where to search.
 TEXT-DOCUMENT: The document the user is at.

@@ -1,7 +1,7 @@
 """Own the way from JSON to the typed values of the specification and back, and the sentence for what does not fit.
 
 A type is a frozen dataclass whose fields have type hints, `Annotated` with a sentence on what the field means and, where
-the hint alone says too little, a rule (`Between`, `NotBlank`, `IsUri`). A type may have a method `problem` that tells
+the hint alone says too little, a rule (`Between`, `NotBlank`, `AtMost`, `IsUri`). A type may have a method `problem` that tells
 what is wrong between its fields. Must not import anything beyond the standard library and errors.
 
 What is accepted, because editors' JSON libraries cannot do better: null for a field that may be left out, `[]` for an
@@ -42,6 +42,13 @@ class NotBlank:
     """Say of a text that it must hold more than blanks."""
 
 
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """Say of a text how many characters it may have."""
+
+    characters: int
+
+
 class IsUri:
     """Say of a text that it is a URI."""
 
@@ -52,6 +59,7 @@ class Text:
 
     blank: bool = True
     uri: bool = False
+    most: int | None = None
 
     @property
     def words(self) -> str:
@@ -64,6 +72,8 @@ class Text:
             raise _misfit(self, value, at)
         if (self.uri and not _URI.fullmatch(value)) or not (self.blank or value.strip()):
             raise InvalidParams(f"{at} must be {self.words}.")
+        if self.most is not None and len(value) > self.most:
+            raise InvalidParams(f"{at} is too long: it must be text of {self.most} characters at most.")
         return _unicode(value)
 
 
@@ -303,7 +313,8 @@ _PLAIN: dict[Any, Shape] = {str: Text(), int: Whole(), float: Number(), bool: Fl
 
 def _plain(hint: Any, rules: tuple[Any, ...]) -> Shape:
     if hint is str:
-        return Text(blank=NotBlank not in rules, uri=IsUri in rules)
+        most = next((rule.characters for rule in rules if isinstance(rule, AtMost)), None)
+        return Text(blank=NotBlank not in rules, uri=IsUri in rules, most=most)
     if hint is int:
         limits = next((rule for rule in rules if isinstance(rule, Between)), Between(0, LARGEST))
         return Whole(limits.least, limits.most)

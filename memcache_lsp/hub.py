@@ -37,6 +37,7 @@ from memcache_lsp.workers.refine import Refiner
 
 _log = logging.getLogger(__name__)
 
+LASTS_S = 1.0  # indexing that is over before is told to nobody
 _STATUS = Path()  # in place of a root, as the name of a queue
 
 Listener = Callable[[spec.DidChangeStatusParams | IndexProgress], None]
@@ -64,6 +65,9 @@ class Hub:
         self._keepers: dict[Path, Keeper] = {}
         self._sessions: dict[int, Editor] = {}
         self._listeners: dict[int, Listener] = {}
+        self._healths: dict[int, spec.DidChangeStatusParams] = {}  # as they were told last
+        self._waiting: set[int] = set()  # sessions that are told of indexing if it lasts
+        self._tasks: set[asyncio.Task[None]] = set()
         self._threads = Threads()
         self._numbers = count(1)
         self._answers: set[str] = set()  # that are being written, and that indexing waits for
@@ -83,12 +87,15 @@ class Hub:
     async def close_session(self, session_id: int) -> None:
         """Forget a session; a root that nobody uses any more is closed after it has been idle."""
         self._listeners.pop(session_id, None)
+        self._healths.pop(session_id, None)
         if self._sessions.pop(session_id, None) is not None:
             self._release(session_id, keep=())
+            await self._forget_sleeping()
 
     async def set_roots(self, session_id: int, roots: Sequence[Path]) -> None:
         """Take the session's present roots."""
         session = self._sessions[session_id]
+        before = session.roots
         session.take_roots(roots)
         for root in session.roots:
             keeper = self._keepers.get(root)
@@ -98,11 +105,14 @@ class Hub:
                     keeper.hold(why)
                 self._keepers[root] = keeper
             keeper.users.add(session_id)
-            if session.info.settings.index_on_start:
+            if session.info.settings.index_on_start and root not in before:  # where it was stopped, it stays so
                 keeper.attend()
         self._release(session_id, keep=session.roots)
+        await self._forget_sleeping()
+
+    async def _forget_sleeping(self) -> None:
         for root, keeper in list(self._keepers.items()):
-            if keeper.asleep and self._keepers.get(root) is keeper:  # another session may have forgotten it meanwhile
+            if keeper.asleep and self._keepers.get(root) is keeper:  # somebody may have forgotten it meanwhile
                 del self._keepers[root]
                 await keeper.close()
 
@@ -117,7 +127,10 @@ class Hub:
     def settings_changed(self, session_id: int, settings: SessionSettings) -> None:
         """Take the session's present settings."""
         session = self._sessions[session_id]
+        begins = settings.index_on_start and not session.info.settings.index_on_start
         session.info = replace(session.info, settings=settings)
+        for root in session.roots if begins else ():
+            self._keepers[root].attend()
 
     def buffer_changed(self, session_id: int, path: Path, text: str | None) -> None:
         """Take the present text of an open file, None once it is closed."""
@@ -139,12 +152,31 @@ class Hub:
         finished = keeper.state != "indexing"
         progress = IndexProgress(keeper.root, keeper.progress.done, keeper.progress.total, finished)
         for session_id in keeper.users:
-            session, listener = self._sessions.get(session_id), self._listeners.get(session_id)
-            if session is None or listener is None:
-                continue
-            listener(progress)
+            if listener := self._listeners.get(session_id):
+                listener(progress)
             if finished:
-                listener(self._health(session))
+                self._tell_health(session_id)
+            elif session_id not in self._waiting:
+                self._waiting.add(session_id)
+                asyncio.get_running_loop().call_later(LASTS_S, self._still_at_it, session_id)
+        if keeper.asleep:
+            task = asyncio.create_task(self._forget_sleeping())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _still_at_it(self, session_id: int) -> None:
+        self._waiting.discard(session_id)
+        self._tell_health(session_id)
+
+    def _tell_health(self, session_id: int) -> None:
+        """Tell a session how things are, unless it knows."""
+        session, listener = self._sessions.get(session_id), self._listeners.get(session_id)
+        if session is None or listener is None:
+            return
+        health = self._health(session)
+        if health != self._healths.get(session_id):
+            self._healths[session_id] = health
+            listener(health)
 
     def _health(self, session: Editor) -> spec.DidChangeStatusParams:
         keepers = self._keepers_of(session)
@@ -336,7 +368,7 @@ class Hub:
             ),
             workers=tuple(worker_statuses(self._keepers.values(), self._model, self._refiner)),
             queue=parts.QueueStatus(
-                questions=self._model.requests,
+                questions=max(0, self._model.requests - 1),  # the first of them is being answered
                 files=sum(k.progress.total - k.progress.done for k in self._keepers.values()),
             ),
             memory_bytes=memory_bytes(os.getpid()) or 0,
@@ -349,4 +381,5 @@ class Hub:
         """End everything: indexes, workers, model."""
         keepers = list(self._keepers.values())
         self._keepers.clear()
+        await asyncio.gather(*self._tasks)
         await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close())

@@ -53,8 +53,8 @@ def outside(user: UserSettings) -> tuple[str, ...]:
 
 
 def root_state(keeper: Keeper) -> parts.RootState:
-    """Tell what a root's index is at."""
-    return parts.RootState(uri=from_path(keeper.root), state=keeper.state)
+    """Tell what a root's index is at, what was asked for taken as begun."""
+    return parts.RootState(uri=from_path(keeper.root), state="indexing" if keeper.wanted else keeper.state)
 
 
 async def root_status(keeper: Keeper) -> parts.RootStatus:

@@ -399,7 +399,7 @@ def test_a_command_that_is_interrupted_stops_the_daemons_model(daemon, example, 
             child.send_signal(signal.SIGINT)
             await child.communicate()
             assert child.returncode == 130
-            while (await client.request("memcache/status", {}))["queue"]["questions"]:
+            while (await client.request("memcache/status", {}))["model"]["state"] == "answering":
                 await asyncio.sleep(0.05)
 
     talk()

@@ -729,6 +729,11 @@ The client's name, empty where it told none."
 Its workspace folders."
   (append (plist-get session-status :roots) nil))
 
+(defsubst memcache-session-status-own (session-status)
+  "Return `:own' of SESSION-STATUS.
+Whether it is the one that asks."
+  (eq (plist-get session-status :own) t))
+
 (defsubst memcache-worker-status-name (worker-status)
   "Return `:name' of WORKER-STATUS.
 What it does."
@@ -751,7 +756,7 @@ Its resident memory, where it runs."
 
 (defsubst memcache-queue-status-questions (queue-status)
   "Return `:questions' of QUEUE-STATUS.
-Questions that wait for the model."
+Questions that wait for the model, without the one that is being answered."
   (plist-get queue-status :questions))
 
 (defsubst memcache-queue-status-files (queue-status)

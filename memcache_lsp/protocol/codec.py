@@ -255,11 +255,6 @@ def parse(cls: type[T], value: Any) -> T:
     return read
 
 
-def parse_one_of(union: Any, value: Any) -> Any:
-    """Read a JSON value as the member of a union of types that its `type` names; raises as `parse` does."""
-    return shape_of(union).read(value, "")
-
-
 def to_json(value: Any, *, defaults: bool = True) -> Any:
     """Give a value of the specification as JSON; what is None is left out, and on request what is the default."""
     if dataclasses.is_dataclass(value):

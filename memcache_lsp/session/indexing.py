@@ -17,7 +17,6 @@ from memcache_lsp.session.connection import ClientError
 from memcache_lsp.session.context import Context
 from memcache_lsp.session.uris import from_path
 
-
 LASTS_S = 1.0  # work that is over before is not shown: a save is none of the user's business
 MANY_FILES = 200  # that last for sure
 

@@ -448,6 +448,8 @@ export interface SessionStatus {
   readonly client: string;
   /** Its workspace folders. */
   readonly roots: readonly string[];
+  /** Whether it is the one that asks. */
+  readonly own?: boolean;
 }
 
 /** A child process. */
@@ -464,7 +466,7 @@ export interface WorkerStatus {
 
 /** What waits. */
 export interface QueueStatus {
-  /** Questions that wait for the model. */
+  /** Questions that wait for the model, without the one that is being answered. */
   readonly questions: number;
   /** Files that wait to be indexed. */
   readonly files: number;

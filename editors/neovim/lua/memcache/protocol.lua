@@ -219,6 +219,7 @@
 ---@field id integer Its number in the log.
 ---@field client string The client's name, empty where it told none.
 ---@field roots string[] Its workspace folders.
+---@field own? boolean Whether it is the one that asks.
 
 ---A child process.
 ---@class memcache.WorkerStatus
@@ -229,7 +230,7 @@
 
 ---What waits.
 ---@class memcache.QueueStatus
----@field questions integer Questions that wait for the model.
+---@field questions integer Questions that wait for the model, without the one that is being answered.
 ---@field files integer Files that wait to be indexed.
 
 ---The language model.

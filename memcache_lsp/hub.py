@@ -362,7 +362,10 @@ class Hub:
             embedder=user.embedder or DEFAULT,
             sessions=tuple(
                 parts.SessionStatus(
-                    id=s.info.id, client=s.info.client, roots=tuple(from_path(root) for root in s.roots)
+                    id=s.info.id,
+                    client=s.info.client,
+                    roots=tuple(from_path(root) for root in s.roots),
+                    own=s is session,
                 )
                 for s in self._sessions.values()
             ),

@@ -182,3 +182,16 @@ def test_roots_that_nobody_has_any_more_are_forgotten_once_they_are_idle(example
         await hub.close()
 
     talk()
+
+
+def test_the_status_tells_which_session_asks(tmp_path):
+    @run
+    async def talk():
+        hub = Hub(user=UserSettings, setup=setup, mode="daemon")
+        for number in (1, 2, 3):
+            await hub.open_session(info(number, tmp_path))
+        told = await hub.status(2)
+        assert {session.id: session.own for session in told.sessions} == {1: False, 2: True, 3: False}
+        await hub.close()
+
+    talk()

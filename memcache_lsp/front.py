@@ -42,7 +42,7 @@ def run(
 
     `command` starts the daemon, the package's own where none is given.
     """
-    unknown = [argument for argument in arguments if argument.partition("=")[0] not in _KNOWN]
+    unknown = unknown_arguments(arguments)
     if unknown:
         raise UsageError(f"`memcache-lsp serve` knows no {unknown[0]}; see memcache-lsp serve --help.")
     front = _Front(lambda: rendezvous.ensure_daemon(command), editor_in, editor_out)
@@ -50,6 +50,16 @@ def run(
         return front.run()
     finally:
         front.close()
+
+
+def unknown_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments that are none of a front's; the process id may be an argument of its own."""
+    values = {at + 1 for at, argument in enumerate(arguments) if argument == "--clientProcessId"}
+    return [
+        argument
+        for at, argument in enumerate(arguments)
+        if argument.partition("=")[0] not in _KNOWN and not (at in values and argument.isdigit())
+    ]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -6,11 +6,14 @@ import os
 import random
 import select
 import signal
+import subprocess
+import sys
 import termios
 
 import pytest
 from fronts import Editor, Home, encode, is_alive, wait_until
 
+from memcache_lsp import front
 from memcache_lsp.relay.memory import LOST, LOST_REQUEST
 
 
@@ -381,3 +384,35 @@ def test_imports_the_standard_library_only(toys):
         editor.notify("exit")
         editor.rest()
         assert editor.process.stderr.read() == b"['memcache_lsp'][]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unknown"),
+    [
+        ([], []),
+        (["--stdio"], []),
+        (["--stdio", "--clientProcessId=12"], []),
+        (["--clientProcessId", "12", "--stdio"], []),
+        (["--clientProcessId", "x"], ["x"]),
+        (["12"], ["12"]),
+        (["--socket=1"], ["--socket=1"]),
+    ],
+)
+def test_what_editors_add_to_the_command_is_taken(arguments, unknown):
+    assert front.unknown_arguments(arguments) == unknown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--stdio", "--no-daemon"],
+        ["--no-daemon", "--stdio"],
+        ["serve", "--no-daemon", "--clientProcessId=1"],
+        ["--clientProcessId", "1", "--stdio", "--no-daemon"],
+    ],
+)
+def test_what_editors_add_is_taken_without_a_daemon_too(arguments):
+    command = [sys.executable, "-m", "memcache_lsp", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr  # it ended with its input
+    assert "memcache-lsp:" not in done.stderr

@@ -330,6 +330,25 @@ def test_a_large_message_whose_daemon_is_lost_is_dropped(editor):
     assert editor.call("toy/echo", 4) == 4
 
 
+@pytest.mark.parametrize("when", ["while it passes", "while it is worked at"])
+def test_a_large_request_whose_daemon_is_lost_is_answered(editor, when):
+    pid = editor.begin()["pid"]
+    filler = b" " * (10 << 20)
+    body = b'{"jsonrpc":"2.0","params":{"a":"%b"},"id":"large","method":"toy/stall"}' % filler
+    editor.send_bytes(b"Content-Length: %d\r\n\r\n" % len(body))
+    pieces = [body[at : at + (1 << 16)] for at in range(0, len(body), 1 << 16)]
+    editor.send_bytes(pieces[0])
+    if when == "while it passes":
+        os.kill(pid, signal.SIGKILL)
+        editor.notified("window/showMessage")
+    for piece in pieces[1:]:
+        editor.send_bytes(piece)
+    if when == "while it is worked at":
+        lose(editor)
+    assert editor.answer("large")["error"]["message"] == LOST_REQUEST
+    assert editor.call("toy/echo", 4) == 4
+
+
 def test_an_editor_that_does_not_read_costs_little(editor):
     """The daemon has 200 MB for it; the front holds what fits its buffers and stops reading."""
     editor.begin()

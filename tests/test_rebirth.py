@@ -28,9 +28,9 @@ FRONT = (sys.executable, "-P", "-m", "memcache_lsp", "serve")
 
 
 @contextlib.asynccontextmanager
-async def editor(root, env=None):
+async def editor(root, env=None, mode=()):
     """An editor with something unsaved in it."""
-    async with process(*FRONT, env=env) as client:
+    async with process(*FRONT, *mode, env=env) as client:
         await client.initialize(root, capabilities=OURS)
         uri = (root / "unsaved.py").as_uri()
         text = f"def okapi_{client.process.pid}():\n    return 1\n"
@@ -128,12 +128,13 @@ def test_the_daemon_is_killed_while_it_indexes(tmp_path):
     talk()
 
 
-def test_the_models_process_is_killed_while_it_answers(example, smollm2, short_home):
+@pytest.mark.parametrize("mode", [(), ("--no-daemon",)], ids=["daemon", "no-daemon"])
+def test_the_models_process_is_killed_while_it_answers(example, smollm2, short_home, mode):
     with_model(short_home, smollm2)
 
     @run
     async def talk():
-        async with editor(example) as client:
+        async with editor(example, mode=mode) as client:
             before = await settled(client)
             _, future = client.start("memcache/ask", {"question": QUESTION, "partialResultToken": "p"})
             await client.wait_for(lambda: "delta" in kinds_of(client))

@@ -9,6 +9,7 @@ import re
 
 MAX_CHARACTERS = 8000  # a page and a half of a log; a search of so many words takes some 30 ms
 _HEAD_CHARACTERS = 2000  # what the user wrote above it, and where the log begins
+_LOOKED_AT = 64 * 1024  # of either end, that long words are looked for in: it is done on the event loop
 _WORD_CHARACTERS = 200  # longer than any name: what patterns and stemmers make of a word grows with its square
 _GAP = "\n…\n"
 
@@ -18,6 +19,8 @@ _LONG_BLANK = re.compile(rf"(\s{{{_WORD_CHARACTERS}}})\s+")
 
 def shortened(text: str) -> str:
     """Return a question with its beginning and its end kept, at whole lines where there are such, and long words cut."""
+    if len(text) > 2 * _LOOKED_AT:
+        text = f"{text[:_LOOKED_AT]}{_GAP}{text[-_LOOKED_AT:]}"
     if len(text) > _WORD_CHARACTERS:
         text = _LONG_BLANK.sub(r"\1", _LONG_WORD.sub(r"\1", text))
     if len(text) <= MAX_CHARACTERS:

@@ -70,10 +70,10 @@ class Text:
     def read(self, value: Any, at: str) -> str:
         if not isinstance(value, str):
             raise _misfit(self, value, at)
-        if (self.uri and not _URI.fullmatch(value)) or not (self.blank or value.strip()):
-            raise InvalidParams(f"{at} must be {self.words}.")
         if self.most is not None and len(value) > self.most:
             raise InvalidParams(f"{at} is too long: it must be text of {self.most} characters at most.")
+        if (self.uri and not _URI.fullmatch(value)) or not (self.blank or value.strip()):
+            raise InvalidParams(f"{at} must be {self.words}.")
         return _unicode(value)
 
 

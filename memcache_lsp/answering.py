@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Literal
 
 from memcache_lsp.citations import CitationParser, Located, attribute
 from memcache_lsp.errors import Stopped
+from memcache_lsp.evidence import Evidence, gathered
 from memcache_lsp.extract import extract
 from memcache_lsp.generator import Finished, Generator, Reading, Step, StopFlag
 from memcache_lsp.prompt import FIRST_TEXT_S, LEAST_TOKENS, SYSTEM, Message, Packed, affordable_tokens, pack
+from memcache_lsp.supporting import Sentence, Support
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from memcache_lsp.values import Hit
 
 ANSWER_TOKENS = 256
-EVIDENCE_HITS = 12  # that an answer may draw on
 EVIDENCE_PER_FILE = 3
+MISSES = 5  # that are shown where there is no answer
 FOUND_HITS = 100  # how many are counted
 NO_EVIDENCE = "Nothing in the index answers this."
 
@@ -70,6 +72,15 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsupported:
+    """A stretch of the text so far that is not borne out by what it cites; characters, the end exclusive."""
+
+    start: int
+    end: int
+    type: Literal["unsupported"] = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of the model."""
 
@@ -98,10 +109,11 @@ class Result:
     usage: Usage
     timings: Timings
     message: str | None = None  # for the user, where there is something to say
+    unsupported: tuple[Unsupported, ...] = ()
     type: Literal["result"] = "result"
 
 
-Event = Sources | Stage | Delta | Citation | Result
+Event = Sources | Stage | Delta | Citation | Unsupported | Result
 
 
 def answer(
@@ -111,17 +123,17 @@ def answer(
     found: int,
     generator: Generator | None,
     stop: StopFlag,
-    known_terms: Sequence[str] | None = None,
+    excerpts: Sequence[Evidence] | None = None,
     max_tokens: int = ANSWER_TOKENS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Event]:
     """Answer a question from its hits, by the model where there is one, else by an extract.
 
-    `found` is how many hits the search had in all; `known_terms` the content words of the question that the index
-    knows, None where nobody looked: without hits, or if it knows none, there is no answer and the model is not asked.
+    `found` is how many hits the search had in all; `excerpts` what the model reads of them, by default no more than
+    the hits merged. Without hits there is no answer and the model is not asked.
     Raises `Stopped`, after the model has come to rest, once `stop` is set.
     """
-    if not hits or (known_terms is not None and not known_terms):
+    if not hits:
         yield Sources(())
         yield _Run(found, clock).result("no_answer", evidence_read=0)
         return
@@ -130,7 +142,29 @@ def answer(
     if generator is None:
         yield from _extracted(question, hits, run, stop)
     else:
-        yield from _generated(question, hits, run, generator, stop=stop, max_tokens=max_tokens)
+        read = gathered(hits) if excerpts is None else excerpts
+        yield from _generated(question, read, run, generator, stop=stop, max_tokens=max_tokens)
+
+
+def refused(hits: Sequence[Hit], *, found: int, why: str) -> Iterator[Event]:
+    """Say that there is no answer, with the nearest misses as sources; no model is asked."""
+    run = _Run(found, time.perf_counter)
+    yield Sources(tuple(hits[:MISSES]))
+    yield run.delta(why)
+    yield run.result("no_answer", evidence_read=0)
+
+
+def refusal(*, misses: bool, skipped: int, failed: int, going_on: tuple[int, int] | None) -> str:
+    """Return the sentences of a no: what there is, what is not indexed, and how far an indexing is that goes on."""
+    told = [NO_EVIDENCE]
+    if misses:
+        told.append("The sources are its nearest misses.")
+    if skipped or failed:
+        left_out = [f"{skipped} left out by rule"] * bool(skipped) + [f"{failed} that failed"] * bool(failed)
+        told.append(f"Not indexed: {' and '.join(left_out)} (`memcache-lsp status --all` lists them).")
+    if going_on:
+        told.append(f"Indexing goes on: {going_on[0]} of {going_on[1]} files are read.")
+    return " ".join(told)
 
 
 class _Run:
@@ -143,6 +177,7 @@ class _Run:
         self._first: float | None = None
         self._texts: list[str] = []
         self._citations: list[Citation] = []
+        self._unsupported: list[Unsupported] = []
         self._numbers = count()
 
     @property
@@ -164,11 +199,17 @@ class _Run:
         self._citations.append(citation)
         return citation
 
+    def unsupported(self, sentences: Iterable[Sentence]) -> Iterator[Unsupported]:
+        for sentence in sentences:
+            self._unsupported.append(Unsupported(sentence.start, sentence.end))
+            yield self._unsupported[-1]
+
     def result(self, reason: FinishReason, *, evidence_read: int, usage: Usage = Usage()) -> Result:
         total = self._clock() - self._started
         timings = Timings(total if self._first is None else self._first, total)
         text = self.text or (NO_EVIDENCE if reason == "no_answer" else "")
-        return Result(text, tuple(self._citations), reason, evidence_read, self._found, usage, timings)
+        told = tuple(self._citations), reason, evidence_read, self._found, usage, timings
+        return Result(text, *told, unsupported=tuple(self._unsupported))
 
 
 def _extracted(question: str, hits: Sequence[Hit], run: _Run, stop: StopFlag) -> Iterator[Event]:
@@ -182,12 +223,12 @@ def _extracted(question: str, hits: Sequence[Hit], run: _Run, stop: StopFlag) ->
 
 
 def _generated(
-    question: str, hits: Sequence[Hit], run: _Run, generator: Generator, *, stop: StopFlag, max_tokens: int
+    question: str, excerpts: Sequence[Evidence], run: _Run, generator: Generator, *, stop: StopFlag, max_tokens: int
 ) -> Iterator[Event]:
     yield Stage("reading", 0)
     max_tokens = min(max_tokens, generator.context_tokens // 4)  # a small context is for the evidence first
-    packed = _packed(question, hits, generator, stop=stop, room=generator.context_tokens - max_tokens)
-    parser = CitationParser(packed.used)
+    packed = _packed(question, excerpts, generator, stop=stop, room=generator.context_tokens - max_tokens)
+    parser, support = CitationParser(packed.used), Support(packed.used)
     percent = 0
     started = False
     for step in generator.generate(packed.messages, max_tokens=max_tokens, stop=stop):
@@ -197,7 +238,10 @@ def _generated(
                 yield Stage("reading", percent)
         elif isinstance(step, Finished):
             yield from (run.citation(place) for place in parser.finish())
-            yield from _attributed(run, parser, packed)
+            for event in _attributed(run, parser, packed):
+                yield event
+                yield from run.unsupported(support.feed(event.text) if isinstance(event, Delta) else ())
+            yield from run.unsupported(support.finish())
             usage = Usage(step.prompt_tokens, step.reused_tokens, step.answer_tokens)
             yield run.result(step.finish_reason, evidence_read=len(packed.used), usage=usage)
         else:
@@ -206,6 +250,7 @@ def _generated(
             if text:
                 yield run.delta(text)
                 yield from (run.citation(place) for place in parser.feed(text))
+                yield from run.unsupported(support.feed(text))
 
 
 def _attributed(run: _Run, parser: CitationParser, packed: Packed) -> Iterator[Event]:
@@ -217,14 +262,14 @@ def _attributed(run: _Run, parser: CitationParser, packed: Packed) -> Iterator[E
         yield from (run.citation(place) for place in (*parser.feed(mark), *parser.finish()))
 
 
-def _packed(question: str, hits: Sequence[Hit], generator: Generator, *, stop: StopFlag, room: int) -> Packed:
+def _packed(question: str, excerpts: Sequence[Evidence], generator: Generator, *, stop: StopFlag, room: int) -> Packed:
     """Pack what the context has room for and the machine can read in time."""
     speed = generator.prompt_speed or _measured_speed(generator, stop)
     overhead = generator.prompt_tokens((Message("system", ""), Message("user", "")))
     affordable = max(LEAST_TOKENS, affordable_tokens(speed, FIRST_TEXT_S))
     return pack(
         question,
-        hits,
+        excerpts,
         count=generator.count_tokens,
         budget_tokens=min(room, affordable),
         overhead_tokens=overhead,

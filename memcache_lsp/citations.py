@@ -18,7 +18,7 @@ from memcache_lsp.tokens import content_terms, terms
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from memcache_lsp.prompt import Evidence
+    from memcache_lsp.evidence import Evidence
 
 _MARK = re.compile(r"\[\s*\d{1,6}(?:\s*[,;–-]\s*\d{1,6})*\s*\]")  # noqa: RUF001 - models write the dash too
 _NUMBER_OR_DASH = re.compile(r"\d+|[–-]")  # noqa: RUF001

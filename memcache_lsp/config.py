@@ -59,8 +59,13 @@ def _globs(value: Any) -> str:
     return "" if right else 'must be a list of patterns such as ["docs/", "*.md"]'
 
 
-def _setting(default: Any, check: Callable[[Any], str]) -> Any:
-    return field(default=default, metadata={"check": check})
+def _texts(value: Any) -> str:
+    right = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return "" if right else 'must be a list of texts such as ["-m", "model.gguf"]'
+
+
+def _setting(default: Any, check: Callable[[Any], str], *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"check": check}, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +86,14 @@ class UserSettings:
 
     embedder: str = _setting("", _text)  # a name, or a folder in full or from ~
     refine: str = _setting("", _text)  # as embedder, for the background refinement
-    model: str = _setting("", _text)  # a GGUF file in full or from ~, or a name in the models folder
+    model: str = _setting("", _text)  # a GGUF file or a llamafile in full or from ~, or a name in the models folder
+    model_arguments: tuple[str, ...] = _setting((), _texts)  # of a llamafile or llama-server
+    endpoint: str = _setting("", _url)  # a server that speaks OpenAI's protocol; it goes before `model`
+    endpoint_model: str = _setting("", _text)  # where it serves several
+    endpoint_key: str = _setting("", _text, secret=True)
     context_tokens: int = _setting(0, _none_or(_number(256, 1_000_000)))  # fewer hold no question and answer
     threads: int = _setting(0, _number(0, 1024))
+    gpu_layers: int = _setting(-1, _number(-1, 1000))  # -1: all where there is a GPU with room, else none
     qdrant_url: str = _setting("", _url)
     qdrant_collection: str = _setting("", _text)
     qdrant_read_only: bool = _setting(False, _truth)  # search what somebody else indexes
@@ -106,6 +116,11 @@ def load_user_settings(path: Path | None = None) -> tuple[UserSettings, Problems
 def qdrant_api_key(environment: Mapping[str, str] = os.environ) -> str:
     """Return the key for a Qdrant server: from the environment only, never from a file."""
     return environment.get("QDRANT_API_KEY", "")
+
+
+def endpoint_key(user: UserSettings, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the key for the endpoint: from the environment, else from the user's file; empty for none."""
+    return environment.get("MEMCACHE_ENDPOINT_KEY", "") or user.endpoint_key
 
 
 def file_size_limit(project: ProjectSettings, user: UserSettings) -> int:

@@ -23,6 +23,7 @@ from memcache_lsp.scan.walk import too_large
 from memcache_lsp.values import Document, Found, Skipped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 BINARY = "binary: its content is not text"
@@ -47,6 +48,7 @@ _LONG_LINE = 1000
 _LONG_LINE_IN_PROSE = 20_000  # a paragraph in one line is no sign of a program's work
 _MINIFIED_FROM = 4096
 _HEAD = 4096
+_MOST_BYTES = 64 * 1024 * 1024  # of a file that was indexed, whatever limit was set
 _COMMENT = r"^[ \t]*(?://|/\*|\*|#|--|;|%|<!--|\(\*|\"\"\"|'|rem\b|dnl\b|\.\.)[^\r\n]*?"
 _GENERATED = re.compile(
     _COMMENT + r"(?:@generated\b|<auto-?generated|\bgenerated\b[^\r\n]*\bdo not (?:edit|modify|change)\b"
@@ -86,6 +88,42 @@ def read_document(root: Path, found: Found, *, max_bytes: int = DEFAULT_MAX_FILE
 def make_document(path: str, text: str) -> Document | Skipped:
     """Make a document of text that is not from the disk (an editor's buffer), by the same checks."""
     return _checked(path, text)[0]
+
+
+def text_now(root: Path, path: str) -> str | None:
+    """Return a file's present text with its secrets made unreadable, None where it is gone or no text any more."""
+    text = raw_text_now(root, path)
+    return None if text is None else shown_text(path, text)
+
+
+def raw_text_now(root: Path, path: str) -> str | None:
+    """Return a file's present text as it stands, which may not be shown."""
+    try:
+        return decode(_read_beneath(root, path, _MOST_BYTES))
+    except (OSError, ValueError):
+        return None
+
+
+class ShownTexts:
+    """Present texts as they may be shown, for one question: what is read again and has not changed costs nothing."""
+
+    def __init__(self, raw: Callable[[str], str | None]) -> None:
+        self._raw = raw
+        self._known: dict[str, tuple[str, str]] = {}
+
+    def __call__(self, path: str) -> str | None:
+        raw = self._raw(path)
+        if raw is None:
+            return None
+        known = self._known.get(path)
+        if known is None or known[0] != raw:
+            known = self._known[path] = raw, shown_text(path, raw)
+        return known[1]
+
+
+def shown_text(path: str, text: str) -> str:
+    """Return a text as it may be shown, whatever the checks of the index say of it."""
+    return redact(text, language_of(path, text[:_HEAD].split("\n", 1)[0].rstrip("\r"))).text
 
 
 def decode(data: bytes) -> str | None:

@@ -22,21 +22,18 @@ from numpy.typing import NDArray
 
 from memcache_lsp import explaining, indexing, locking, paths
 from memcache_lsp.cards import Cards
-from memcache_lsp.chunking import CHUNKER_VERSION
 from memcache_lsp.config import ProjectSettings, UserSettings, file_size_limit, qdrant_api_key
 from memcache_lsp.embedding import Embedder, Serialized
 from memcache_lsp.errors import Stopped
 from memcache_lsp.indexing import Indexer, repair
 from memcache_lsp.manifest import Manifest, ManifestBroken
 from memcache_lsp.overlay import Layer, Overlay
-from memcache_lsp.preparing import INDEXED, POINT_VERSION, Job, Prepared, Preparer, Recipe
+from memcache_lsp.preparing import INDEXED, Job, Prepared, Preparer, Recipe, made_by
 from memcache_lsp.ranking import FileTable
-from memcache_lsp.redact import REDACTOR_VERSION
 from memcache_lsp.scan import Scanner, outermost
 from memcache_lsp.searching import Searcher
 from memcache_lsp.store import Place, Store, StoreBroken
 from memcache_lsp.store.opening import LOCAL_FOLDERS
-from memcache_lsp.tokens import TOKENIZER_VERSION
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
 _log = logging.getLogger(__name__)
@@ -138,13 +135,14 @@ class Project:
         cancelled: Callable[[], bool] = lambda: False,
         asked: Callable[[], str | None] = lambda: None,
         prepare: Callable[[Sequence[Job]], Sequence[Prepared]] | None = None,
+        hands: Callable[[], int] = lambda: 0,
         only: Iterable[str] | None = None,
         entered: Callable[[str], None] = lambda _: None,
         max_files: int | None = MAX_FILES,
     ) -> Report:
         """Bring the index in step with the project; files whose path speaks of what is `asked` come first.
 
-        `prepare` does the heavy part in place of this process. With `only`, nothing but these paths and what lies below
+        `prepare` does the heavy part in place of this process, for as many batches at a time as it has `hands`. With `only`, nothing but these paths and what lies below
         them is looked at; none of them may be one that `scan.changes_rules`. `entered` is told of each folder just
         before it is listed. UserError where there are more than `max_files`.
         """
@@ -173,6 +171,7 @@ class Project:
                     on_progress=on_progress,
                     cancelled=cancelled,
                     asked=asked,
+                    hands=hands,
                     within=within,
                 )
             except Stopped:  # between two batches, so all is in step; after any other failure the mark stays
@@ -216,10 +215,11 @@ class Project:
 
         return overlay.read(self._embedder, indexed_hash=indexed_hash, may_enter=may_enter)
 
-    def knows_any(self, question: str) -> bool:
-        """Tell whether any content word of the question is in the index."""
+    def confidence(self, question: str, hits: Sequence[Hit], overlay: Overlay | None = None) -> float:
+        """Return how likely it is that what is indexed, or open, answers a question that found these hits."""
+        layer = self._layer(overlay) if overlay else None
         with self._lock:
-            return self._searcher.knows_any(question)
+            return self._searcher.confidence(question, hits, layer=layer)
 
     def why(self, path: str, *, is_open: bool = False) -> tuple[bool, str]:
         """Tell whether a file is in the index, and why or why not; `is_open` says that an editor's text lies above it."""
@@ -264,14 +264,7 @@ class Project:
 
 def identity(embedder: Embedder, place: Place) -> dict[str, str]:
     """Return what the contents of an index depend on, besides the project."""
-    return {
-        "chunker": CHUNKER_VERSION,
-        "tokenizer": TOKENIZER_VERSION,
-        "points": POINT_VERSION,
-        "redactor": str(REDACTOR_VERSION),
-        "embedder": embedder.id,
-        "store": place.label,
-    }
+    return {**made_by(embedder), "store": place.label}
 
 
 def gate_of(setup: Setup) -> Scanner:

@@ -5,6 +5,7 @@
         ├── UsageError     the command line was called wrongly
         ├── LockedError    another process holds the index
         ├── ModelError     a named model cannot be loaded or fetched
+        │   └── ServerError  a model's server failed; the next question meets it anew
         └── Stopped        the user stopped the work
 
 Anything else that is raised is a bug and may show a traceback. This module imports nothing.
@@ -37,6 +38,10 @@ class LockedError(UserError):
 
 class ModelError(UserError):
     """A named model cannot be loaded or fetched."""
+
+
+class ServerError(ModelError):
+    """A server that runs a model failed."""
 
 
 class Stopped(UserError):

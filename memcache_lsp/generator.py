@@ -76,6 +76,10 @@ class Generator(Protocol):
         """Tell how many tokens prompt and answer may have together."""
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Tell in a sentence each what was chosen for this machine or server, and why."""
+
+    @property
     def prompt_speed(self) -> float | None:
         """Tell how many tokens a second were read last, None before any measure."""
 
@@ -93,15 +97,6 @@ class Generator(Protocol):
 
     def close(self) -> None:
         """Free the memory."""
-
-
-def choose_threads(cores: int, load: float) -> int:
-    """Choose how many threads compute: those that are free, but two wherever there are two cores.
-
-    The load average lags and holds this program's own indexing. Two threads that do not spin (see `_library`) read
-    as fast as one or faster, measured beside no, one and two busy processes on two cores.
-    """
-    return max(1, min(cores, 2), min(cores, round(cores - load)))
 
 
 def looping(tokens: Sequence[int]) -> bool:

@@ -15,23 +15,32 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from memcache_lsp import __version__, answering, finding, models
-from memcache_lsp.answering import EVIDENCE_HITS, Event, Result, Sources, Stage
+from memcache_lsp import __version__, answering, finding, models, shelf
+from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
-from memcache_lsp.editor import Editor, real_path
+from memcache_lsp.drawing import Drawn, draw
+from memcache_lsp.editor import Editor
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import ModelError, UserError
+from memcache_lsp.fetches import Fetches
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.pasted import shortened
 from memcache_lsp.protocol import parts, spec, wire
-from memcache_lsp.reporting import memory_bytes, model_status, outside, root_state, root_status, worker_statuses
+from memcache_lsp.reporting import (
+    memory_bytes,
+    model_row,
+    model_status,
+    outside,
+    root_state,
+    root_status,
+    worker_statuses,
+)
 from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
-from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.threads import Threads
-from memcache_lsp.values import Hit
+from memcache_lsp.verifying import Verifier
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
 
@@ -39,6 +48,7 @@ _log = logging.getLogger(__name__)
 
 LASTS_S = 1.0  # indexing that is over before is told to nobody
 _STATUS = Path()  # in place of a root, as the name of a queue
+_MODELS = Path("models")  # likewise
 
 Listener = Callable[[spec.DidChangeStatusParams | IndexProgress], None]
 
@@ -70,6 +80,8 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = Threads()
         self._numbers = count(1)
+        self._fetches = Fetches()
+        self._looks: set[asyncio.Task[Path]] = set()  # for where open documents lie
         self._answers: set[str] = set()  # that are being written, and that indexing waits for
 
     # Sessions
@@ -96,7 +108,9 @@ class Hub:
         """Take the session's present roots."""
         session = self._sessions[session_id]
         before = session.roots
-        session.take_roots(roots)
+        await session.take_roots(roots)
+        if self._sessions.get(session_id) is not session:
+            return  # it was closed meanwhile
         for root in session.roots:
             keeper = self._keepers.get(root)
             if keeper is None:
@@ -134,15 +148,22 @@ class Hub:
 
     def buffer_changed(self, session_id: int, path: Path, text: str | None) -> None:
         """Take the present text of an open file, None once it is closed."""
-        self._sessions[session_id].take_buffer(path, text)
+        session = self._sessions[session_id]
+        if session.take_buffer(path, text):
+            look = asyncio.get_running_loop().create_task(session.learn(path))
+            self._looks.add(look)
+            look.add_done_callback(self._looks.discard)
 
-    def files_changed(self, session_id: int, paths: Sequence[Path]) -> None:
-        """Take a hint that files changed on disk."""
-        real = [real_path(path) for path in paths]
-        for root in self._sessions[session_id].roots:
-            below = [path.relative_to(root).as_posix() for path in real if path.is_relative_to(root)]
-            if below:
-                self._keepers[root].hint(None if "." in below else below)
+    def files_changed(self, session_id: int, paths: Sequence[Path] | None) -> None:
+        """Take a hint that files changed on disk, any of them where no paths are given."""
+        session = self._sessions[session_id]
+        hints: dict[Path, set[str]] = {}
+        for path in paths or ():
+            for root, below in session.within(session.real(path)):
+                hints.setdefault(root, set()).add(below)
+        for root in session.roots if paths is None else hints:
+            places = hints.get(root)
+            self._keepers[root].hint(None if places is None or "." in places else places)
 
     def subscribe(self, session_id: int, listener: Listener) -> None:
         """Tell the listener of health and progress until the session is closed."""
@@ -193,12 +214,10 @@ class Hub:
         return "warning" if any(keeper.message for keeper in keepers) else "ok"
 
     def _keepers_of(self, session: Editor, scope: parts.Scope | None = None) -> list[Keeper]:
-        wanted = {to_path(uri) for uri in scope.roots} if scope and scope.roots else None
-        real = {path and Path(os.path.realpath(path)) for path in wanted or ()}
-        roots = [root for root in session.roots if wanted is None or root in real]
-        if wanted is not None and len(roots) < len(wanted):
+        wanted = {session.root_of(uri) for uri in scope.roots} if scope and scope.roots else set(session.roots)
+        if None in wanted:
             raise UserError("The scope names a root that is no workspace folder of this session: leave it out.")
-        return [self._keepers[root] for root in roots]
+        return [self._keepers[root] for root in session.roots if root in wanted]
 
     # Searching
 
@@ -218,7 +237,7 @@ class Hub:
         if params.hit is not None and params.query is not None:
             return await finding.explain_hit(session, self._keepers_of(session), params.hit, params.query)
         try:
-            root, path = session.placed(params.text_document.uri if params.text_document else "")
+            root, path = await session.placed(params.text_document.uri if params.text_document else "")
         except UserError as error:
             return spec.ExplainResult(indexed=False, reason=str(error))
         work = self._keepers[root].why(path, is_open=root / path in session.buffers)
@@ -233,51 +252,73 @@ class Hub:
         """Answer: partial results, then the result. Closing the generator stops the model."""
         session = self._sessions[session_id]
         params = replace(params, question=shortened(params.question))  # also for the model, and for the thread
-        hits, places = await finding.evidence(session, self._keepers_of(session, params.scope), params)
-        uri_of = lambda path: from_path(places[path])  # noqa: E731
+        drawn = await draw(session, self._keepers_of(session, params.scope), params)
+        uri_of = lambda path: session.uri_of(drawn.places[path])  # noqa: E731
+        origin_of = lambda hit: session.origin_of(drawn.places[hit.path])  # noqa: E731
         thread_id, turn_id = self._threads.new_turn(params.thread_id)
-        async with aclosing(self._answer(params.question, hits, session.info.settings)) as events:
+        async with aclosing(self._verified(drawn, session.info.settings)) as events:
             async for event in events:
                 if isinstance(event, Result):
                     result = wire.result_to_spec(
                         event, thread_id=thread_id, turn_id=turn_id, streamed=False, uri_of=uri_of
                     )
                     self._threads.remember(params.question, result)
+                    session.last_read = event.evidence_read, event.evidence_found
                     yield result
                 else:
-                    yield wire.event_to_partial(event, uri_of=uri_of)
+                    yield wire.event_to_partial(event, uri_of=uri_of, origin_of=origin_of)
 
-    async def _answer(
-        self, question: str, hits: Sequence[Hit], settings: SessionSettings
-    ) -> AsyncGenerator[Event, None]:
-        evidence = tuple(hits[:EVIDENCE_HITS])
+    async def _verified(self, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
+        """Answer; each citation is held against its file when it is sent, and once more in the end."""
+        verifier = Verifier(drawn.excerpts, drawn.read)
+        async with aclosing(self._answer(drawn, settings)) as events:
+            async for event in events:
+                if isinstance(event, Citation | Result):
+                    for each in await asyncio.to_thread(verifier.events, event):
+                        yield each
+                else:
+                    yield event
+
+    async def _answer(self, drawn: Drawn, settings: SessionSettings) -> AsyncGenerator[Event, None]:
+        evidence = drawn.hits
+        if drawn.refusal is not None:
+            for event in answering.refused(evidence, found=drawn.found, why=drawn.refusal):
+                yield event
+            return
         yield Sources(evidence)
-        wanted = bool(hits) and settings.use_model
-        path = models.locate(self._user().model or None) if wanted else None
+        wanted = bool(evidence) and settings.use_model
+        path = models.chosen(self._user()) if wanted else None
         message = models.NO_MODEL if wanted and path is None else None
         if path is not None:
             yield Stage("waiting" if self._model.requests else "loading", 0)
             message = await self._loaded(path)
         if path is not None and message is None:
-            events = self._model.answer(question, evidence, found=len(hits), max_tokens=settings.answer_tokens)
+            events = self._model.answer(
+                drawn.question, evidence, found=drawn.found, max_tokens=settings.answer_tokens, excerpts=drawn.excerpts
+            )
             with self._indexing_waits():
                 async with aclosing(events):  # type: ignore[type-var]
                     async for event in events:
                         if not isinstance(event, Sources):
                             yield event
             return
-        run = answering.answer(question, evidence, found=len(hits), generator=None, stop=StopFlag())
+        run = answering.answer(drawn.quoted, evidence, found=drawn.found, generator=None, stop=StopFlag())
         for event in await asyncio.to_thread(lambda: list(run)):
             if not isinstance(event, Sources):
                 yield replace(event, message=message) if isinstance(event, Result) else event
 
-    async def _loaded(self, path: Path) -> str | None:
+    async def _loaded(self, path: models.Answering) -> str | None:
         """Load the model; where it cannot be and nobody named it, return the sentence that says so."""
         user = self._user()
         try:
-            await self._model.load(path, context_tokens=user.context_tokens or None, threads=user.threads or None)
+            await self._model.load(
+                path,
+                context_tokens=user.context_tokens or None,
+                threads=user.threads or None,
+                gpu_layers=None if user.gpu_layers < 0 else user.gpu_layers,
+            )
         except ModelError as error:
-            if user.model:
+            if user.model or user.endpoint or models.used():
                 raise
             return f"{error} The answer is quotations."
         return None
@@ -321,6 +362,27 @@ class Hub:
                 asked = event if isinstance(event, spec.AskResult) else asked
         return spec.ThreadsResult(threads=(self._threads.get(thread.thread_id),), asked=asked)
 
+    # Models
+
+    async def models(
+        self, session_id: int, params: spec.ModelsParams, on_progress: Callable[[int, int], None]
+    ) -> spec.ModelsResult:
+        """List, fetch, choose, unload or remove models."""
+        session, name = self._sessions[session_id], params.name or ""
+        unloaded = None
+        match params.action:
+            case "pull":
+                await self._fetches.fetch(name, on_progress)
+            case "use":
+                await asyncio.to_thread(shelf.use, name, self._user(), paths=False)
+            case "unload":
+                unloaded = await self._model.unload()
+            case "remove":
+                await asyncio.to_thread(shelf.remove, name)
+                await self._model.unload()  # it may be what is in memory
+        listed = await session.in_turn(_MODELS, asyncio.to_thread(shelf.listed, self._user()))
+        return spec.ModelsResult(models=tuple(map(model_row, listed)), unloaded=unloaded)
+
     # Steering and status
 
     async def index(self, session_id: int, params: spec.IndexParams) -> spec.IndexResult:
@@ -341,7 +403,7 @@ class Hub:
                     await keeper.rebuild()
                 case "drop":
                     await keeper.drop()
-        return spec.IndexResult(roots=tuple(root_state(keeper) for keeper in keepers))
+        return spec.IndexResult(roots=tuple(root_state(session, keeper) for keeper in keepers))
 
     async def status(self, session_id: int) -> spec.StatusResult:
         """Tell what the engine is at; one that asks without pause waits for itself and not for others."""
@@ -358,13 +420,13 @@ class Hub:
             health=health.health,
             mode="daemon" if self._mode == "daemon" else "in_process",
             pid=os.getpid(),
-            roots=tuple([await root_status(keeper) for keeper in keepers]),
+            roots=tuple([await root_status(session, keeper) for keeper in keepers]),
             embedder=user.embedder or DEFAULT,
             sessions=tuple(
                 parts.SessionStatus(
                     id=s.info.id,
                     client=s.info.client,
-                    roots=tuple(from_path(root) for root in s.roots),
+                    roots=tuple(s.uri_of(root) for root in s.roots),
                     own=s is session,
                 )
                 for s in self._sessions.values()
@@ -378,6 +440,7 @@ class Hub:
             outside=outside(user),
             message=health.message,
             model=model_status(user, self._model),
+            last_read=_evidence(session),
         )
 
     async def close(self) -> None:
@@ -385,4 +448,10 @@ class Hub:
         keepers = list(self._keepers.values())
         self._keepers.clear()
         await asyncio.gather(*self._tasks)
-        await asyncio.gather(*(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close())
+        await asyncio.gather(
+            *(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close(), self._fetches.close()
+        )
+
+
+def _evidence(session: Editor) -> parts.Evidence | None:
+    return parts.Evidence(read=session.last_read[0], found=session.last_read[1]) if session.last_read else None

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from memcache_lsp.errors import Stopped
 from memcache_lsp.manifest import FileRecord, Manifest
@@ -129,11 +133,12 @@ class Indexer:
         on_progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
         asked: Callable[[], str | None] = lambda: None,
+        hands: Callable[[], int] = lambda: 0,
         within: Sequence[str] | None = None,
     ) -> Report:
         """Bring the index in step with the files found; what is `asked` meanwhile tells which come first.
 
-        With `within`, the files found are all that lie at or below those paths, and no other ones are touched.
+        While a batch is written as many others are prepared as there are `hands`, in threads of their own. With `within`, the files found are all that lie at or below those paths, and no other ones are touched.
         Raises Stopped when cancelled; what was written until then stays and counts the next time.
         """
         with self._lock:
@@ -146,13 +151,20 @@ class Indexer:
             self._remove([recorded[path] for path in todo.removed])
         done = 0
         on_progress(Progress(0, len(todo.check)))
-        for batch in batches(todo.check, asked):
-            if cancelled():
-                raise Stopped("Stopped; what is indexed so far is kept.")
-            jobs = [Job(file, recorded[file.path].hash if file.path in recorded else "") for file in batch]
-            self._write(self._prepare(jobs), recorded, tally)
-            done += len(batch)
-            on_progress(Progress(done, len(todo.check)))
+        jobs = (
+            [Job(file, recorded[file.path].hash if file.path in recorded else "") for file in batch]
+            for batch in batches(todo.check, asked)
+        )
+        with closing(self._prepared(jobs, hands)) as prepared:
+            while True:
+                if cancelled():
+                    raise Stopped("Stopped; what is indexed so far is kept.")
+                batch = next(prepared, None)
+                if batch is None:
+                    break
+                self._write(batch, recorded, tally)
+                done += len(batch)
+                on_progress(Progress(done, len(todo.check)))
         with self._lock:
             failed = self._manifest.reasons(FAILED)
         return Report(
@@ -163,6 +175,29 @@ class Indexer:
             chunks=tally.chunks,
             failed=tuple(failed),
         )
+
+    def _prepared(
+        self, jobs: Iterator[Sequence[Job]], hands: Callable[[], int]
+    ) -> Generator[Sequence[Prepared], None, None]:
+        """Yield what comes of each batch, in order; a batch is made up only when there is a hand for it."""
+        if not hands():
+            yield from map(self._prepare, jobs)
+            return
+        begun: deque[Future[Sequence[Prepared]]] = deque()
+
+        def begin() -> None:
+            free = max(0, hands() - len(begun))
+            begun.extend(threads.submit(self._prepare, batch) for batch in islice(jobs, free))
+
+        with ThreadPoolExecutor(thread_name_prefix="prepare") as threads:
+            try:
+                begin()
+                while begun:
+                    done = begun.popleft().result()
+                    begin()
+                    yield done
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
 
     def _write(self, batch: Sequence[Prepared], recorded: Mapping[str, FileRecord], tally: _Tally) -> None:
         """Write a batch so that a crash between any two steps leaves only what `repair` mends."""

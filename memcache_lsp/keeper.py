@@ -12,7 +12,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -31,6 +31,7 @@ from memcache_lsp.scan import changes_rules
 from memcache_lsp.status import Status
 from memcache_lsp.values import Hit, Progress, Report, Scope
 from memcache_lsp.watching import Watcher
+from memcache_lsp.workers.crew import Crew
 from memcache_lsp.workers.index import IndexWorker
 from memcache_lsp.workers.refine import Refiner
 
@@ -41,6 +42,7 @@ LOOK_AGAIN_S = 10.0  # how old a look at the files may be when somebody asks
 STATUS_S = 1.0  # how old what the manifest said may be while it is being written
 LOOK_AGAIN_WATCHED_S = 300.0  # the same where changes are told: network drives and bind mounts tell none
 _SMALL = 16  # files that are indexed at normal priority, for they are done before anybody notices
+_MUCH = 300  # files that are left, for which a second process is worth its start where somebody waits
 _REST = 2.0  # how much longer than an update nothing that is only a hint begins another
 _LONGEST_REST_S = 10.0
 
@@ -78,7 +80,7 @@ class Keeper:
         self._opener: asyncio.Task[None] | None = None
         self._begun: set[asyncio.Task[object]] = set()
         self._project: Project | None = None
-        self._worker: IndexWorker | None = None
+        self._worker: Crew | None = None
         self._watcher: Watcher | None = None
         self._everything = True  # is to be looked at by the next update, or only these:
         self._hints: set[str] = set()
@@ -122,13 +124,11 @@ class Keeper:
                 ),
             )
 
-    async def knows_any(self, question: str) -> bool:
-        """Tell whether any content word of the question is in the index."""
-        question = shortened(question)
+    async def confidence(self, question: str, hits: Sequence[Hit], overlay: Overlay | None = None) -> float:
+        """Return how likely it is that the root answers a question that found these hits."""
         async with _Use(self):
-            self._question = question
             project = await self._opened()
-            return await self._in(self._searching, lambda: project.knows_any(question))
+            return await self._in(self._searching, lambda: project.confidence(question, hits, overlay))
 
     async def why(self, path: str, *, is_open: bool) -> tuple[bool, str]:
         """Tell whether a file is in the index, and why or why not."""
@@ -166,8 +166,8 @@ class Keeper:
         return self._project is None
 
     @property
-    def worker(self) -> IndexWorker | None:
-        """Return the index worker, if the root has one now."""
+    def worker(self) -> Crew | None:
+        """Return the index workers, if the root has any now."""
         return self._worker
 
     # Steering
@@ -449,14 +449,18 @@ class Keeper:
             self._unwatch()
         return "failed", message
 
-    def _worker_for(self, project: Project) -> IndexWorker:
+    def _worker_for(self, project: Project) -> Crew:
         if self._worker is None:
-            self._worker = IndexWorker(recipe_of(project.setup), hurried=self._is_hurried)
+            recipe = recipe_of(project.setup)
+            self._worker = Crew(
+                lambda: IndexWorker(recipe, hurried=self._is_hurried),
+                wanted=lambda: self._hurry_once and self.progress.total - self.progress.done >= _MUCH,
+            )
             for why in self._holds:
                 self._worker.pause(why)
         return self._worker
 
-    def _bring_in_step(self, project: Project, worker: IndexWorker, only: frozenset[str] | None) -> Report:
+    def _bring_in_step(self, project: Project, worker: Crew, only: frozenset[str] | None) -> Report:
         """Update the index, in the index thread; the heavy part is done by the worker's process."""
         watcher = self._watcher
         entered: set[str] = set()
@@ -466,15 +470,19 @@ class Keeper:
             if watcher is not None:
                 watcher.watch(folder)
 
-        report = project.update(
-            on_progress=self._on_progress,
-            cancelled=self._stop.is_set,
-            asked=lambda: self._question,
-            prepare=partial(worker.prepare, cancelled=self._stop.is_set),
-            only=only,
-            entered=enter,
-            max_files=None if self.named else MAX_FILES,
-        )
+        try:
+            report = project.update(
+                on_progress=self._on_progress,
+                cancelled=self._stop.is_set,
+                asked=lambda: self._question,
+                prepare=partial(worker.prepare, cancelled=self._stop.is_set),
+                hands=worker.hands,
+                only=only,
+                entered=enter,
+                max_files=None if self.named else MAX_FILES,
+            )
+        finally:
+            worker.rest()
         if watcher is not None:
             watcher.keep(entered, within=only)
         return report

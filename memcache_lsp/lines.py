@@ -7,6 +7,18 @@ import re
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
+def offsets_of(text: str, first: int, last: int) -> tuple[int, int]:
+    """Return where some lines (1-based, inclusive) begin and end, the last one's end of line not counted."""
+    starts, ends = [0], []
+    for found in _LINE_END.finditer(text):
+        ends.append(found.start())
+        if len(ends) >= last:
+            break
+        starts.append(found.end())
+    ends.append(len(text))
+    return starts[min(first, len(starts)) - 1], ends[min(last, len(ends)) - 1]
+
+
 def lines_of(text: str) -> list[str]:
     """Split a text into its lines, without line ends; no last empty line."""
     lines = _LINE_END.split(text)

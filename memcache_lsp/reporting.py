@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from memcache_lsp import models
+from memcache_lsp import models, web
 from memcache_lsp.config import UserSettings
+from memcache_lsp.editor import Editor
 from memcache_lsp.errors import ModelError
 from memcache_lsp.keeper import Keeper
-from memcache_lsp.protocol import parts
-from memcache_lsp.session.uris import from_path
+from memcache_lsp.protocol import parts, spec
+from memcache_lsp.shelf import Shelved
 from memcache_lsp.values import Report
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
@@ -25,14 +27,48 @@ _FAILED_SHOWN = 100
 def model_status(user: UserSettings, model: ModelWorker) -> parts.ModelStatus | None:
     """Tell which model answers and what it is at; None where there is none."""
     try:
-        path = models.locate(user.model or None)
+        chosen = models.chosen(user)
     except ModelError:
-        return parts.ModelStatus(name=user.model, state="missing")
+        return parts.ModelStatus(name=user.model or models.used() or "?", state="missing")
     facts = model.facts
-    if facts is not None:
-        state = "answering" if model.requests else "ready"
-        return parts.ModelStatus(name=facts.name, state=state, context_tokens=facts.context_tokens)  # type: ignore[arg-type]
-    return parts.ModelStatus(name=path.stem, state="unloaded") if path else None
+    where, name = _where(chosen)
+    if facts is not None and facts.path == chosen:
+        return parts.ModelStatus(
+            name=facts.name,
+            state="answering" if model.requests else "ready",
+            where=where,
+            context_tokens=facts.context_tokens,
+            prompt_speed=facts.prompt_speed,
+            chosen=facts.notes,
+        )
+    return parts.ModelStatus(name=name, state="unloaded", where=where) if chosen else None
+
+
+def _where(chosen: models.Answering | None) -> tuple[parts.ModelPlace, str]:
+    """Tell where a model runs, and what it is called before it is met."""
+    match chosen:
+        case models.Endpoint():
+            return "endpoint", chosen.model or web.shown(chosen.url)
+        case models.Program():
+            return "llamafile", chosen.path.stem
+    return "process", chosen.stem if chosen else ""
+
+
+def model_row(row: Shelved) -> spec.Model:
+    """Tell what is known of a model."""
+    return spec.Model(
+        name=row.name,
+        size_bytes=row.size_bytes,
+        fetched=row.fetched,
+        used=row.used,
+        use="embed" if row.use == "embed" else "answer",
+        memory_bytes=row.memory_bytes,
+        fits=row.fits,
+        licence=row.licence or None,
+        sha256=row.sha256 or None,
+        sources=row.sources or None,
+        note=row.worth or None,
+    )
 
 
 def worker_statuses(keepers: Iterable[Keeper], model: ModelWorker, refiner: Refiner) -> Iterator[parts.WorkerStatus]:
@@ -48,16 +84,28 @@ def worker_statuses(keepers: Iterable[Keeper], model: ModelWorker, refiner: Refi
 
 
 def outside(user: UserSettings) -> tuple[str, ...]:
-    """Tell in a sentence each what the user allowed to leave the machine."""
-    return (f"The index lies on the Qdrant server {user.qdrant_url}.",) if user.qdrant_url else ()
+    """Tell in a sentence each what the user allowed to leave the machine, or to listen on it."""
+    return tuple(_outside(user))
 
 
-def root_state(keeper: Keeper) -> parts.RootState:
+def _outside(user: UserSettings) -> Iterator[str]:
+    if user.qdrant_url:
+        yield f"The index lies on the Qdrant server {user.qdrant_url}."
+    with suppress(ModelError):
+        chosen = models.chosen(user)
+        if isinstance(chosen, models.Endpoint):
+            machine = ", on this machine" if web.is_loopback(chosen.url) else ""
+            yield f"Questions and their evidence are sent to the model server {web.shown(chosen.url)}{machine}."
+        elif isinstance(chosen, models.Program):
+            yield f"{chosen.path.name} listens on 127.0.0.1, with a random key, while it is loaded."
+
+
+def root_state(editor: Editor, keeper: Keeper) -> parts.RootState:
     """Tell what a root's index is at, what was asked for taken as begun."""
-    return parts.RootState(uri=from_path(keeper.root), state="indexing" if keeper.wanted else keeper.state)
+    return parts.RootState(uri=editor.uri_of(keeper.root), state="indexing" if keeper.wanted else keeper.state)
 
 
-async def root_status(keeper: Keeper) -> parts.RootStatus:
+async def root_status(editor: Editor, keeper: Keeper) -> parts.RootStatus:
     """Tell all that is known of a root."""
     known = await keeper.status()
     total = keeper.progress.total if keeper.state == "indexing" else 0
@@ -65,7 +113,7 @@ async def root_status(keeper: Keeper) -> parts.RootStatus:
     indexed = known.indexed if known else 0
     failed = known.failed if known else ()
     return parts.RootStatus(
-        uri=from_path(keeper.root),
+        uri=editor.uri_of(keeper.root),
         state=keeper.state,
         files=parts.FileCounts(
             done=max(indexed, done),

@@ -12,13 +12,14 @@ from typing import Any
 
 from memcache_lsp.embedding import Embedder
 from memcache_lsp.overlay import Layer
-from memcache_lsp.pasted import shortened
 from memcache_lsp.ranking import Cards, FileTable, Question, Ranked, Row, Scored, completed, rank, score
+from memcache_lsp.ranking.confidence import MOST_TERMS, Signs, confidence, signs_of
 from memcache_lsp.scan import select
 from memcache_lsp.store import FILE_KIND, Candidates, Filter, Query, Store
-from memcache_lsp.tokens import content_terms, query_vector
+from memcache_lsp.tokens import query_vector
 from memcache_lsp.values import Hit, Scope, Span
 
+_SCALED = "static-code-256"  # the embedder whose cosines the confidence was fitted to
 _COMPLETED_POINTS = 500  # chunks at most, of the best files; those of larger ones are taken as they were found
 
 
@@ -63,7 +64,7 @@ class Searcher:
         asked = Question.of(question)
         query = self._query(asked, scope, extra=layer.hidden if layer else frozenset())
         scored = self._completed(self.scored(asked, query, layer, cards), query, limit)
-        ranked = rank(asked, scored, limit=limit, wanted=query.filter)
+        ranked = rank(asked, scored, limit=limit, wanted=query.filter, per_file=per_file is not None)
         if per_file is not None:
             ranked = _at_most(per_file, sorted(ranked, key=lambda r: -r.score))
         best = ranked[:limit]
@@ -105,10 +106,25 @@ class Searcher:
         if unknown:
             self._table.put(_learned(self._table.rows(), self._store.retrieve(sorted(unknown))))
 
-    def knows_any(self, question: str) -> bool:
-        """Tell whether any content word of the question is in the index."""
-        words = query_vector(content_terms(shortened(question)))
-        found = self._store.search(Query(dense=None, words=words, limit=1, vectors=("file", "name")))
+    def confidence(self, question: str, hits: Sequence[Hit], *, layer: Layer | None = None) -> float:
+        """Return how likely it is that what is indexed answers a question that found these hits."""
+        asked = Question.of(question)
+        return confidence(asked, self.signs(asked, hits, layer)) if hits else 0.0
+
+    def signs(self, asked: Question, hits: Sequence[Hit], layer: Layer | None = None) -> Signs:
+        """Return what the confidence goes by."""
+        nearest = self._nearest(asked, layer) if self._embedder.id.startswith(_SCALED) else None
+        unknown = [term for term in asked.terms[:MOST_TERMS] if not self._knows(term)]
+        return signs_of(asked, hits, nearest=nearest, unknown=unknown)
+
+    def _nearest(self, asked: Question, layer: Layer | None) -> float:
+        query = Query(self._embedder.embed_query(asked.subject), query_vector(()), limit=1, vectors=("dense",))
+        found = self._store.search(query)
+        found = layer.over(found, query) if layer else found
+        return found.dense[0].score if found.dense else 0.0
+
+    def _knows(self, term: str) -> bool:
+        found = self._store.search(Query(None, query_vector((term,)), limit=1, vectors=("file", "name")))
         return bool(found.file or found.name)
 
     def query(self, asked: Question, scope: Scope | None = None) -> Query:

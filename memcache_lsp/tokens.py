@@ -91,12 +91,14 @@ def _term_id(term: str) -> int:
 
 def document_vector(counts: Mapping[str, float], *, k1: float, b: float, average_length: float) -> Sparse:
     """Return BM25's term-frequency weights of a document, without the inverse document frequency."""
-    length = sum(counts.values())
-    norm = k1 * (1 - b + b * length / average_length)
-    weights: dict[int, float] = {}
-    for term, count in counts.items():
-        index = _term_id(term)
-        weights[index] = weights.get(index, 0.0) + count * (k1 + 1) / (count + norm)
+    norm = k1 * (1 - b + b * sum(counts.values()) / average_length)
+    most = k1 + 1
+    pairs = [(_term_id(term), count * most / (count + norm)) for term, count in counts.items()]
+    weights = dict(pairs)
+    if len(weights) < len(pairs):  # two terms have one id
+        weights = dict.fromkeys(weights, 0.0)
+        for index, weight in pairs:
+            weights[index] += weight
     return Sparse(tuple(weights), tuple(weights.values()))
 
 
@@ -106,9 +108,13 @@ def query_vector(query_terms: Iterable[str]) -> Sparse:
     return Sparse(indices, (1.0,) * len(indices))
 
 
-def count_terms(text: str, weight: float = 1.0) -> Counter[str]:
-    """Count the terms of a text, each occurrence as `weight`."""
-    counts: Counter[str] = Counter()
-    for term in terms(text):
-        counts[term] += weight  # type: ignore[assignment]  # Counter is typed for int, but counts floats
+def count_terms(*texts: str, weight: float = 1.0) -> dict[str, float]:
+    """Count the terms of some texts, each occurrence as `weight`."""
+    counts: dict[str, float] = {}
+    written = Counter(words(texts[0]))  # a word is often written several times
+    for text in texts[1:]:
+        written.update(words(text))
+    for word, times in written.items():
+        for term in _terms_of_word(word):
+            counts[term] = counts.get(term, 0.0) + times * weight
     return counts

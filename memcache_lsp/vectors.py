@@ -1,7 +1,8 @@
 """The cache of vectors, shared by all projects and processes of a user. Owns one SQLite file.
 
-Keyed by embedder and text, so a rename, a branch switch or a second worktree embeds nothing again. It is a cache: what
-is wrong with it is logged and costs time, never an answer. Never imports an embedder's library or the store.
+Keyed by embedder and text, so a rename, a branch switch or a second worktree embeds nothing again. What else is kept by
+content lies in the same file, under makers of its own, within the same limit. It is a cache: what is wrong with it is
+logged and costs time, never an answer. Never imports an embedder's library or the store.
 """
 
 from __future__ import annotations
@@ -104,19 +105,28 @@ class VectorCache:
 
     def get(self, embedder: str, keys: Sequence[bytes], dimension: int) -> dict[bytes, NDArray[np.float16]]:
         """Return the rows that are known among `keys`, and remember that they were used."""
-        found: dict[bytes, NDArray[np.float16]] = {}
+        known = self.get_bytes(embedder, keys).items()
+        return {key: np.frombuffer(data, dtype="<f2") for key, data in known if len(data) == 2 * dimension}
+
+    def put(self, embedder: str, rows: Iterable[tuple[bytes, NDArray[np.float16]]]) -> None:
+        """Remember rows by key, in one transaction."""
+        self.put_bytes(embedder, ((key, row.astype("<f2", copy=False).tobytes()) for key, row in rows))
+
+    def get_bytes(self, maker: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return what is known of a maker's among `keys`, as it was put, and remember that it was used."""
+        found: dict[bytes, bytes] = {}
         stale: list[bytes] = []
         with _Shielded(self) as db:
             if db is None:
                 return found
-            number, day = self._number(db, embedder), self._clock()
+            number, day = self._number(db, maker), self._clock()
             for start in range(0, len(keys), _KEYS_PER_QUERY):
                 part = keys[start : start + _KEYS_PER_QUERY]
                 marks = ",".join("?" * len(part))
                 query = f"SELECT text, day, row FROM vector WHERE embedder = ? AND text IN ({marks})"  # noqa: S608 - marks only
                 for key, used, blob in db.execute(query, (number, *part)):
-                    if (row := _unpack(blob, _salt(embedder, key), dimension)) is not None:
-                        found[key] = row
+                    if (data := _unpack(blob, _salt(maker, key))) is not None:
+                        found[key] = data
                         if used != day:
                             stale.append(key)
             if stale:
@@ -125,15 +135,15 @@ class VectorCache:
                     db.executemany(update, ((day, number, key) for key in stale))
         return found
 
-    def put(self, embedder: str, rows: Iterable[tuple[bytes, NDArray[np.float16]]]) -> None:
-        """Remember rows by key, in one transaction."""
+    def put_bytes(self, maker: str, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Remember a maker's bytes by key, in one transaction."""
         with _Shielded(self) as db:
             if db is None:
                 return
-            number, day = self._number(db, embedder), self._clock()
+            number, day = self._number(db, maker), self._clock()
             with db:
                 insert = "INSERT OR REPLACE INTO vector (embedder, text, day, row) VALUES (?, ?, ?, ?)"
-                db.executemany(insert, ((number, key, day, _pack(row, _salt(embedder, key))) for key, row in rows))
+                db.executemany(insert, ((number, key, day, _pack(data, _salt(maker, key))) for key, data in items))
             if self._size_bytes(db) > self._limit_bytes:
                 self._prune(db)
 
@@ -274,21 +284,18 @@ def embed_cached(embedder: Embedder, cache: VectorCache, texts: Sequence[str]) -
     return rows
 
 
-def _salt(embedder: str, key: bytes) -> int:
+def _salt(maker: str, key: bytes) -> int:
     """Return what binds a checksum to whose row it is."""
-    return zlib.crc32(key, zlib.crc32(embedder.encode("utf-8", "surrogatepass")))
+    return zlib.crc32(key, zlib.crc32(maker.encode("utf-8", "surrogatepass")))
 
 
-def _pack(row: NDArray[np.float16], salt: int) -> bytes:
-    data = row.astype("<f2", copy=False).tobytes()
+def _pack(data: bytes, salt: int) -> bytes:
     return data + zlib.crc32(data, salt).to_bytes(4, "little")
 
 
-def _unpack(blob: object, salt: int, dimension: int) -> NDArray[np.float16] | None:
-    """Return a row, or None where the blob is not one."""
-    if not isinstance(blob, bytes) or len(blob) != 2 * dimension + 4:
+def _unpack(blob: object, salt: int) -> bytes | None:
+    """Return what was packed, or None where the blob is not that."""
+    if not isinstance(blob, bytes) or len(blob) < 4:
         return None
-    if zlib.crc32(blob[:-4], salt).to_bytes(4, "little") != blob[-4:]:
-        return None
-    row: NDArray[np.float16] = np.frombuffer(blob, dtype="<f2", count=dimension)
-    return row
+    data = blob[:-4]
+    return data if zlib.crc32(data, salt).to_bytes(4, "little") == blob[-4:] else None

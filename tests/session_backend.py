@@ -26,6 +26,7 @@ from memcache_lsp.protocol.spec import (
     AskStage,
     ExplainResult,
     IndexResult,
+    ModelsResult,
     SearchResult,
     StatusResult,
     ThreadsResult,
@@ -112,7 +113,7 @@ class FakeBackend:
         self._note("buffer_changed", session_id, path, text)
 
     def files_changed(self, session_id, paths):
-        self._note("files_changed", session_id, tuple(paths))
+        self._note("files_changed", session_id, None if paths is None else tuple(paths))
 
     def subscribe(self, session_id, listener):
         self.listeners[session_id] = listener
@@ -166,6 +167,10 @@ class FakeBackend:
     async def threads(self, session_id, params):
         self._note("threads", session_id, params)
         return ThreadsResult(threads=())
+
+    async def models(self, session_id, params, _show):
+        self._note("models", session_id, params)
+        return ModelsResult(models=())
 
     async def _held(self):
         self.held.set()

@@ -6,11 +6,22 @@ import json
 import pytest
 
 from memcache_lsp import answering
-from memcache_lsp.answering import Citation, Delta, Result, Sources, Stage, answer
+from memcache_lsp.answering import (
+    NO_EVIDENCE,
+    Citation,
+    Delta,
+    Result,
+    Sources,
+    Stage,
+    Unsupported,
+    answer,
+    refusal,
+    refused,
+)
 from memcache_lsp.errors import Stopped
 from memcache_lsp.generation import load
 from memcache_lsp.generator import Finished, Reading, StopFlag
-from memcache_lsp.prompt import SYSTEM
+from memcache_lsp.prompt import LEAST_TOKENS, SYSTEM
 from memcache_lsp.protocol.wire import event_to_json
 from memcache_lsp.values import Hit, Span
 
@@ -135,18 +146,13 @@ def test_a_cut_answer_says_so():
     assert events_of(generator=FakeGenerator(["Yes"], reason="length"))[-1].finish_reason == "length"
 
 
-@pytest.mark.parametrize("options", [{"hits": []}, {"known_terms": ()}])
-def test_no_evidence_means_no_answer_and_the_model_is_not_asked(options):
+def test_no_evidence_means_no_answer_and_the_model_is_not_asked():
     generator = FakeGenerator(["Invented [1]."])
-    events = events_of(generator=generator, **options)
+    events = events_of(generator=generator, hits=[])
     assert [type(event) for event in events] == [Sources, Result]
     assert events[-1].finish_reason == "no_answer"
     assert events[-1].answer
     assert generator.asked == []
-
-
-def test_known_terms_do_not_stand_in_the_way():
-    assert events_of(generator=FakeGenerator(["Yes"]), known_terms=("sent",))[-1].finish_reason == "stop"
 
 
 def test_without_a_model_the_extract_answers():
@@ -203,6 +209,47 @@ def test_a_slow_machine_reads_less_and_a_fast_one_no_more_than_the_context_holds
         read[speed] = generator.prompt_tokens(messages)
         assert read[speed] + max_tokens <= generator.context_tokens
     assert 0 < read[1.0] <= 512 < read[120.0] <= 960 < read[1e6]
+
+
+@pytest.mark.parametrize("context", [512, 1024, 4096, 32_768, 131_072])
+@pytest.mark.parametrize("speed", [5.0, 60.0, 1e5])
+def test_any_context_at_any_speed_is_kept_to(context, speed):
+    texts = ["".join(f"word {n} of many in file {at}\n" for n in range(800)) for at in range(12)]
+    hits = [
+        Hit(f"{at}.py", Span(0, len(text), 1, 800), text, "function", "f", "python", (), 1.0)
+        for at, text in enumerate(texts)
+    ]
+    generator = FakeGenerator(["Yes"], speed=speed)
+    generator.context_tokens = context
+    result = events_of(hits=hits, generator=generator)[-1]
+    ((messages, max_tokens),) = generator.asked
+    read = generator.prompt_tokens(messages)
+    assert read + max_tokens <= context
+    assert read <= max(LEAST_TOKENS, 8 * speed)
+    assert 0 < result.evidence_read <= 12
+    if speed == 1e5:
+        assert read > 0.6 * min(context - max_tokens, 12 * 800 * 7)
+
+
+def test_what_is_not_borne_out_is_told_in_the_stream_and_in_the_result():
+    said = ["It makes max_attempts attempts [1]. ", "It asks the kafka_broker", " [1]. A session has a timeout [2]."]
+    events = events_of(generator=FakeGenerator(said))
+    (told,) = only(events, Unsupported)
+    assert events[-1].answer[told.start : told.end] == "It asks the kafka_broker [1]."
+    assert events.index(told) < len(events) - 1
+    assert events[-1].unsupported == (told,)
+
+
+def test_a_refusal_asks_no_model_and_says_what_is_not_indexed():
+    why = refusal(misses=True, skipped=3, failed=1, going_on=(40, 212))
+    events = list(refused([*HITS, *HITS], found=40, why=why))
+    assert [type(event) for event in events] == [Sources, Delta, Result]
+    assert len(events[0].items) == 5
+    assert events[-1].finish_reason == "no_answer"
+    assert events[-1].answer == events[1].text == why
+    assert "3 left out by rule and 1 that failed" in why
+    assert "40 of 212" in why
+    assert refusal(misses=False, skipped=0, failed=0, going_on=None) == NO_EVIDENCE
 
 
 def test_json_has_the_documented_shape():

@@ -167,6 +167,31 @@ def test_the_retrieval_benchmark_runs_small(small_set, tmp_path):
     assert again.stdout.splitlines()[1:] == done.stdout.splitlines()[3:]  # all but the progress
 
 
+def test_the_refusal_bench_runs_small(small_set):
+    data, corpora, _ = small_set
+    (data / "unrelated.json").write_text(
+        json.dumps({"cooking": ["how long should eggs boil", "pizza dough with yeast"]})
+    )
+    done = run_bench(ROOT / "bench" / "refusal.py", "--data", data, "--corpora", corpora, "--misjudged")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^unrelated +4 +100.00% +1.0000 +1.0000$", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_there_are_enough_unrelated_questions():
+    topics = json.loads((ROOT / "bench" / "unrelated.json").read_text())
+    questions = [question for some in topics.values() for question in some]
+    assert len(questions) == len(set(questions)) >= 200
+
+
+def test_every_citation_resolves_while_files_change(small_set):
+    data, corpora, queries = small_set
+    done = run_bench(ROOT / "bench" / "citations.py", "--data", data, "--corpora", corpora)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{queries} questions, four answers each" in done.stdout
+    counts = re.search(r"(\d+) fresh, (\d+) moved, (\d+) stale\), (\d+) dropped; 100.00% resolve", done.stdout)
+    assert all(int(count) > 0 for count in counts.groups()), done.stdout
+
+
 def test_the_retrieval_benchmark_fails_where_a_repository_is_missing(small_set):
     data, corpora, _ = small_set
     shutil.rmtree(corpora / "courier")

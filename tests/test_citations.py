@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memcache_lsp.citations import CitationParser, Located, attribute, narrow
-from memcache_lsp.prompt import Evidence
+from memcache_lsp.evidence import Evidence
 
 
 def excerpt(n, text="alpha\nbeta\n", start=10, path=None):

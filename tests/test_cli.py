@@ -574,3 +574,31 @@ def test_a_bad_file_costs_only_itself(tmp_path):
     named = {skipped["path"] for skipped in status["skipped"]}
     assert {"random.py", "long.js", "pipe.py", "loop", "dangling.py", "self.py", "nul.py", "unreadable.py"} <= named
     assert any("bad" in path for path in named)
+
+
+def test_ask_about_a_file_or_lines_of_it(example):
+    whole = lines(run("ask", "--root", example, "--json", "--no-model", "--about", "courier/queue.py"))
+    assert {item["path"] for item in whole[0]["items"]} == {"courier/queue.py"}
+    part = lines(run("ask", "--root", example, "--json", "--no-model", "--about", "courier/retry.py:51-60"))
+    first = part[0]["items"][0]
+    assert (first["path"], first["startLine"], first["endLine"]) == ("courier/retry.py", 51, 60)
+    for result in (whole[-1], part[-1]):
+        assert result["finishReason"] == "extract"
+        assert result["citations"]
+        assert {citation["status"] for citation in result["citations"]} == {"fresh"}
+        assert result["unsupported"] == []
+
+
+@pytest.mark.parametrize(
+    ("about", "code", "told"),
+    [("courier/retry.py:9-3", 2, "FIRST-LAST"), ("nothing.py", 1, "There is no text"), ("/etc/passwd", 2, "outside")],
+)
+def test_ask_about_what_is_not_there(example, about, code, told):
+    assert told in run("ask", "--root", example, "--no-model", "--about", about, code=code).stderr
+
+
+def test_what_calls_a_name_lists_its_uses(example):
+    events = lines(run("ask", "--root", example, "--json", "--no-model", "what calls from_settings?"))
+    items = events[0]["items"]
+    assert all("from_settings" in item["snippet"] for item in items)
+    assert "courier/dispatcher.py" in {item["path"] for item in items}

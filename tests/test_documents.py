@@ -3,11 +3,13 @@
 import errno
 import os
 import random
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memcache_lsp import documents
 from memcache_lsp.documents import BINARY, CHANGED, GENERATED, MINIFIED, decode, make_document, read_document
 from memcache_lsp.values import Document, Found, Skipped
 
@@ -190,3 +192,23 @@ def test_a_file_that_grows_while_it_is_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fstat", earlier)
     assert load(tmp_path, "a.py", max_bytes=50).document.reason == "too large: 51 bytes, the limit is 50"
+
+
+def test_shown_texts_are_present_and_redacted_once(tmp_path, monkeypatch):
+    redacted = []
+    whole = documents.redact
+    monkeypatch.setattr(documents, "redact", lambda text, language: redacted.append(text) or whole(text, language))
+    (tmp_path / "a.py").write_text("password = 'hunter2hunter2'\n")
+    read = documents.ShownTexts(partial(documents.raw_text_now, tmp_path))
+    assert "hunter2" not in read("a.py")
+    assert len(read("a.py")) == len("password = 'hunter2hunter2'\n")
+    assert len(redacted) == 1
+    (tmp_path / "a.py").write_text("x = 1\n")
+    assert read("a.py") == documents.text_now(tmp_path, "a.py") == "x = 1\n"
+    (tmp_path / "a.py").unlink()
+    assert read("a.py") is None
+    (tmp_path / "b.bin").write_bytes(b"\0\1")
+    assert read("b.bin") is None
+    (tmp_path / "link").symlink_to(tmp_path / "b.bin")
+    assert read("../b.bin") is None
+    assert read("link") is None

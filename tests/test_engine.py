@@ -22,6 +22,7 @@ from memcache_lsp.manifest import Manifest
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.preparing import FAILED, embedded_text, made_of
 from memcache_lsp.ranking import FileTable
+from memcache_lsp.ranking.confidence import LEAST
 from memcache_lsp.searching import Searcher
 from memcache_lsp.status import read_status
 from memcache_lsp.store.client import ClientStore, connect
@@ -134,7 +135,7 @@ def test_another_embedder_makes_the_index_again_and_says_so(project_folder):
 
 def test_another_chunker_makes_the_index_again(project_folder, monkeypatch):
     update(project_folder)
-    monkeypatch.setattr(engine, "CHUNKER_VERSION", "another")
+    monkeypatch.setattr(preparing, "CHUNKER_VERSION", "another")
     with indexes.opened(project_folder) as project:
         assert "chunker changed" in project.notices[0]
         assert project.update().added == 3
@@ -442,12 +443,24 @@ def test_nothing_is_written_into_the_project(project_folder):
     assert sorted(p.relative_to(project_folder) for p in project_folder.rglob("*")) == before
 
 
-def test_knows_the_words_of_the_index(project_folder):
+@pytest.mark.parametrize(
+    ("question", "answers"),
+    [
+        ("where is the parcel", True),
+        ("parcel", True),
+        ("xylophone", False),
+        ("xylophone concerto", False),
+        ("Whose xylophone's cadenza?", False),
+        ("how long should I boil eggs so that the yolk stays soft", False),
+        ("ParcelError: the parcel of xylophones is lost", True),
+        ("", False),
+    ],
+)
+def test_it_tells_what_it_does_not_answer(project_folder, question, answers):
     with indexes.opened(project_folder) as project:
         project.update()
-        assert project.knows_any("where is the parcel")
-        assert not project.knows_any("xylophone concerto")
-        assert not project.knows_any("Whose xylophone's cadenza?")
+        hits = project.search(question, scope=Scope(), limit=20, per_file=3)
+        assert (project.confidence(question, hits) >= LEAST) is answers
 
 
 def test_failed_is_a_status_that_the_manifest_keeps(tmp_path):

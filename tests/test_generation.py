@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memcache_lsp import generation
 from memcache_lsp.errors import ModelError, Stopped
 from memcache_lsp.generation import load
-from memcache_lsp.generator import Finished, Reading, StopFlag, choose_threads, looping
+from memcache_lsp.generator import Finished, Reading, StopFlag, looping
 from memcache_lsp.prompt import Message
 
 SHORT = (Message("system", "Answer briefly."), Message("user", "Name three colours."))
@@ -272,14 +272,6 @@ def test_closing_twice_and_while_running(smollm2):
     model.close()
     with pytest.raises(Stopped):
         list(steps)
-
-
-@pytest.mark.parametrize(
-    ("cores", "load_average", "threads"),
-    [(1, 0.0, 1), (2, 0.0, 2), (2, 3.0, 2), (8, 0.2, 8), (8, 3.4, 5), (8, 20.0, 2), (1, 9.0, 1)],
-)
-def test_choose_threads(cores, load_average, threads):
-    assert choose_threads(cores, load_average) == threads
 
 
 @pytest.mark.parametrize(

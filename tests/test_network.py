@@ -70,6 +70,11 @@ def test_indexes_searches_and_quotes_without_network(example):
     assert result["citations"]
 
 
+def test_lists_models_without_network(example):
+    assert len(without_network("models", "list", "--json")) >= 4
+    assert "daemon" in without_network("status", "--root", example, "--json")[0]
+
+
 def test_judges_without_network(example):
     assert without_network("eval", "--root", example, "--json")[-1]["kinds"]["docstring"]["count"] > 10
 

@@ -3,17 +3,23 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memcache_lsp import prompt
 from memcache_lsp.errors import UserError
-from memcache_lsp.prompt import affordable_tokens, lines_of, merge, pack
+from memcache_lsp.evidence import merge
+from memcache_lsp.prompt import affordable_tokens, lines_of
 from memcache_lsp.values import Hit, Span
 
 
 def count(text):
     """Count as a toy tokenizer: words, single signs and line ends."""
     return len(re.findall(r"\w+|[^\w\s]|\n", text))
+
+
+def pack(question, hits, **options):
+    return prompt.pack(question, merge(hits), **options)
 
 
 def hits_of(path, text, ranges, order=None):
@@ -122,6 +128,7 @@ files = st.lists(line, min_size=1, max_size=30).map(lambda lines: "".join(f"{tex
 COUNTERS = [count, len, lambda text: (len(text) + 3) // 4, lambda text: len(text.encode()) + 1]
 
 
+@settings(deadline=None)
 @given(
     st.lists(files, min_size=1, max_size=4),
     st.data(),

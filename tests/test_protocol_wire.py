@@ -5,7 +5,7 @@ import json
 import pytest
 
 from memcache_lsp import answering
-from memcache_lsp.answering import Citation, Delta, Result, Sources, Stage, Timings, Usage
+from memcache_lsp.answering import Citation, Delta, Result, Sources, Stage, Timings, Unsupported, Usage
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.protocol.codec import parse, shape_of, to_json
 from memcache_lsp.values import Hit, Span
@@ -13,8 +13,11 @@ from memcache_lsp.values import Hit, Span
 TEXT = "".join(f"line {n}\n" for n in range(1, 21))
 HIT = Hit("src/a.py", Span(0, len(TEXT), 11, 30), TEXT, "function", "send", "python", ("Outer",), 1.25)
 CITATION = Citation(1, "src/a.py", 12, 14, "moved")
-RESULT = Result("Sent [1].", (CITATION,), "stop", 1, 3, Usage(100, 20, 7), Timings(0.12345, 1.5))
-EVENTS = [Sources((HIT,)), Sources(()), Stage("reading", 40), Stage("writing", 0), Delta(0, "Sent"), CITATION]
+DOUBTFUL = Unsupported(0, 9)
+RESULT = Result(
+    "Sent [1].", (CITATION,), "stop", 1, 3, Usage(100, 20, 7), Timings(0.12345, 1.5), unsupported=(DOUBTFUL,)
+)
+EVENTS = [Sources((HIT,)), Sources(()), Stage("reading", 40), Stage("writing", 0), Delta(0, "Sent"), CITATION, DOUBTFUL]
 
 
 def uri_of(path):
@@ -56,7 +59,7 @@ def test_the_end_is_the_same_for_the_command_line_and_for_editors():
 def test_who_had_the_answer_streamed_does_not_get_it_again():
     whole = to_json(wire.result_to_spec(RESULT, thread_id="t", turn_id="1", streamed=False, uri_of=uri_of))
     streamed = to_json(wire.result_to_spec(RESULT, thread_id="t", turn_id="1", streamed=True, uri_of=uri_of))
-    assert whole.keys() - streamed.keys() == {"answer", "citations"}
+    assert whole.keys() - streamed.keys() == {"answer", "citations", "unsupported"}
     assert streamed.items() <= whole.items()
 
 

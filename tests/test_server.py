@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -216,6 +217,65 @@ def test_a_question_about_a_selection_cites_it(command, example):
             sources = next(value for value in client.progress("p") if value["type"] == "sources")
             assert sources["items"][0]["path"] == "courier/unsaved.py"
             assert sources["items"][0]["location"]["range"]["start"]["line"] == 1
+
+    talk()
+
+
+def test_each_intent_draws_on_what_it_is_about(command, example):
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            uri = (example / "courier" / "retry.py").as_uri()
+            about = {"textDocument": {"uri": uri}, "partialResultToken": "p"}
+
+            async def sources(question, **params):
+                before = len(client.progress("p"))
+                result = await client.request("memcache/ask", {"question": question, **about, **params})
+                assert result["finishReason"] == "extract"
+                values = client.progress("p")[before:]
+                for value in values:
+                    if value["type"] == "citation":
+                        assert shown(example, value["location"]).strip()
+                return next(value["items"] for value in values if value["type"] == "sources")
+
+            parts = await sources("Summarize this file.", intent="summarize")
+            assert {part["path"] for part in parts} == {"courier/retry.py"}
+            lines = [part["location"]["range"]["start"]["line"] for part in parts]
+            assert lines == sorted(lines)
+            text = (example / "courier" / "retry.py").read_text().split("\n")
+            line, found = next((n, found) for n, each in enumerate(text) if (found := re.match(r" *def (\w+)\(", each)))
+            name = found[1]
+            at = {"line": line, "character": found.start(1)}
+            selection = {"start": at, "end": {"line": line, "character": found.end(1)}}
+            for use in await sources("What calls this?", intent="callers", selection=selection):
+                assert name in use["snippet"]
+            first, *others = await sources("Explain this.", intent="explain", selection=selection)
+            assert (first["path"], first["location"]["range"]["start"]["line"]) == ("courier/retry.py", line)
+            assert others
+
+    talk()
+
+
+def test_what_is_not_in_the_project_is_said_with_its_nearest_misses(command, example):
+    (example / "parcels.dat").write_bytes(b"\0" * 100)
+
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            asked = {"question": "how long should I boil eggs so that the yolk stays soft", "partialResultToken": "p"}
+            result = await client.request("memcache/ask", asked)
+            assert result["finishReason"] == "no_answer"
+            assert result["evidence"]["read"] == 0
+            assert (await client.request("memcache/status", {}))["lastRead"] == result["evidence"]
+            values = client.progress("p")
+            assert [value["type"] for value in values] == ["sources", "delta"]
+            assert 0 < len(values[0]["items"]) <= 5
+            assert values[1]["text"].startswith(
+                "Nothing in the index answers this. The sources are its nearest misses. "
+            )
+            assert "1 left out by rule" in values[1]["text"]
 
     talk()
 

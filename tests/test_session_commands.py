@@ -14,9 +14,9 @@ from memcache_lsp.errors import UserError
 from memcache_lsp.paths import state_dir
 from memcache_lsp.protocol.codec import to_json
 from memcache_lsp.protocol.methods import METHODS
-from memcache_lsp.protocol.parts import Position, Range
+from memcache_lsp.protocol.parts import Position, Range, Stretch
 from memcache_lsp.protocol.spec import AskUnsupported
-from memcache_lsp.session import showing
+from memcache_lsp.session import selection, showing
 from memcache_lsp.session.markdown import to_markdown
 from memcache_lsp.session.uris import to_path
 
@@ -88,7 +88,6 @@ async def test_a_command_is_cancelled_like_its_method():
 
 LATER = {
     "memcache/caches": {"action": "list"},
-    "memcache/models": {"action": "list"},
 }
 
 
@@ -139,6 +138,8 @@ async def test_what_is_not_there_yet_says_so(method):
         ("memcache.explainSelection", [{}]),
         ("memcache.explainSelection", [{"textDocument": {"uri": URI}}]),
         ("memcache.askSelection", [{"selection": SELECTED}]),
+        ("memcache.callersOfSelection", [{"textDocument": {"uri": URI}}]),
+        ("memcache.summarizeFile", [{}]),
     ],
 )
 @run
@@ -166,6 +167,20 @@ async def test_symbols_by_meaning():
         assert len(backend.told("search")) == 1
 
 
+@pytest.mark.parametrize(("encoding", "end"), [("utf-8", 14), ("utf-16", 12), ("utf-32", 11)])
+@run
+async def test_an_answer_tells_what_is_not_borne_out(encoding, end):
+    said = "\U0001f680 It flies. It retries [1]."
+    doubtful = replace(RESULT, answer=said, unsupported=(Stretch(start=0, end=11),))
+    capabilities = {"general": {"positionEncodings": [encoding]}}
+    async with session(capabilities=capabilities) as client:
+        client.backend.events = (*EVENTS[:-1], doubtful)
+        result = await client.execute("memcache.ask", {"question": "why?"})
+        assert result["unsupported"] == [{"start": 0, "end": end}]
+        assert "## Not borne out by what is cited\n\n- \U0001f680 It flies.\n" in result["markdown"]
+        assert (await client.request("memcache/ask", {"question": "why?"}))["unsupported"] == [{"start": 0, "end": end}]
+
+
 @run
 async def test_code_actions():
     async with session(capabilities=LITERALS) as client:
@@ -173,11 +188,19 @@ async def test_code_actions():
         assert [(each["title"], each["kind"]) for each in found] == [
             ("Explain", "memcache"),
             ("Ask about this", "memcache"),
+            ("What calls this?", "memcache"),
+            ("Summarize this file", "memcache"),
         ]
-        assert [each["command"]["command"] for each in found] == ["memcache.explainSelection", "memcache.askSelection"]
-        assert found[0]["command"]["arguments"] == [ABOUT]
+        assert [each["command"]["command"] for each in found] == [
+            "memcache.explainSelection",
+            "memcache.askSelection",
+            "memcache.callersOfSelection",
+            "memcache.summarizeFile",
+        ]
+        assert found[0]["command"]["arguments"] == found[2]["command"]["arguments"] == [ABOUT]
+        assert found[3]["command"]["arguments"] == [{"textDocument": {"uri": URI}}]
         assert await client.request("textDocument/codeAction", actions(only=["quickfix"])) is None
-        assert len(await client.request("textDocument/codeAction", actions(only=["quickfix", "memcache"]))) == 2
+        assert len(await client.request("textDocument/codeAction", actions(only=["quickfix", "memcache"]))) == 4
         nothing = actions() | {"range": {"start": SELECTED["start"], "end": SELECTED["start"]}}
         assert await client.request("textDocument/codeAction", nothing) is None
 
@@ -189,6 +212,8 @@ async def test_code_actions_for_clients_that_know_commands_only():
         assert [(each["title"], each["command"]) for each in found] == [
             ("Explain", "memcache.explainSelection"),
             ("Ask about this", "memcache.askSelection"),
+            ("What calls this?", "memcache.callersOfSelection"),
+            ("Summarize this file", "memcache.summarizeFile"),
         ]
 
 
@@ -196,8 +221,24 @@ async def test_code_actions_for_clients_that_know_commands_only():
 async def test_code_actions_of_our_own_clients_are_their_own_command():
     async with session(capabilities=OURS | LITERALS) as client:
         found = await client.request("textDocument/codeAction", actions())
-        assert [each["command"]["command"] for each in found] == ["memcache.ask"] * 2
+        assert [each["command"]["command"] for each in found] == ["memcache.ask"] * 4
         assert found[0]["command"]["arguments"] == [{"intent": "explain", **ABOUT}]
+        assert found[3]["command"]["arguments"] == [{"intent": "summarize", "textDocument": {"uri": URI}}]
+
+
+@pytest.mark.parametrize(
+    ("command", "about", "intent", "question"),
+    [
+        ("memcache.callersOfSelection", ABOUT, "callers", "What calls this?"),
+        ("memcache.summarizeFile", {"textDocument": {"uri": URI}}, "summarize", "Summarize this file."),
+    ],
+)
+@run
+async def test_each_command_asks_with_its_intent(command, about, intent, question):
+    async with session() as client:
+        await client.execute(command, about)
+        [[_, params]] = client.backend.told("ask")
+        assert (params.intent, params.question) == (intent, question)
 
 
 @run
@@ -295,7 +336,7 @@ async def test_only_commands_that_are_there_are_told():
     async with session() as client:
         told = client.initialized["capabilities"]["executeCommandProvider"]["commands"]
         there = [method.command for method in METHODS if method.command and not method.later]
-        assert set(told) == {*there, "memcache.explainSelection", "memcache.askSelection"}
+        assert set(told) == {*there, *selection.COMMANDS}
 
 
 @run

@@ -158,6 +158,15 @@ async def test_hints_of_changed_files():
 
 
 @run
+async def test_very_many_changes_are_told_as_one():
+    async with session() as client:
+        events = [{"uri": f"file:///project/{number}.py", "type": 1} for number in range(501)]
+        client.notify("workspace/didChangeWatchedFiles", {"changes": events})
+        await settled(client)
+        assert client.backend.told("files_changed") == [[1, None]]
+
+
+@run
 async def test_file_watchers_are_registered_where_the_client_takes_them():
     async with session() as client:
         await settled(client)

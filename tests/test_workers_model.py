@@ -336,7 +336,7 @@ def test_no_evidence_no_model(smollm2, tmp_path):
     async def run():
         async with worker_of(tmp_path) as worker:
             await worker.load(smollm2)
-            return await events_of(worker, hits=hits_of("one"), known_terms=())
+            return await events_of(worker, hits=[])
 
     assert asyncio.run(run())[-1].finish_reason == "no_answer"
 

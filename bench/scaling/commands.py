@@ -28,9 +28,10 @@ def indexed(home: Home, root: Path, mode: tuple[str, ...]) -> tuple[float, dict[
 
 
 def embedded(home: Home) -> int:
-    """Count the texts that were ever embedded in a home: each is remembered by the cache of vectors."""
+    """Count the texts that were ever embedded in a home: each is remembered by the cache of vectors, as whole files are."""
     db = sqlite3.connect(home.folder / "cache" / "vectors.sqlite", timeout=10)
     try:
-        return int(db.execute("select count(*) from vector").fetchone()[0])
+        known = "select count(*) from vector join embedder e on e.id = embedder where e.name not like 'files %'"
+        return int(db.execute(known).fetchone()[0])
     finally:
         db.close()

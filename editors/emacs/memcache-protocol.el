@@ -99,7 +99,7 @@ Tell the client that citations of an answer no longer hold.")
 (defconst memcache-command-models "memcache.models"
   "Command of `memcache/models'.")
 
-(defconst memcache-methods-not-yet '(:memcache/caches :memcache/models)
+(defconst memcache-methods-not-yet '(:memcache/caches)
   "Methods that are specified and not there yet.")
 
 (defconst memcache-error-parse -32700
@@ -337,7 +337,8 @@ URI: The folder that is added as a cache."
   "Make `ModelsParams'.
 What to do with which model.
 ACTION: What to do.  One of list, pull, use, unload, remove.  Needed.
-NAME: The model; needed for pull, use and remove.
+NAME: A model of the list, needed for pull, use and remove; any other source
+is named on the command line only.
 WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
   (memcache--plist
    :action action
@@ -425,6 +426,16 @@ Whether the lines still say what was read: as they were, elsewhere, or no
 more."
   (plist-get cited :status))
 
+(defsubst memcache-stretch-start (stretch)
+  "Return `:start' of STRETCH.
+Where it begins, in the units of the negotiated position encoding."
+  (plist-get stretch :start))
+
+(defsubst memcache-stretch-end (stretch)
+  "Return `:end' of STRETCH.
+Where it ends, exclusive."
+  (plist-get stretch :end))
+
 (defsubst memcache-ask-result-thread-id (ask-result)
   "Return `:threadId' of ASK-RESULT.
 The thread it is in."
@@ -465,6 +476,12 @@ The whole answer, in Markdown; only without partialResultToken."
   "Return the list of `Cited' of ASK-RESULT.
 Its citations; only without partialResultToken."
   (append (plist-get ask-result :citations) nil))
+
+(defsubst memcache-ask-result-unsupported (ask-result)
+  "Return the list of `Stretch' of ASK-RESULT.
+Sentences that their citations do not bear out; only without
+partialResultToken."
+  (append (plist-get ask-result :unsupported) nil))
 
 (defsubst memcache-ask-result-message (ask-result)
   "Return `:message' of ASK-RESULT.
@@ -774,10 +791,25 @@ Its name."
 What it is at."
   (plist-get model-status :state))
 
+(defsubst memcache-model-status-where (model-status)
+  "Return `:where' of MODEL-STATUS.
+A process of ours, a program that we start, a server that the user named."
+  (plist-get model-status :where))
+
 (defsubst memcache-model-status-context-tokens (model-status)
   "Return `:contextTokens' of MODEL-STATUS.
 Size of its context, where it is loaded."
   (plist-get model-status :contextTokens))
+
+(defsubst memcache-model-status-prompt-speed (model-status)
+  "Return `:promptSpeed' of MODEL-STATUS.
+Tokens a second that it read last."
+  (plist-get model-status :promptSpeed))
+
+(defsubst memcache-model-status-chosen (model-status)
+  "Return `:chosen' of MODEL-STATUS.
+What was chosen for this machine and why, a sentence each, once loaded."
+  (append (plist-get model-status :chosen) nil))
 
 (defsubst memcache-status-result-version (status-result)
   "Return `:version' of STATUS-RESULT.
@@ -849,6 +881,12 @@ What is wrong, in one sentence."
   "Return `:model' of STATUS-RESULT.
 The language model; without one answers are quotations."
   (plist-get status-result :model))
+
+(defsubst memcache-status-result-last-read (status-result)
+  "Return `:lastRead' of STATUS-RESULT.
+How much the latest answer of this session was made from, where there was
+one."
+  (plist-get status-result :lastRead))
 
 (defsubst memcache-root-state-uri (root-state)
   "Return `:uri' of ROOT-STATE.
@@ -960,10 +998,50 @@ Whether it is on this machine."
 Whether it is the one that answers."
   (eq (plist-get model :used) t))
 
+(defsubst memcache-model-use (model)
+  "Return `:use' of MODEL.
+What it is for."
+  (plist-get model :use))
+
+(defsubst memcache-model-memory-bytes (model)
+  "Return `:memoryBytes' of MODEL.
+What it takes in memory while it answers."
+  (plist-get model :memoryBytes))
+
+(defsubst memcache-model-fits (model)
+  "Return `:fits' of MODEL.
+Whether so much is free now."
+  (eq (plist-get model :fits) t))
+
+(defsubst memcache-model-licence (model)
+  "Return `:licence' of MODEL.
+Its licence, where it is known."
+  (plist-get model :licence))
+
+(defsubst memcache-model-sha256 (model)
+  "Return `:sha256' of MODEL.
+The hash of its file, where that is pinned."
+  (plist-get model :sha256))
+
+(defsubst memcache-model-sources (model)
+  "Return `:sources' of MODEL.
+Where it is fetched from, in order."
+  (append (plist-get model :sources) nil))
+
+(defsubst memcache-model-note (model)
+  "Return `:note' of MODEL.
+What it is worth, in words."
+  (plist-get model :note))
+
 (defsubst memcache-models-result-models (models-result)
   "Return the list of `Model' of MODELS-RESULT.
-The models, by name."
+The models: curated ones by size, then others that are here."
   (append (plist-get models-result :models) nil))
+
+(defsubst memcache-models-result-unloaded (models-result)
+  "Return `:unloaded' of MODELS-RESULT.
+Whether one was in memory; only for the action unload."
+  (eq (plist-get models-result :unloaded) t))
 
 (defsubst memcache-did-change-status-params-health (did-change-status-params)
   "Return `:health' of DID-CHANGE-STATUS-PARAMS.

@@ -124,6 +124,11 @@ def _add_ask(commands: Any) -> None:
     )
     parser.add_argument("--no-model", action="store_true", help="answer with quotations alone")
     parser.add_argument(
+        "--about",
+        metavar="FILE[:FIRST[-LAST]]",
+        help="ask about this file or these lines; without a question they are summed up or explained",
+    )
+    parser.add_argument(
         "--max-tokens", type=_positive, default=256, metavar="N", help="length of the answer at most (default 256)"
     )
     _add_scope(parser)
@@ -154,9 +159,22 @@ def _add_eval(commands: Any) -> None:
 
 
 def _add_models(commands: Any) -> None:
-    parser = _command(commands, "models", "models", "List the models that are known to work, or fetch one.")
-    parser.add_argument("action", choices=["list", "pull"], nargs="?", default="list")
-    parser.add_argument("name", nargs="?", help="with pull: the model's name")
+    parser = _command(
+        commands, "models", "models", "List the models that are known to work; fetch, choose, remove one."
+    )
+    parser.add_argument(
+        "action",
+        choices=["list", "pull", "use", "unload", "remove"],
+        nargs="?",
+        default="list",
+        help="list (the default), fetch, choose for answers, free the daemon's memory, delete",
+    )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        help="a model of the list; with pull also owner/repository[:file] of a hub, or a GGUF file's URL (#sha256=… checks"
+        " it); with use also a path, or `default`",
+    )
 
 
 def _add_serve(commands: Any) -> None:

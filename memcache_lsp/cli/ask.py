@@ -3,42 +3,70 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from itertools import chain
+from itertools import chain, islice
 
-from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage
+from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage, Unsupported
 from memcache_lsp.cli import render, work
 from memcache_lsp.errors import UsageError
 from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit, Progress
 
+_STATUS = {"fresh": "", "moved": "  (moved meanwhile)", "stale": "  (changed meanwhile: read it again)"}
 INDEX_WAIT_S = 5.0  # how long an answer waits for the index before it takes what there is
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    question = work.text_of(options.question, "question")
+    asked = _asked(options)
+    question = asked.question
     if options.model is not None:
         _check_model(options)  # before any work
     with work.at(options, question=question) as (engine, updating):
         with render.progress_bar("Indexing", "files") as bar:
             complete = updating.wait(INDEX_WAIT_S, bar.show) is not None
-        events = engine.ask(question, scope=work.scope_of(options), options=options)
-        first = next(events)
-        if not complete and first == Sources(()):  # what is not there yet may still come
+        events = engine.ask(asked, scope=work.scope_of(options), options=options)
+        first = [] if complete else list(islice(events, 3))
+        if first and _is_refused(first):  # what is not there yet may still come
             events.close()
             _wait(updating)
             complete = True
-            events = engine.ask(question, scope=work.scope_of(options), options=options)
-            first = next(events)
+            events, first = engine.ask(asked, scope=work.scope_of(options), options=options), []
         if not complete:
             work.notice("This answer is from what is indexed so far; the rest is being indexed.")
         with closing(events):
-            reason = _show(chain([first], events), options)
+            reason = _show(chain(first, events), options)
         _wait(updating)
     return 3 if reason == "no_answer" else 0
+
+
+def _is_refused(first: Sequence[Event]) -> bool:
+    """Tell by the first events whether there is no answer: none else ends so soon."""
+    return isinstance(first[-1], Result) and first[-1].finish_reason == "no_answer"
+
+
+def _asked(options: argparse.Namespace) -> work.Asked:
+    """Read the question, and the file that `--about` names; of a file it may be left out."""
+    if options.about is None:
+        return work.Asked(work.text_of(options.question, "question"))
+    name, lines = _lines_named(options.about)
+    path = work.below(work.resolve_root(options), name)
+    default = "Explain this." if lines else "Summarize this file."
+    return work.Asked(work.text_of(options.question, "question") if options.question else default, path, lines)
+
+
+def _lines_named(text: str) -> tuple[str, tuple[int, int] | None]:
+    """Part `FILE:FIRST-LAST`."""
+    found = re.fullmatch(r"(.+?):(\d+)(?:-(\d+))?", text, re.DOTALL)
+    if found is None:
+        return text, None
+    first, last = int(found[2]), int(found[3] or found[2])
+    if not 0 < first <= last:
+        raise UsageError("The lines of --about are counted from 1, the first before the last: write FILE:FIRST-LAST.")
+    return found[1], (first, last)
 
 
 def _check_model(options: argparse.Namespace) -> None:
@@ -73,7 +101,7 @@ def _show(events: Iterator[Event], options: argparse.Namespace) -> str:
                     bar.stop()
                     sys.stdout.write(render.printable(text))
                     sys.stdout.flush()
-                case Citation():
+                case Citation() | Unsupported():
                     pass  # shown together at the end, where they can be read
                 case Result():
                     bar.stop()
@@ -92,13 +120,20 @@ def _print_sources(items: tuple[Hit, ...]) -> None:
 
 def _print_result(result: Result) -> None:
     if result.finish_reason == "no_answer":
-        print(result.answer)
+        print()
         return
     print()
     if result.citations:
         print("\nCited")
         for citation in dict.fromkeys(result.citations):
-            print(render.printable(f"  [{citation.n}] {citation.path}:{citation.start_line}-{citation.end_line}"))
+            place = f"{citation.path}:{citation.start_line}-{citation.end_line}"
+            print(render.printable(f"  [{citation.n}] {place}{_STATUS[citation.status]}"))
+    if result.evidence_read and result.finish_reason in {"stop", "length"}:
+        work.notice(f"It read {result.evidence_read} excerpts; {result.evidence_found} places were found.")
+    if result.unsupported:
+        print("\nNot borne out by what is cited")
+        for each in result.unsupported:
+            print(render.printable(f"  ? {' '.join(result.answer[each.start : each.end].split())}"))
     if result.message:
         work.notice(result.message)
     if result.finish_reason == "length":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import platform
 import shutil
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from memcache_lsp import __version__, config, models, paths
+from memcache_lsp import __version__, config, models, paths, reporting, web
 from memcache_lsp.cli import render, work
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.errors import MemcacheError
@@ -114,9 +115,29 @@ def _models() -> Iterator[Finding]:
     found = [model for model in models.installed() if model.path.suffix == ".gguf"]
     for model in found:
         yield Finding(OK, f"model {model.name}, {render.size(model.size_bytes)}")
-    if models.locate(None) is None:
-        name = models.DEFAULT.name
-        yield Finding(NOTE, "no default model, so answers are quotations", f"memcache-lsp models pull {name}")
+    user, _ = config.load_user_settings()
+    chosen = models.chosen(user)
+    for sentence in reporting.outside(user):
+        yield Finding(NOTE, sentence.rstrip("."))
+    match chosen:
+        case None:
+            name = models.DEFAULT.name
+            yield Finding(NOTE, "no default model, so answers are quotations", f"memcache-lsp models pull {name}")
+        case models.Endpoint():
+            yield from _endpoint(chosen)
+        case models.Program():
+            yield Finding(OK, f"answers come from the program {chosen.path}")
+        case _:
+            yield Finding(OK, f"answers come from {chosen.stem}")
+
+
+def _endpoint(endpoint: models.Endpoint) -> Iterator[Finding]:
+    from memcache_lsp.endpoint import EndpointGenerator  # noqa: PLC0415 - seldom needed
+
+    if endpoint.url.startswith("http:") and not web.is_loopback(endpoint.url):
+        yield Finding(NOTE, "what is sent to that server can be read on its way", "use https, or a tunnel")
+    with contextlib.closing(EndpointGenerator(endpoint)) as met:  # what is wrong is told by its error
+        yield Finding(OK, f"the model server has {met.name}. {' '.join(met.notes)}".rstrip("."))
 
 
 def _folders() -> Iterator[Finding]:

@@ -10,15 +10,20 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Self
 
-from memcache_lsp import answering
+from memcache_lsp import answering, intents
 from memcache_lsp.answering import Event
 from memcache_lsp.cli import generating, work
+from memcache_lsp.documents import ShownTexts, raw_text_now, text_now
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UserError
+from memcache_lsp.lines import lines_of
+from memcache_lsp.ranking.confidence import LEAST
+from memcache_lsp.status import read_status
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
 _POLL_S = 0.05
@@ -64,15 +69,40 @@ class LocalProject:
         """Tell whether a file is in the index, and why or why not."""
         return self._project.why(path)
 
-    def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
-        """Answer by the model where there is one, else by quotations; nothing if no content word is known."""
+    def ask(self, asked: work.Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
+        """Answer by the model where there is one, else by quotations."""
         path = generating.model_path(options)
-        hits: list[Hit] = []
-        if self._project.knows_any(question):
-            hits = self._project.search(
-                question, scope=scope, limit=answering.FOUND_HITS, per_file=answering.EVIDENCE_PER_FILE
-            )
-        yield from generating.answer(question, hits, options, path)
+        plan = intents.plan(asked.intent, asked.question, self._about(asked))
+        found = self._found(plan, scope)
+        hits = plan.taken(found)
+        if not hits and plan.or_else is not None:
+            plan = plan.or_else
+            found = hits = self._found(plan, scope)
+        if not hits or (plan.may_refuse and self._project.confidence(plan.query, found) < LEAST):
+            yield from answering.refused(hits, found=len(found), why=self._refusal(misses=bool(hits)))
+            return
+        read = ShownTexts(partial(raw_text_now, self._project.setup.root))
+        yield from generating.answer(plan, hits, options, path, read=read)
+
+    def _found(self, plan: intents.Plan, scope: Scope) -> list[Hit]:
+        if not plan.query.strip():
+            return []
+        per_file = None if plan.used else answering.EVIDENCE_PER_FILE
+        return self._project.search(plan.query, scope=scope, limit=answering.FOUND_HITS, per_file=per_file)
+
+    def _refusal(self, *, misses: bool) -> str:
+        known = read_status(self._project.setup.root)
+        skipped, failed = (len(known.skipped), len(known.failed)) if known else (0, 0)
+        return answering.refusal(misses=misses, skipped=skipped, failed=failed, going_on=None)
+
+    def _about(self, asked: work.Asked) -> intents.About | None:
+        if not asked.path:
+            return None
+        text = text_now(self._project.setup.root, asked.path)
+        if text is None:
+            raise UserError(f"There is no text in {asked.path}: name a file of the project.")
+        first, last = asked.lines or (1, len(lines_of(text)))
+        return intents.about_lines(asked.path, text, first, last)
 
 
 class Updating:

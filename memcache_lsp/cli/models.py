@@ -1,11 +1,12 @@
-"""`memcache-lsp models`: list the models that are known to work, and fetch one."""
+"""`memcache-lsp models`: list the models that are known to work and those that are here; fetch, choose and remove them."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 
-from memcache_lsp import fetching, models
-from memcache_lsp.cli import render, work
+from memcache_lsp import fetching, models, shelf
+from memcache_lsp.cli import remote, render, work
 from memcache_lsp.errors import UsageError
 from memcache_lsp.values import Progress
 
@@ -14,54 +15,90 @@ _MB = 1_000_000
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    if options.action == "pull":
-        return _pull(options)
-    if options.name:
-        raise UsageError("`models list` takes no name; did you mean `memcache-lsp models pull`?")
-    installed = {model.name: model for model in models.installed()}
-    rows = [
-        {
-            "name": model.name,
-            "use": model.use,
-            "sizeBytes": model.size_bytes,
-            "licence": model.licence,
-            "installed": model.name in installed,
-            "note": model.worth,
-        }
-        for model in models.CURATED
-    ]
-    rows += [
-        {
-            "name": found.name,
-            "use": "answer",
-            "sizeBytes": found.size_bytes,
-            "licence": "",
-            "installed": True,
-            "note": "",
-        }
-        for found in installed.values()
-        if found.curated is None
-    ]
-    for row in rows:
+    if options.action in {"list", "unload"}:
+        if options.name:
+            raise UsageError(f"`models {options.action}` takes no name; did you mean `memcache-lsp models pull`?")
+        return _list(options) if options.action == "list" else _unload(options)
+    if not options.name:
+        raise UsageError(f"`models {options.action}` takes one of {', '.join(m.name for m in models.CURATED)}.")
+    return {"pull": _pull, "use": _use, "remove": _remove}[options.action](options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    for row in shelf.listed(work.user_settings()):
         if options.json:
-            render.print_json(row)
-        else:
-            here = "here" if row["installed"] else "    "
-            print(f"{here}  {row['name']:28} {row['use']:6} {render.size(row['sizeBytes']):>8}  {row['note']}")  # type: ignore[arg-type]
+            render.print_json(_row(row))
+            continue
+        here = "in use" if row.used else "here" if row.fetched else ""
+        note = row.worth if row.fits else f"{row.worth}; more than the memory that is free".lstrip("; ")
+        print(
+            render.printable(
+                f"{here:7} {row.name:28} {row.use:6} {render.size(row.size_bytes):>8}  {row.licence:10}  {note}"
+            )
+        )
     if not options.json:
         print(f"\nModels lie in {models.models_dir()}; any GGUF file put there can be named, too.")
     return 0
 
 
+def _row(row: shelf.Shelved) -> dict[str, object]:
+    return {
+        "name": row.name,
+        "use": row.use,
+        "sizeBytes": row.size_bytes,
+        "memoryBytes": row.memory_bytes,
+        "fits": row.fits,
+        "licence": row.licence,
+        "sha256": row.sha256,
+        "sources": list(row.sources),
+        "installed": row.fetched,
+        "used": row.used,
+        "note": row.worth,
+    }
+
+
 def _pull(options: argparse.Namespace) -> int:
-    model = models.curated(options.name or "")
-    if model is None:
-        known = ", ".join(m.name for m in models.CURATED)
-        raise UsageError(f"`models pull` takes one of {known}; a GGUF file of your own is named by its path.")
-    with render.progress_bar(f"Fetching {model.name}", "MB") as bar:
-        path = fetching.fetch(model, on_progress=lambda done, total: bar.show(Progress(done // _MB, total // _MB)))
-    if options.json:
-        render.print_json({"type": "result", "name": model.name, "path": str(path)})
-    else:
-        work.notice(f"{model.name} is in {path}.")
+    with render.progress_bar(f"Fetching {options.name}", "MB") as bar:
+        path = fetching.fetch_named(
+            options.name, on_progress=lambda done, total: bar.show(Progress(done // _MB, total // _MB))
+        )
+    name = path.stem if path.suffix == ".gguf" else path.name
+    _told(options, f"{name} is in {path}.", name=name, path=str(path))
     return 0
+
+
+def _use(options: argparse.Namespace) -> int:
+    shelf.use(options.name, work.user_settings(), paths=True)
+    name = models.used() or models.DEFAULT.name
+    once = (
+        "" if models.used() or models.DEFAULT.path().exists() else f", once it is here: memcache-lsp models pull {name}"
+    )
+    _told(options, f"{name} answers from now on{once}", name=name)
+    return 0
+
+
+def _unload(options: argparse.Namespace) -> int:
+    connection = remote.find()
+    unloaded = False
+    if connection is not None:
+        with contextlib.closing(connection):
+            unloaded = connection.ask("memcache/models", {"action": "unload"})["unloaded"]
+    _told(options, "The model was unloaded." if unloaded else "No model is loaded.", unloaded=unloaded)
+    return 0
+
+
+def _remove(options: argparse.Namespace) -> int:
+    shelf.remove(options.name)
+    connection = remote.find()
+    if connection is not None:  # which may hold the file's memory
+        with contextlib.closing(connection):
+            connection.ask("memcache/models", {"action": "unload"})
+    _told(options, f"{options.name} was removed.", name=options.name)
+    return 0
+
+
+def _told(options: argparse.Namespace, sentence: str, **result: object) -> None:
+    if options.json:
+        render.print_json({"type": "result", **result})
+    else:
+        print(render.printable(sentence))

@@ -12,19 +12,31 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from memcache_lsp import rendezvous
-from memcache_lsp.answering import NO_EVIDENCE, Citation, Delta, Event, Result, Sources, Stage, Timings, Usage
+from memcache_lsp.answering import (
+    NO_EVIDENCE,
+    Citation,
+    Delta,
+    Event,
+    Result,
+    Sources,
+    Stage,
+    Timings,
+    Unsupported,
+    Usage,
+)
 from memcache_lsp.cli import work
 from memcache_lsp.errors import UserError
 from memcache_lsp.front import frame
-from memcache_lsp.lines import lines_of
+from memcache_lsp.lines import offsets_of
 from memcache_lsp.relay.frames import Splitter
 from memcache_lsp.session.uris import from_path, to_path
-from memcache_lsp.values import Document, Found, Hit, Progress, Report, Scope, Skipped, Span
+from memcache_lsp.values import Hit, Progress, Report, Scope, Skipped, Span
 
 _MEET_S = 0.5
 _ANSWER_S = 120.0  # without a word from the daemon
@@ -71,7 +83,7 @@ class Connection:
             "clientInfo": {"name": "memcache-lsp"},
             "rootUri": uri,
             "workspaceFolders": [{"uri": uri, "name": root.name}] if root else [],
-            "capabilities": {"experimental": {"memcache": {}}},
+            "capabilities": {"general": {"positionEncodings": ["utf-32"]}, "experimental": {"memcache": {}}},
             "initializationOptions": {"memcache": settings},
         }
         self.ask("initialize", params)
@@ -158,26 +170,42 @@ class RemoteProject:
         told = self.connection.ask("memcache/explain", document)
         return told["indexed"], told["reason"]
 
-    def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
+    def ask(self, asked: work.Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer by the daemon's model; a model that the command names is loaded here, and reads what was found there."""
-        events = self._asked(question, scope)
+        events = self._asked(asked, scope)
         if options.model is None:
             yield from events
             return
         from memcache_lsp.cli import generating  # noqa: PLC0415 - loads the model's library
+        from memcache_lsp.documents import ShownTexts, raw_text_now  # noqa: PLC0415 - seldom needed
+        from memcache_lsp.intents import Plan  # noqa: PLC0415
 
         path = generating.model_path(options)
-        hits = [whole for event in events if isinstance(event, Sources) for whole in map(self._whole, event.items)]
-        yield from generating.answer(question, [hit for hit in hits if hit.text], options, path)
+        answered = list(events)
+        if isinstance(answered[-1], Result) and answered[-1].finish_reason == "no_answer":
+            yield from answered
+            return
+        hits = [whole for event in answered if isinstance(event, Sources) for whole in map(self._whole, event.items)]
+        read = ShownTexts(partial(raw_text_now, self._root))
+        plan = Plan(
+            asked.question, "", asked.question if asked.intent == "ask" else "", parted=asked.intent == "summarize"
+        )
+        yield from generating.answer(plan, [hit for hit in hits if hit.text], options, path, read=read)
 
-    def _asked(self, question: str, scope: Scope) -> Iterator[Event]:
+    def _asked(self, asked: work.Asked, scope: Scope) -> Iterator[Event]:
         wanted = {"globs": scope.globs, "languages": scope.languages, "kinds": scope.kinds}
-        params = {"question": question, "scope": wanted, "partialResultToken": _TOKEN}
+        params = {"question": asked.question, "intent": asked.intent, "scope": wanted, "partialResultToken": _TOKEN}
+        if asked.path:
+            params["textDocument"] = {"uri": from_path(self._root / asked.path)}
+        if asked.lines:
+            first, last = asked.lines
+            params["selection"] = {"start": {"line": first - 1, "character": 0}, "end": {"line": last, "character": 0}}
         said: list[str] = []
         cited: list[Citation] = []
+        doubtful: list[Unsupported] = []
         for kind, value in self.connection.stream("memcache/ask", params):
             if kind == "result":
-                yield _result(value, "".join(said), tuple(cited))
+                yield replace(_result(value, "".join(said), tuple(cited)), unsupported=tuple(doubtful))
                 return
             match value["type"]:
                 case "sources":
@@ -190,6 +218,9 @@ class RemoteProject:
                 case "citation":
                     cited.append(self._citation(value))
                     yield cited[-1]
+                case "unsupported":
+                    doubtful.append(Unsupported(value["start"], value["end"]))
+                    yield doubtful[-1]
 
     def steer(self, action: str) -> None:
         """Start, rebuild or drop the index."""
@@ -231,11 +262,12 @@ class RemoteProject:
 
     def _whole(self, hit: Hit) -> Hit:
         """Return a hit with its whole text as it may be shown; empty where its file is gone."""
-        from memcache_lsp.documents import read_document  # noqa: PLC0415 - seldom needed
+        from memcache_lsp.documents import text_now  # noqa: PLC0415 - seldom needed
 
-        document = read_document(self._root, Found(hit.path, 0, 0)).document
-        lines = lines_of(document.text) if isinstance(document, Document) else []
-        return replace(hit, text="\n".join(lines[hit.span.start_line - 1 : hit.span.end_line]))
+        text = text_now(self._root, hit.path) or ""
+        first, last = hit.span.start_line, hit.span.end_line
+        start, end = offsets_of(text, first, last)
+        return replace(hit, text=text[start:end], span=Span(start, end, first, last))
 
 
 def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Result:

@@ -67,6 +67,8 @@ def _print_daemon(daemon: dict[str, Any] | None) -> None:
         print(f"  worker      {worker['name']}: {worker['state']}{memory}")
     if model := daemon["model"]:
         print(render.printable(f"  model       {model['name']}, {model['state']}"))
+        for sentence in model.get("chosen", ()):
+            print(render.printable(f"              {sentence}"))
     queue = daemon["queue"]
     print(f"  queue       {queue['questions']} questions, {queue['files']} files")
     for sentence in (*daemon["outside"], daemon["message"]):

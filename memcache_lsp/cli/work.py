@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from memcache_lsp import config, paths, rendezvous
 from memcache_lsp.chunking.outline import KINDS
@@ -42,6 +44,19 @@ def resolve_root(options: argparse.Namespace) -> Path:
     return paths.check_root(paths.project_root(here), explicit=False)
 
 
+def below(root: Path, name: str) -> str:
+    """Return a path as the index knows it: as it is seen from here, or from the root as searches print it."""
+    if not name or "\0" in name:
+        raise UsageError("The path is empty: name a file of the project.")
+    places = [Path(os.path.abspath(folder / name)) for folder in (Path.cwd(), root)]  # noqa: PTH100 - a link is no file
+    places += [Path(os.path.realpath(place.parent)) / place.name for place in places]
+    inside = [place for place in places if root in place.parents]
+    if not inside:
+        raise UsageError(f"{name} lies outside of {root}: name a file of the project, or its project with --root.")
+    place = next((place for place in inside if os.path.lexists(place)), inside[-1])
+    return place.relative_to(root).as_posix()
+
+
 def user_settings() -> config.UserSettings:
     """Read the user's settings; what is wrong with them is told where a project is opened."""
     return config.load_user_settings()[0]
@@ -56,6 +71,22 @@ def load_settings(root: Path) -> tuple[config.UserSettings, config.ProjectSettin
     return user, project
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and the file that it is about, if it is about one; `lines` are 1-based and inclusive."""
+
+    question: str
+    path: str = ""
+    lines: tuple[int, int] | None = None
+
+    @property
+    def intent(self) -> Literal["ask", "explain", "summarize"]:
+        """Return what is wanted: of a whole file its parts are read, of some lines also what they use."""
+        if not self.path:
+            return "ask"
+        return "explain" if self.lines else "summarize"
+
+
 class Engine(Protocol):
     """A project with its index, opened here or in the daemon."""
 
@@ -67,7 +98,7 @@ class Engine(Protocol):
         """Tell whether a file is in the index, and why or why not."""
         ...
 
-    def ask(self, question: str, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
+    def ask(self, asked: Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer, the sources first; closing the generator stops the model."""
         ...
 

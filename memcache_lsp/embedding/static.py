@@ -33,6 +33,7 @@ _MAX_CACHED_CHARS = 40  # of a word; longer ones do not come again
 # Where the tokenizer cuts whatever stands around; a test holds the sum of the pieces to the whole. Inside of a word it
 # cuts camelCase and lowers letters itself.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[a-zA-Z0-9\x80-\U0010ffff]+|[!-/:-@\[-`{-~]")
 
 
@@ -88,16 +89,23 @@ class StaticEmbedder:
         """Return the rows of a text's known tokens."""
         text = text[:_MAX_CHARS]
         text = text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+        return self._tokens_of(_WORD.findall(_CONTROL.sub("", text)))
+
+    def _tokens_of(self, words: Sequence[str]) -> list[int]:
         known = self._words
         tokens: list[int] = []
-        for word in _WORD.findall(_CONTROL.sub("", text)):
+        for word in words:
             ids = known.get(word)
             tokens += self._tokenize(word) if ids is None else ids
         return tokens
 
     def _tokenize(self, word: str) -> tuple[int, ...]:
         """Return the tokenizer's ids without 0, the unknown token, and remember them."""
-        ids = tuple(i for i in self._tokenizer.encode(word, add_special_tokens=False).ids if i)
+        parts = _CAMEL.split(word)
+        if len(parts) > 1:  # as the tokenizer cuts it; parts come again in other words
+            ids = tuple(self._tokens_of(parts))
+        else:
+            ids = tuple(i for i in self._tokenizer.encode(word, add_special_tokens=False).ids if i)
         if len(word) <= _MAX_CACHED_CHARS:
             if len(self._words) >= _MAX_CACHED_WORDS:
                 self._words.clear()

@@ -76,7 +76,16 @@ _STATUS = spec.StatusResult(
     ),
     queue=parts.QueueStatus(questions=0, files=172),
     memory_bytes=97_517_568,
-    model=parts.ModelStatus(name="qwen2.5-coder-0.5b-instruct", state="unloaded"),
+    model=parts.ModelStatus(
+        name="qwen2.5-coder-0.5b-instruct",
+        state="ready",
+        context_tokens=4096,
+        prompt_speed=118.4,
+        chosen=(
+            "A context of 4096 tokens, as more takes too long to read.",
+            "As many of 2 cores as are free compute.",
+        ),
+    ),
 )
 
 EXAMPLES = {
@@ -125,7 +134,18 @@ EXAMPLES = {
     "memcache/models": Example(
         spec.ModelsParams(action="use", name="qwen2.5-coder-0.5b-instruct"),
         spec.ModelsResult(
-            models=(spec.Model(name="qwen2.5-coder-0.5b-instruct", size_bytes=491_400_064, fetched=True, used=True),)
+            models=(
+                spec.Model(
+                    name="qwen2.5-coder-0.5b-instruct",
+                    size_bytes=491_400_064,
+                    fetched=True,
+                    used=True,
+                    use="answer",
+                    memory_bytes=791_400_064,
+                    fits=True,
+                    licence="Apache-2.0",
+                ),
+            )
         ),
     ),
     "memcache/didChangeStatus": Example(spec.DidChangeStatusParams(health="ok", quiescent=True)),

@@ -104,7 +104,6 @@ METHODS = (
         doc="List, fetch, choose, unload and remove language models.",
         params=spec.ModelsParams,
         result=spec.ModelsResult,
-        later=True,
     ),
     Method(
         name="memcache/didChangeStatus",

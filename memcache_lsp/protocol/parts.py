@@ -16,6 +16,7 @@ Intent = Literal["ask", "explain", "summarize", "callers"]
 FinishReason = Literal["stop", "length", "extract", "no_answer"]
 CitationStatus = Literal["fresh", "moved", "stale"]
 Health = Literal["ok", "warning", "error"]
+ModelPlace = Literal["process", "llamafile", "endpoint"]
 Origin = Literal["index", "buffer", "cache"]
 IndexState = Literal["ready", "indexing", "paused", "cancelled", "unindexed", "failed"]
 ProgressToken = int | str
@@ -93,6 +94,14 @@ class Cited:
     n: Annotated[int, Between(1, 9999), "The number in the answer, which is also the place among the sources."]
     location: Annotated[Location, "The lines."]
     status: Annotated[CitationStatus, "Whether the lines still say what was read: as they were, elsewhere, or no more."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A stretch of an answer's text."""
+
+    start: Annotated[int, "Where it begins, in the units of the negotiated position encoding."]
+    end: Annotated[int, "Where it ends, exclusive."]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +195,12 @@ class ModelStatus:
 
     name: Annotated[str, NotBlank, "Its name."]
     state: Annotated[Literal["missing", "unloaded", "loading", "ready", "answering"], "What it is at."]
+    where: Annotated[ModelPlace, "A process of ours, a program that we start, a server that the user named."] = (
+        "process"
+    )
     context_tokens: Annotated[int | None, "Size of its context, where it is loaded."] = None
+    prompt_speed: Annotated[float | None, "Tokens a second that it read last."] = None
+    chosen: Annotated[tuple[str, ...], "What was chosen for this machine and why, a sentence each, once loaded."] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from memcache_lsp.protocol.parts import (
     RootStatus,
     Scope,
     SessionStatus,
+    Stretch,
     TextDocumentIdentifier,
     Timings,
     Usage,
@@ -79,6 +80,9 @@ class AskResult:
     timings: Annotated[Timings, "How long it took."]
     answer: Annotated[str | None, "The whole answer, in Markdown; only without partialResultToken."] = None
     citations: Annotated[tuple[Cited, ...] | None, "Its citations; only without partialResultToken."] = None
+    unsupported: Annotated[
+        tuple[Stretch, ...] | None, "Sentences that their citations do not bear out; only without partialResultToken."
+    ] = None
     message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
 
 
@@ -217,6 +221,9 @@ class StatusResult:
     ] = ()
     message: Annotated[str | None, "What is wrong, in one sentence."] = None
     model: Annotated[ModelStatus | None, "The language model; without one answers are quotations."] = None
+    last_read: Annotated[
+        Evidence | None, "How much the latest answer of this session was made from, where there was one."
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,7 +328,10 @@ class ModelsParams:
     """What to do with which model."""
 
     action: Annotated[Literal["list", "pull", "use", "unload", "remove"], "What to do."]
-    name: Annotated[str | None, "The model; needed for pull, use and remove."] = None
+    name: Annotated[
+        str | None,
+        "A model of the list, needed for pull, use and remove; any other source is named on the command line only.",
+    ] = None
     work_done_token: WorkToken = None
 
     def problem(self) -> str:
@@ -338,13 +348,21 @@ class Model:
     size_bytes: Annotated[int, Between(0, 2**53), "Size of its file."]
     fetched: Annotated[bool, "Whether it is on this machine."]
     used: Annotated[bool, "Whether it is the one that answers."]
+    use: Annotated[Literal["answer", "embed"], "What it is for."]
+    memory_bytes: Annotated[int, Between(0, 2**53), "What it takes in memory while it answers."]
+    fits: Annotated[bool, "Whether so much is free now."]
+    licence: Annotated[str | None, "Its licence, where it is known."] = None
+    sha256: Annotated[str | None, "The hash of its file, where that is pinned."] = None
+    sources: Annotated[tuple[str, ...] | None, "Where it is fetched from, in order."] = None
+    note: Annotated[str | None, "What it is worth, in words."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsResult:
     """The known models after the action."""
 
-    models: Annotated[tuple[Model, ...], "The models, by name."]
+    models: Annotated[tuple[Model, ...], "The models: curated ones by size, then others that are here."]
+    unloaded: Annotated[bool | None, "Whether one was in memory; only for the action unload."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage
+from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage, Unsupported
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec
 
@@ -53,11 +53,14 @@ def event_to_json(event: Event) -> dict[str, Any]:
             return {"type": event.type, "seq": event.seq, "text": event.text}
         case Citation():
             return {"type": event.type, **_citation_to_json(event)}
+        case Unsupported():
+            return {"type": event.type, "start": event.start, "end": event.end}
         case Result():
             return {
                 "type": event.type,
                 "answer": event.answer,
                 "citations": [_citation_to_json(citation) for citation in event.citations],
+                "unsupported": [{"start": each.start, "end": each.end} for each in event.unsupported],
                 "finishReason": event.finish_reason,
                 "evidence": {"read": event.evidence_read, "found": event.evidence_found},
                 "usage": {
@@ -109,7 +112,7 @@ def hit_to_spec(
 
 
 def event_to_partial(
-    event: Sources | Stage | Delta | Citation,
+    event: Sources | Stage | Delta | Citation | Unsupported,
     *,
     uri_of: Callable[[str], str],
     origin_of: Callable[[Hit], parts.Origin] = lambda _: "index",
@@ -126,6 +129,8 @@ def event_to_partial(
         case Citation():
             cited = citation_to_spec(event, uri_of=uri_of)
             return spec.AskCitation(n=cited.n, location=cited.location, status=cited.status)
+        case Unsupported():
+            return spec.AskUnsupported(start=event.start, end=event.end)
 
 
 def citation_to_spec(citation: Citation, *, uri_of: Callable[[str], str]) -> parts.Cited:
@@ -153,5 +158,6 @@ def result_to_spec(
         ),
         answer=None if streamed else result.answer,
         citations=None if streamed else tuple(citation_to_spec(c, uri_of=uri_of) for c in result.citations),
+        unsupported=None if streamed else tuple(parts.Stretch(start=u.start, end=u.end) for u in result.unsupported),
         message=result.message,
     )

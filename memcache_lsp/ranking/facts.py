@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,7 @@ def names_in(data: bytes) -> bytes:
     return data[_HEAD.size : _HEAD.size + 4 * _HEAD.unpack_from(data)[0]] if data else b""
 
 
+@lru_cache(maxsize=100_000)
 def name_hash(name: str) -> int:
     """Return the 32 bits by which a name is known, whatever its case."""
     return zlib.crc32(name.lower().encode("utf-8", "surrogatepass"))

@@ -25,6 +25,7 @@ MAX_FILES = 120  # that get all signals; recall of the right file is 1.0 there
 _BEHIND = 0.1  # that a second place loses, even if it is as good
 _CLUSTER = 50  # of the best chunks
 _VECTORS = ("text", "file", "name", "dense")  # in the order of `Scores`
+_OF_CHUNKS = ("text", "dense")
 Owned = tuple[Row, int]  # a point's file, and the point's place there
 Hit = tuple[Owned, float]  # with its score
 _WEIGHTS = np.array([signal.weight for signal in WEIGHTS.values()])
@@ -41,6 +42,39 @@ class Ranked:
     score: float
     path: str
     signals: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """What one vector found: each hit's score and the place of its file, among `count` candidate files."""
+
+    at: NDArray[np.int64]
+    values: Values
+    count: int
+
+    @classmethod
+    def of(cls, hits: Sequence[Hit], rows: Mapping[Row, int]) -> _List:
+        """Return the hits of the files that are candidates."""
+        mine = [(rows[row], value) for (row, _), value in hits if row in rows]
+        at, values = [at for at, _ in mine], [value for _, value in mine]
+        return cls(np.array(at, dtype=np.int64), np.array(values, dtype=np.float64), len(rows))
+
+    def best(self, floor: float) -> Values:
+        """Return each file's best score, at least `floor`, by the best of all."""
+        out = np.full(self.count, max(0.0, floor))
+        np.maximum.at(out, self.at, self.values)
+        return normalised(out)
+
+    def cluster(self) -> Values:
+        """Return what each file's chunks among the best have together.
+
+        Chunks that tie with the first that is not among the best are not either: which of them are is chance.
+        """
+        best = np.sort(self.values)[::-1]
+        kept = self.values > (best[_CLUSTER] if len(best) > _CLUSTER else 0.0)
+        out = np.zeros(self.count)
+        np.add.at(out, self.at[kept], self.values[kept])
+        return normalised(out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +105,7 @@ class Scored:
             for (row, place), value in self.hits[name]:
                 mine = chunks.get(row)
                 if mine is not None:
-                    mine[place] = mine.get(place, 0.0) + weight * max(0.0, value) / top
+                    mine[place] = mine.get(place, 0.0) + (weight * value / top if value > 0 else 0.0)
         return chunks
 
 
@@ -88,40 +122,51 @@ def score(
     """Return the candidate files with all their signals; `wanted` is the filter by which they were found."""
     wanted, above = wanted or Filter(), above or Above()
     hits = _owned(found, table, above)
-    rows: dict[Row, int] = {}
-    # A file has no kind, so where kinds are wanted it takes a chunk to bring one in.
-    for name in ("text", "dense") if wanted.kinds else _VECTORS:
-        for (row, _), _ in hits[name]:
-            rows.setdefault(row, len(rows))
     asked = {row for row in _asked_for(question, table, above) if wanted.allows(row.path, row.language)}
+    # A file has no kind, so where kinds are wanted it takes a chunk to bring one in.
+    known = dict.fromkeys(row for name in (_OF_CHUNKS if wanted.kinds else _VECTORS) for (row, _), _ in hits[name])
     if not wanted.kinds:
-        for row in sorted(asked, key=lambda row: row.path):
-            rows.setdefault(row, len(rows))
-    listed = list(rows)
-    best = {name: _best(hits[name], rows, is_full=len(getattr(found, name)) >= found.limit) for name in _VECTORS}
-    cluster = _cluster(hits["text"], rows)
-    scores = Scores(best["text"], best["file"], best["name"], best["dense"], cluster)
+        known |= dict.fromkeys(sorted(asked, key=lambda row: row.path))
+    listed = list(known)
+    rows = {row: at for at, row in enumerate(listed)}
+    lists = {name: _List.of(hits[name], rows) for name in _VECTORS}
+    best = {name: lists[name].best(_floor(hits[name], is_full=_is_full(found, name))) for name in _VECTORS}
+    scores = Scores(best["text"], best["file"], best["name"], best["dense"], lists["text"].cluster())
     kept = _likely(question, listed, scores, asked)
     scores = Scores(*(getattr(scores, name)[kept] for name in Scores.__slots__))
     mine = tuple(listed[at] for at in kept)
     values = matrix(question, mine, scores, meaning=meaning, table=table, cards=cards)
-    tops = {name: max((value for _, value in hits[name]), default=0.0) for name in ("text", "dense")}
+    tops = {name: max((value for _, value in hits[name]), default=0.0) for name in _OF_CHUNKS}
     return Scored(mine, values, hits, tops)
 
 
 def _owned(found: Candidates, table: FileTable, above: Above) -> dict[str, list[Hit]]:
     """Return the points that were found with their files, without those that lie hidden."""
-    indexed, over = table.owners(), above.owners()
+    indexed, over = table.owners().getter(), above.owners()
+    if not above.hidden and not over:
+        return {
+            name: [(owned, value) for point, value in getattr(found, name) if (owned := indexed(point)) is not None]
+            for name in _VECTORS
+        }
     hits: dict[str, list[Hit]] = {}
     for name in _VECTORS:
         mine = hits[name] = []
         for point, value in getattr(found, name):
-            owned = indexed.get(point)
+            owned = indexed(point)
             if owned is not None and owned[0].path not in above.hidden:
                 mine.append((owned, value))
             elif point in over:
                 mine.append((over[point], value))
     return hits
+
+
+def _is_full(found: Candidates, name: str) -> bool:
+    return len(getattr(found, name)) >= found.limit
+
+
+def _floor(hits: Sequence[Hit], *, is_full: bool) -> float:
+    """Return what a file may have at most that is not on a full list: the last one's score."""
+    return min((value for _, value in hits), default=0.0) if is_full else 0.0
 
 
 def _asked_for(question: Question, table: FileTable, above: Above) -> Iterable[Row]:
@@ -133,58 +178,38 @@ def _asked_for(question: Question, table: FileTable, above: Above) -> Iterable[R
         yield from (row for row in above.rows if row.level_of(name_hash(name)))
 
 
-def _best(hits: Sequence[Hit], rows: Mapping[Row, int], *, is_full: bool) -> Values:
-    """Return each file's best score by the best of all; one that is not on a full list has at most the last one's."""
-    out = np.zeros(len(rows))
-    for (row, _), value in hits:
-        at = rows.get(row)
-        if at is not None and value > out[at]:
-            out[at] = value
-    if is_full and hits:
-        out = np.maximum(out, min(value for _, value in hits))
-    return normalised(out)
-
-
-def _cluster(hits: Sequence[Hit], rows: Mapping[Row, int]) -> Values:
-    """Return what each file's chunks among the best have together.
-
-    Chunks that tie with the first that is not among the best are not either: which of them are is chance.
-    """
-    best = sorted((value for _, value in hits), reverse=True)
-    least = best[_CLUSTER] if len(best) > _CLUSTER else 0.0
-    out = np.zeros(len(rows))
-    for (row, _), value in hits:
-        if value > least:
-            out[rows[row]] += value
-    return normalised(out)
-
-
 def _likely(question: Question, rows: Sequence[Row], scores: Scores, asked: Container[Row]) -> list[int]:
     """Return the places of the files that get all signals: the best by what the store found, and those asked for."""
     if len(rows) <= MAX_FILES:
         return list(range(len(rows)))
     rough = scores.text + scores.file + scores.names + scores.dense + scores.cluster
     classes = question.classes
-    rough += [sum(each in classes for each in row.place.stem) / len(row.place.stem) for row in rows]
+    rough += [_share(row.place.stem, classes) for row in rows]
     rough += [2.0 * (row in asked) for row in rows]
     return [int(at) for at in np.sort(np.argsort(-rough, kind="stable")[:MAX_FILES])]
+
+
+def _share(stem: Sequence[str], classes: Mapping[str, None]) -> float:
+    return 0.0 if classes.keys().isdisjoint(stem) else sum(each in classes for each in stem) / len(stem)
 
 
 def completed(scored: Scored, found: Candidates, table: FileTable, searched: Container[Row]) -> Scored:
     """Return the same with all chunks of some files that were searched by themselves, not only the ones on a list."""
     exact = _owned(found, table, Above())
     hits = {
-        name: [*(hit for hit in before if hit[0][0] not in searched), *exact[name]]
-        for name, before in scored.hits.items()
+        name: [*[hit for hit in scored.hits[name] if hit[0][0] not in searched], *exact[name]] for name in _OF_CHUNKS
     }
     return replace(scored, hits=hits)
 
 
-def rank(question: Question, scored: Scored, *, limit: int, wanted: Filter | None = None) -> list[Ranked]:
+def rank(
+    question: Question, scored: Scored, *, limit: int, wanted: Filter | None = None, per_file: bool = False
+) -> list[Ranked]:
     """Return the places of the best `limit` files: the best of each first, in the order of the files, then the others.
 
     A place behind the best one of its file has its file's score less what it is worse by, so no place of a file
-    beyond the limit could be among the best.
+    beyond the limit could be among the best. Where so many files are found, the other places are left out but for
+    `per_file`, which wants several of one.
     """
     totals = scored.totals().tolist()
     firsts: list[Ranked] = []
@@ -192,11 +217,12 @@ def rank(question: Question, scored: Scored, *, limit: int, wanted: Filter | Non
     is_any_chunk = wanted is None or wanted.kinds is None
     best = scored.best_first()[:limit]
     chunks = scored.chunks(scored.rows[at] for at in best)
+    most = limit if per_file or len(best) < limit else 1
     for at in best:
         row = scored.rows[at]
         places = _places(question, row, chunks[row], is_any_chunk=is_any_chunk)
         told = _told(scored.values[at])
-        for behind, (place, value) in enumerate(places[:limit]):
+        for behind, (place, value) in enumerate(places[:most]):
             loss = PLACE * (places[0][1] - value) + (_BEHIND if behind else 0.0)
             mine = told | {"place": -round(loss, 4)} if behind else told
             each = Ranked(row.points[place], totals[at] - loss, row.path, mine)

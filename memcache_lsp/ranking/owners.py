@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -60,6 +60,10 @@ class Owners(Generic[R]):
         at = self._find(point)
         owner = self._packed[self._at[at]] if at is not None and self._at[at] != _NOBODY else None
         return None if owner is None else (owner, owner.points.index(point))
+
+    def getter(self) -> Callable[[int], tuple[R, int] | None]:
+        """Return the fastest that does as `get`; to be used before anything is added or dropped."""
+        return self.get if self._ids else self._latest.get
 
     def __contains__(self, point: int) -> bool:
         return self.get(point) is not None

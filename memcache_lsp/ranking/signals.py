@@ -24,6 +24,8 @@ _STEM = ("stem", "whole_stem", "subject", "joined", "sense")  # what `_stem` ret
 _BASE = ("text", "file", "names", "path")  # that neighbours and references go by
 _REFERRING = 20  # of the best files, whose words count as references
 _DEFINED_IN = 2  # files at most, for a name whose use is a reference
+_SLOTS = 1 << 17  # many times the names that the candidates define
+_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 _DEEPEST = 7  # folders
 
 
@@ -90,28 +92,36 @@ def _place_words(question: Question, rows: Sequence[Row], table: FileTable) -> d
     same = {each: path(each) for each in question.senses}
     any_of = question.senses | question.joined | question.classes.keys()
     stems = np.zeros((len(rows), len(_STEM)))
-    for at, row in enumerate(rows):
-        mine = row.place.stem
-        if len(mine) > 1 or mine[0] in any_of:
-            stems[at] = _stem(mine, question, stem)
+    total = sum(map(stem, question.classes)) or 1.0
+    places = [row.place for row in rows]
+    for at, place in enumerate(places):
+        if not any_of.isdisjoint(place.stem) or (len(place.stem) > 1 and "".join(place.stem) in question.classes):
+            stems[at] = _stem(place.stem, question, stem, total)
     return {
-        "path": normalised(_matched((row.place.path for row in rows), in_path, len(rows))),
-        "folders": normalised(_matched((row.place.folders for row in rows), in_folder, len(rows))),
-        "path_sense": normalised(_matched((row.place.path for row in rows), same, len(rows))),
+        "path": normalised(_matched((place.path for place in places), in_path, len(rows))),
+        "folders": normalised(_matched((place.folders for place in places), in_folder, len(rows))),
+        "path_sense": normalised(_matched((place.path for place in places), same, len(rows))),
         **{name: stems[:, at] for at, name in enumerate(_STEM)},
     }
 
 
 def _matched(found: Iterable[Mapping[str, float]], asked: Mapping[str, float], count: int) -> Values:
     """Return the BM25 scores of files whose classes have some weights, for classes that have some rarity."""
-    scores = (sum([weights[each] * asked[each] for each in weights.keys() & asked.keys()]) for weights in found)
+    keys = asked.keys()
+    scores = [
+        0.0 if keys.isdisjoint(weights) else sum([weights[each] * asked[each] for each in weights.keys() & keys])
+        for weights in found
+    ]
     return np.fromiter(scores, dtype=np.float64, count=count)
 
 
 def _stem(
-    stem: tuple[str, ...], question: Question, idf: Callable[[str], float]
+    stem: tuple[str, ...], question: Question, idf: Callable[[str], float], asked_for: float
 ) -> tuple[float, float, float, float, float]:
-    """Return of a file's name: F1 with the question, all asked for, its first word, joined words, other words."""
+    """Return of a file's name: F1 with the question, all asked for, its first word, joined words, other words.
+
+    `asked_for` is the rarity of all that is asked for.
+    """
     asked, senses, joined = question.classes, question.senses, question.joined
     total = both = said = run = 0.0
     whole = True
@@ -128,7 +138,7 @@ def _stem(
     split = 1.0 if len(stem) > 1 and "".join(stem) in asked else 0.0
     if not both:
         return 0.0, 0.0, 0.0, run / total or split, said / total
-    f1 = 2 * both / (total + (sum(map(idf, asked)) or 1.0))
+    f1 = 2 * both / (total + asked_for)
     return f1, float(whole), float(next(iter(asked)) in stem), run / total or split, said / total
 
 
@@ -189,6 +199,8 @@ def _place_flags(question: Question, rows: Sequence[Row], table: FileTable) -> d
 
 
 def _named(question: Question, rows: Sequence[Row], table: FileTable) -> Values:
+    if not question.named:
+        return np.zeros(len(rows))
     weight: dict[str, float] = {}
     for named in question.named:
         for row in table.called(named.path):
@@ -211,6 +223,8 @@ def _older(question: Question, rows: Sequence[Row]) -> Values:
             newest[around] = max(version, newest.get(around, 0))
     asked = question.versions
     out = np.zeros(len(rows))
+    if not newest:
+        return out
     for at, row in enumerate(rows):
         mine = row.place.versions
         if asked and not asked.isdisjoint(version for _, version in mine):
@@ -239,13 +253,20 @@ def _references(rows: Sequence[Row], defined: _Names, base: Values) -> Values:
     best = np.argsort(-base, kind="stable")[:_REFERRING]
     used = [rows[at].facts.used for at in best]
     every = np.concatenate(used)
-    users = np.repeat(best, [len(each) for each in used])
-    low, high = np.searchsorted(names, every, side="left"), np.searchsorted(names, every, side="right")
-    for step in range(_DEFINED_IN):
-        there = low + step < high
-        if not there.any():
+    ends = np.cumsum([len(each) for each in used])
+    likely = np.zeros(_SLOTS, dtype=np.bool_)  # most are no such name, which a look at a few bits tells
+    likely[names % _SLOTS] = True
+    places = np.flatnonzero(likely[every % _SLOTS])
+    every, users = every[places], best[np.searchsorted(ends, places, side="right")]
+    at = np.searchsorted(names, every)
+    for _ in range(_DEFINED_IN):
+        there = at < len(names)
+        there[there] = names[at[there]] == every[there]
+        at, every, users = at[there], every[there], users[there]
+        if not len(at):
             break
-        pairs = np.unique(users[there] * count + owners[low[there] + step])
+        pairs = np.unique(users * count + owners[at])
+        at = at + 1
         user, owner = np.divmod(pairs, count)
         other = user != owner
         np.add.at(out, owner[other], base[user[other]])
@@ -254,8 +275,10 @@ def _references(rows: Sequence[Row], defined: _Names, base: Values) -> Values:
 
 def _rare_names(names: _Names) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Return the hashes of names that few of the files define, sorted, each with the file that does."""
-    order = np.argsort(names.hashes, kind="stable")
-    hashes, owners = names.hashes[order], names.owners[order]
-    low, high = np.searchsorted(hashes, hashes, side="left"), np.searchsorted(hashes, hashes, side="right")
-    rare = high - low <= _DEFINED_IN
+    # Each with its place in one number: sorted so, it takes a fifth of the time of a stable sort, and is one.
+    both = np.sort(names.hashes.astype(np.uint64) << _HALF | np.arange(len(names.hashes), dtype=np.uint64))
+    hashes, owners = (both >> _HALF).astype(np.uint32), names.owners[(both & _LOW).astype(np.int64)]
+    begins = np.flatnonzero(np.diff(hashes, prepend=hashes[:1] + 1))
+    lengths = np.diff(begins, append=len(hashes))
+    rare = np.repeat(lengths <= _DEFINED_IN, lengths)
     return hashes[rare], owners[rare]

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from memcache_lsp.protocol.codec import to_json
 from memcache_lsp.protocol.parts import Position as Place
-from memcache_lsp.protocol.parts import Range
+from memcache_lsp.protocol.parts import Range, Stretch
 from memcache_lsp.protocol.spec import AskDelta, AskParams, AskPartial, AskResult, AskSources, AskStage, AskUnsupported
 from memcache_lsp.session.context import Context, Work
 from memcache_lsp.session.positions import Encoding, Position, Text
@@ -21,11 +21,13 @@ _STAGES = {"waiting": (0, 0), "loading": (0, 20), "reading": (20, 80), "writing"
 async def ask(context: Context, params: AskParams) -> AskResult:
     """Answer a question; partial results go to the client's token, and are then not in the result."""
     result, _ = await ask_whole(context, params)
-    return result if params.partial_result_token is None else replace(result, answer=None, citations=None)
+    if params.partial_result_token is None:
+        return in_units(context, result)
+    return replace(result, answer=None, citations=None, unsupported=None)
 
 
 async def ask_whole(context: Context, params: AskParams) -> tuple[AskResult, AskSources]:
-    """Answer a question, and return answer, citations and sources whatever was streamed."""
+    """Answer a question, and return answer, citations and sources whatever was streamed; stretches count characters."""
     stream = _Stream(context, params)
     sources, result = AskSources(items=()), None
     async with (
@@ -43,6 +45,15 @@ async def ask_whole(context: Context, params: AskParams) -> tuple[AskResult, Ask
     if result is None:
         raise RuntimeError("an answer ended without a result")
     return result, sources
+
+
+def in_units(context: Context, result: AskResult) -> AskResult:
+    """Give the stretches of an answer, counted in characters, in the client's units."""
+    if not result.unsupported:
+        return result
+    text, units = result.answer or "", context.client.encoding.units
+    told = (Stretch(start=units(text[: each.start]), end=units(text[: each.end])) for each in result.unsupported)
+    return replace(result, unsupported=tuple(told))
 
 
 class _Stream:

@@ -21,6 +21,8 @@ from memcache_lsp.protocol.spec import (
     ExplainResult,
     IndexParams,
     IndexResult,
+    ModelsParams,
+    ModelsResult,
     SearchParams,
     SearchResult,
     SimilarParams,
@@ -71,8 +73,8 @@ class Backend(Protocol):
     def buffer_changed(self, session_id: int, path: Path, text: str | None) -> None:
         """Take the present text of an open file, None once it is closed. Cheap."""
 
-    def files_changed(self, session_id: int, paths: Sequence[Path]) -> None:
-        """Take a hint that files changed on disk. Cheap."""
+    def files_changed(self, session_id: int, paths: Sequence[Path] | None) -> None:
+        """Take a hint that files changed on disk, any of them where no paths are given. Cheap."""
 
     def subscribe(self, session_id: int, listener: Callable[[DidChangeStatusParams | IndexProgress], None]) -> None:
         """Tell the listener, on the loop, of health and progress until the session is closed."""
@@ -97,6 +99,11 @@ class Backend(Protocol):
 
     async def index(self, session_id: int, params: IndexParams) -> IndexResult:
         """Steer the indexing."""
+
+    async def models(
+        self, session_id: int, params: ModelsParams, on_progress: Callable[[int, int], None]
+    ) -> ModelsResult:
+        """List, fetch, choose, unload, remove models; of a fetch the bytes done and in all are told, on the loop."""
 
     async def threads(self, session_id: int, params: ThreadsParams) -> ThreadsResult:
         """List, get, delete threads, or ask again."""

@@ -10,8 +10,19 @@ from pathlib import PurePath
 from typing import Any
 
 from memcache_lsp.protocol.parts import Hit, Location
-from memcache_lsp.protocol.spec import AskResult, ExplainResult, IndexResult, SearchResult, StatusResult, ThreadsResult
+from memcache_lsp.protocol.spec import (
+    AskResult,
+    ExplainResult,
+    IndexResult,
+    Model,
+    ModelsResult,
+    SearchResult,
+    StatusResult,
+    ThreadsResult,
+)
 from memcache_lsp.session.uris import to_path
+
+_STATUS = {"fresh": "", "moved": " (moved meanwhile)", "stale": " (changed meanwhile: read it again)"}
 
 
 def to_markdown(result: Any, *, sources: Sequence[Hit] = (), title: str = "") -> str:
@@ -29,6 +40,8 @@ def to_markdown(result: Any, *, sources: Sequence[Hit] = (), title: str = "") ->
             return "\n".join(f"- {_name(root.uri)}: {root.state}" for root in result.roots) + "\n"
         case ThreadsResult():
             return "\n".join(f"- {thread.title} ({thread.thread_id})" for thread in result.threads) + "\n"
+        case ModelsResult():
+            return "".join(map(_model, result.models))
     raise TypeError(type(result).__name__)
 
 
@@ -38,7 +51,11 @@ def _answer(result: AskResult, sources: Sequence[Hit], title: str) -> str:
     cited = result.citations or ()
     if cited:
         parts.append("## Cited\n")
-        parts.append("".join(f"- [{each.n}] {_link(each.location)}\n" for each in cited))
+        parts.append("".join(f"- [{each.n}] {_link(each.location)}{_STATUS[each.status]}\n" for each in cited))
+    if result.unsupported:
+        parts.append("## Not borne out by what is cited\n")
+        said = ((result.answer or "")[each.start : each.end] for each in result.unsupported)
+        parts.append("".join(f"- {' '.join(each.split())}\n" for each in said))
     others = [(n, hit) for n, hit in enumerate(sources, 1) if n not in {each.n for each in cited}]
     if others:
         parts.append("## Also found\n")
@@ -71,9 +88,18 @@ def _status(result: StatusResult) -> str:
             lines.append(f"  - refined by {cards.model}: {cards.done} of {cards.total} files{said}")
     model = result.model
     lines.append(f"- model: {model.name}, {model.state}" if model else "- no model: answers are quotations")
+    lines += [f"  - {sentence}" for sentence in (model.chosen if model else ())]
+    if result.last_read:
+        lines.append(f"- the latest answer read {result.last_read.read} of {result.last_read.found} places")
     lines.append(f"- {len(result.sessions)} sessions, {result.memory_bytes // 2**20} MB")
     lines += [f"- {sentence}" for sentence in result.outside]
     return "\n".join(lines) + "\n"
+
+
+def _model(model: Model) -> str:
+    place = "in use" if model.used else "here" if model.fetched else "not fetched"
+    note = f": {model.note}" if model.note else ""
+    return f"- {model.name}, {model.size_bytes // 1_000_000} MB, {place}{note}\n"
 
 
 def _link(location: Location) -> str:

@@ -20,6 +20,8 @@ from memcache_lsp.protocol.spec import (
     ExplainResult,
     IndexParams,
     IndexResult,
+    ModelsParams,
+    ModelsResult,
     SearchParams,
     SearchResult,
     SimilarParams,
@@ -28,13 +30,15 @@ from memcache_lsp.protocol.spec import (
     ThreadsParams,
     ThreadsResult,
 )
-from memcache_lsp.session.asking import ask, ask_whole
+from memcache_lsp.session.asking import ask, ask_whole, in_units
 from memcache_lsp.session.backend import MANY_HITS
 from memcache_lsp.session.context import Context
 from memcache_lsp.session.lsp import Handler, Server, types
 from memcache_lsp.session.markdown import to_markdown
 from memcache_lsp.session.selection import COMMANDS as SELECTION_COMMANDS
 from memcache_lsp.session.showing import show_later
+
+_MB = 1_000_000
 
 
 async def _search(context: Context, params: SearchParams) -> SearchResult:
@@ -63,6 +67,16 @@ async def _threads(context: Context, params: ThreadsParams) -> ThreadsResult:
         return await context.backend.threads(context.id, params)
 
 
+async def _models(context: Context, params: ModelsParams) -> ModelsResult:
+    title = f"Fetching {params.name}" if params.action == "pull" else "Looking after models"
+    async with context.work(params.work_done_token, title) as work:
+
+        def show(done: int, total: int) -> None:
+            work.report(f"{done // _MB} of {total // _MB} MB", done * 100 // max(1, total))
+
+        return await context.backend.models(context.id, params, show)
+
+
 _DOERS: Mapping[str, Callable[[Context, Any], Awaitable[Any]]] = {
     "memcache/ask": ask,
     "memcache/search": _search,
@@ -71,6 +85,7 @@ _DOERS: Mapping[str, Callable[[Context, Any], Awaitable[Any]]] = {
     "memcache/status": _status,
     "memcache/index": _index,
     "memcache/threads": _threads,
+    "memcache/models": _models,
 }
 
 
@@ -130,7 +145,7 @@ async def _as_markdown(method: Method, context: Context, params: Any) -> dict[st
     """Give the result together with itself as text to be shown; an answer is whole there, streamed or not."""
     if isinstance(params, AskParams):
         result, sources = await ask_whole(context, params)
-        return {"markdown": to_markdown(result, sources=sources.items), **to_json(result)}
+        return {"markdown": to_markdown(result, sources=sources.items), **to_json(in_units(context, result))}
     result = await _do(method, context, params)
     return {"markdown": to_markdown(result), **to_json(result)}
 

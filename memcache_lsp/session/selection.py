@@ -1,4 +1,4 @@
-"""Own what editors without a client of ours can do with a selection: explain it, or ask about it.
+"""Own what editors without a client of ours can do with a selection: explain it, ask about it or what calls it, sum up its file.
 
 The answer is shown when it is there, see `showing`. Must not import the engine.
 """
@@ -21,19 +21,26 @@ from memcache_lsp.session.positions import Position as Place
 from memcache_lsp.session.showing import show_later
 
 EXPLAIN, ASK = "memcache.explainSelection", "memcache.askSelection"
+CALLERS, SUMMARIZE = "memcache.callersOfSelection", "memcache.summarizeFile"
+_QUESTIONS = {"explain": "Explain this.", "callers": "What calls this?", "summarize": "Summarize this file."}
 _KIND = "memcache"
 _QUESTION_CHARACTERS = 1000
 _IS_QUESTION = re.compile(r"\w.*\?\s*$", re.DOTALL)
 
 
 async def code_action(ls: Server, params: types.CodeActionParams) -> list[dict[str, Any]] | None:
-    """Offer to explain the selection or to ask about it."""
+    """Offer what can be done with the selection."""
     wanted = params.context.only
     if not ls.context.settings.code_actions or params.range.start == params.range.end:
         return None
     if wanted is not None and not any(only in {"", _KIND} for only in wanted):
         return None
-    offered = (("Explain", EXPLAIN, "explain"), ("Ask about this", ASK, "ask"))
+    offered = (
+        ("Explain", EXPLAIN, "explain"),
+        ("Ask about this", ASK, "ask"),
+        ("What calls this?", CALLERS, "callers"),
+        ("Summarize this file", SUMMARIZE, "summarize"),
+    )
     return [_action(ls.context, *each, params) for each in offered]
 
 
@@ -46,6 +53,8 @@ def _action(context: Context, title: str, command: str, intent: str, params: typ
             "end": {"line": end.line, "character": end.character},
         },
     }
+    if intent == "summarize":
+        del about["selection"]
     if context.client.is_ours:  # its own command asks the user for the question
         call = {"title": title, "command": "memcache.ask", "arguments": [{"intent": intent, **about}]}
     else:
@@ -54,7 +63,19 @@ def _action(context: Context, title: str, command: str, intent: str, params: typ
 
 
 def _explain(context: Context, arguments: Any) -> None:
-    _answer(context, _params(arguments, {"intent": "explain", "question": "Explain this."}))
+    _answer(context, _params(arguments, _fixed("explain")))
+
+
+def _callers(context: Context, arguments: Any) -> None:
+    _answer(context, _params(arguments, _fixed("callers")))
+
+
+def _summarize(context: Context, arguments: Any) -> None:
+    _answer(context, _params(arguments, _fixed("summarize"), whole=True))
+
+
+def _fixed(intent: str) -> dict[str, Any]:
+    return {"intent": intent, "question": _QUESTIONS[intent]}
 
 
 def _ask(context: Context, arguments: Any) -> None:
@@ -67,14 +88,22 @@ def _ask(context: Context, arguments: Any) -> None:
         _answer(context, params)
 
 
-COMMANDS: Mapping[str, Callable[[Context, Any], None]] = {EXPLAIN: _explain, ASK: _ask}
+COMMANDS: Mapping[str, Callable[[Context, Any], None]] = {
+    EXPLAIN: _explain,
+    ASK: _ask,
+    CALLERS: _callers,
+    SUMMARIZE: _summarize,
+}
 
 
-def _params(arguments: Any, fixed: dict[str, Any]) -> AskParams:
+def _params(arguments: Any, fixed: dict[str, Any], *, whole: bool = False) -> AskParams:
+    """Read the arguments; without a selection only where the `whole` file is meant."""
     if not isinstance(arguments, list | tuple) or len(arguments) != 1 or not isinstance(arguments[0], dict):
         raise InvalidParams("The arguments must be a list of one object with textDocument and selection.")
     params = parse(AskParams, {**arguments[0], **fixed})
-    if params.selection is None:
+    if whole and params.text_document is None:
+        raise InvalidParams("textDocument is missing: it must be a document.")
+    if params.selection is None and not whole:
         raise InvalidParams("selection is missing: it must be a range.")
     return params
 

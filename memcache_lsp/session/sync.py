@@ -15,6 +15,8 @@ from memcache_lsp.session.lsp import Handler, Server, types
 from memcache_lsp.session.positions import Position
 from memcache_lsp.session.uris import to_path
 
+_MANY = 500  # changes at once: it takes no longer to look at all files than to keep the loop with these
+
 
 async def did_open(ls: Server, params: types.DidOpenTextDocumentParams) -> None:
     """Take an open document."""
@@ -46,6 +48,9 @@ async def did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
 
 async def did_change_watched_files(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
     """Hint that files changed."""
+    if len(params.changes) > _MANY:
+        ls.context.backend.files_changed(ls.context.id, None)
+        return
     paths = [path for change in params.changes if (path := to_path(change.uri)) is not None]
     if paths:
         ls.context.backend.files_changed(ls.context.id, paths)

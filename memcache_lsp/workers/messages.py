@@ -6,15 +6,16 @@ Imports no heavy library; a child must not load what it does not use.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memcache_lsp.errors import MemcacheError
+from memcache_lsp.models import Answering
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from memcache_lsp.evidence import Evidence
     from memcache_lsp.preparing import Job, Prepared, Recipe
     from memcache_lsp.values import Hit
 
@@ -23,19 +24,21 @@ if TYPE_CHECKING:
 class ModelFacts:
     """What is known of a loaded model."""
 
-    path: Path
+    path: Answering
     name: str
     context_tokens: int
     prompt_speed: float | None  # tokens a second read last, None before any measure
+    notes: tuple[str, ...] = ()  # what was chosen for this machine, and why
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """To the model: be this one; the one before is forgotten."""
 
-    path: Path
+    path: Answering
     context_tokens: int | None
     threads: int | None
+    gpu_layers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Ask:
     hits: tuple[Hit, ...]
     found: int
     max_tokens: int
-    known_terms: tuple[str, ...] | None
+    excerpts: tuple[Evidence, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, cast
 
 from memcache_lsp.answering import ANSWER_TOKENS
 from memcache_lsp.errors import ModelError, UserError
+from memcache_lsp.models import Answering
 from memcache_lsp.workers.child import Child, Ended, command_for, log_path
 from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Rest
 
 if TYPE_CHECKING:
     from memcache_lsp.answering import Event
+    from memcache_lsp.evidence import Evidence
     from memcache_lsp.values import Hit
 
 IDLE_S = 300.0
@@ -84,9 +86,17 @@ class ModelWorker:
         """How many requests wait or are worked at."""
         return self._waiting
 
-    async def load(self, path: Path, *, context_tokens: int | None = None, threads: int | None = None) -> ModelFacts:
+    async def load(
+        self,
+        path: Answering,
+        *,
+        context_tokens: int | None = None,
+        threads: int | None = None,
+        gpu_layers: int | None = None,
+    ) -> ModelFacts:
         """Load a model where it is not loaded yet, and remember it for answers; ModelError where it cannot be."""
-        wanted = Load(_absolute(path), context_tokens, threads)
+        path = _absolute(path) if isinstance(path, Path) else path
+        wanted = Load(path, context_tokens, threads, gpu_layers)
         await self._begin()
         try:
             link = await self._ready(wanted)
@@ -103,15 +113,15 @@ class ModelWorker:
         *,
         found: int,
         max_tokens: int = ANSWER_TOKENS,
-        known_terms: Sequence[str] | None = None,
+        excerpts: Sequence[Evidence] | None = None,
     ) -> AsyncIterator[Event]:
         """Stream the events of `answering.answer`, with the model that was loaded last.
 
         Leaving early, by `aclose` or by a cancelled task, stops the model at once and does not wait for it: the next
         request does. Raises UserError where the model's process ends midway; the next request starts another one.
         """
-        terms = None if known_terms is None else tuple(known_terms)
-        request = Ask(question, tuple(hits), found, max_tokens, terms)
+        read = None if excerpts is None else tuple(excerpts)
+        request = Ask(question, tuple(hits), found, max_tokens, read)
         await self._begin()
         try:
             if self._wanted is None:
@@ -120,6 +130,16 @@ class ModelWorker:
             link.send(request)
             while (message := await self._next(link)) is not None:
                 yield cast("Event", message)
+        finally:
+            self._end()
+
+    async def unload(self) -> bool:
+        """End the child as soon as it is its turn, and free the memory; tell whether anything was loaded."""
+        await self._begin()
+        try:
+            loaded = self.pid is not None
+            self._unload()
+            return loaded
         finally:
             self._end()
 
@@ -198,7 +218,7 @@ class ModelWorker:
         if link is None or link.ended is not None:
             link = self._link = _Link(self._command, self._log or log_path())
         link.go_on()
-        if link.loaded != wanted:
+        if link.loaded != wanted or link.facts is None:  # the child gives up a server that failed
             link.loaded = None
             link.send(wanted)
             while await self._next(link) is not None:

@@ -11,7 +11,7 @@ import mmap
 import sys
 from typing import TYPE_CHECKING
 
-from memcache_lsp.errors import MemcacheError, ModelError, UserError
+from memcache_lsp.errors import MemcacheError, ModelError, ServerError, UserError
 from memcache_lsp.workers import inside
 from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Rest
 
@@ -41,6 +41,9 @@ class _Program:
                 self._load(request)
             elif isinstance(request, Ask):
                 self._answer(request)
+        except ServerError as error:
+            self._drop()  # it may come back as another one
+            return error
         except MemcacheError as error:
             return error
         except Exception as error:  # noqa: BLE001 - the process boundary: the owner is told, the traceback is logged
@@ -49,15 +52,23 @@ class _Program:
         return None
 
     def _load(self, request: Load) -> None:
-        from memcache_lsp.generation import load  # noqa: PLC0415 - so that the channel is up before
+        from memcache_lsp.loading import open_model  # noqa: PLC0415 - so that the channel is up before
 
         if self._generator is not None and self._loaded == request:
             return
-        if self._generator is not None:  # two at once may not fit in memory
-            self._generator.close()
-            self._generator = self._loaded = None
-        self._generator = load(request.path, context_tokens=request.context_tokens, threads=request.threads)
+        self._drop()  # two at once may not fit in memory
         self._loaded = request
+        self._generator = open_model(
+            request.path,
+            context_tokens=request.context_tokens,
+            threads=request.threads,
+            gpu_layers=request.gpu_layers,
+        )
+
+    def _drop(self) -> None:
+        if self._generator is not None:
+            self._generator.close()
+            self._generator = None
 
     def _answer(self, request: Ask) -> None:
         from memcache_lsp.answering import answer  # noqa: PLC0415
@@ -71,7 +82,7 @@ class _Program:
             found=request.found,
             generator=self._generator,
             stop=StopFlag(self._flag),
-            known_terms=request.known_terms,
+            excerpts=request.excerpts,
             max_tokens=request.max_tokens,
         )
         for event in events:
@@ -81,7 +92,7 @@ class _Program:
         if self._generator is None or self._loaded is None:
             return None
         model = self._generator
-        return ModelFacts(self._loaded.path, model.name, model.context_tokens, model.prompt_speed)
+        return ModelFacts(self._loaded.path, model.name, model.context_tokens, model.prompt_speed, model.notes)
 
 
 def main(arguments: list[str]) -> None:

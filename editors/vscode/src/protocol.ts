@@ -55,7 +55,7 @@ export const Command = {
 } as const;
 
 /** Methods that are specified and not there yet. */
-export const notYet: readonly string[] = [Method.caches, Method.models];
+export const notYet: readonly string[] = [Method.caches];
 
 /** Codes of the errors that requests end with. */
 export const ErrorCode = {
@@ -240,7 +240,7 @@ export interface CachesParams {
 export interface ModelsParams {
   /** What to do. */
   readonly action: "list" | "pull" | "use" | "unload" | "remove";
-  /** The model; needed for pull, use and remove. */
+  /** A model of the list, needed for pull, use and remove; any other source is named on the command line only. */
   readonly name?: string;
   /** Where LSP's work-done progress is sent by `$/progress`. */
   readonly workDoneToken?: number | string;
@@ -282,6 +282,14 @@ export interface Cited {
   readonly status: "fresh" | "moved" | "stale";
 }
 
+/** A stretch of an answer's text. */
+export interface Stretch {
+  /** Where it begins, in the units of the negotiated position encoding. */
+  readonly start: number;
+  /** Where it ends, exclusive. */
+  readonly end: number;
+}
+
 /** How an answer ended, and the answer itself where no partial results were asked for. */
 export interface AskResult {
   /** The thread it is in. */
@@ -300,6 +308,8 @@ export interface AskResult {
   readonly answer?: string;
   /** Its citations; only without partialResultToken. */
   readonly citations?: readonly Cited[];
+  /** Sentences that their citations do not bear out; only without partialResultToken. */
+  readonly unsupported?: readonly Stretch[];
   /** One sentence for the user, where there is something to say. */
   readonly message?: string;
 }
@@ -478,8 +488,14 @@ export interface ModelStatus {
   readonly name: string;
   /** What it is at. */
   readonly state: "missing" | "unloaded" | "loading" | "ready" | "answering";
+  /** A process of ours, a program that we start, a server that the user named. */
+  readonly where?: "process" | "llamafile" | "endpoint";
   /** Size of its context, where it is loaded. */
   readonly contextTokens?: number;
+  /** Tokens a second that it read last. */
+  readonly promptSpeed?: number;
+  /** What was chosen for this machine and why, a sentence each, once loaded. */
+  readonly chosen?: readonly string[];
 }
 
 /** What the server is at. */
@@ -512,6 +528,8 @@ export interface StatusResult {
   readonly message?: string;
   /** The language model; without one answers are quotations. */
   readonly model?: ModelStatus;
+  /** How much the latest answer of this session was made from, where there was one. */
+  readonly lastRead?: Evidence;
 }
 
 /** What a root's index is at. */
@@ -588,12 +606,28 @@ export interface Model {
   readonly fetched: boolean;
   /** Whether it is the one that answers. */
   readonly used: boolean;
+  /** What it is for. */
+  readonly use: "answer" | "embed";
+  /** What it takes in memory while it answers. */
+  readonly memoryBytes: number;
+  /** Whether so much is free now. */
+  readonly fits: boolean;
+  /** Its licence, where it is known. */
+  readonly licence?: string;
+  /** The hash of its file, where that is pinned. */
+  readonly sha256?: string;
+  /** Where it is fetched from, in order. */
+  readonly sources?: readonly string[];
+  /** What it is worth, in words. */
+  readonly note?: string;
 }
 
 /** The known models after the action. */
 export interface ModelsResult {
-  /** The models, by name. */
+  /** The models: curated ones by size, then others that are here. */
   readonly models: readonly Model[];
+  /** Whether one was in memory; only for the action unload. */
+  readonly unloaded?: boolean;
 }
 
 /** What the server is at now. */

@@ -97,7 +97,7 @@
 ---What to do with which model.
 ---@class memcache.ModelsParams
 ---@field action "list"|"pull"|"use"|"unload"|"remove" What to do.
----@field name? string The model; needed for pull, use and remove.
+---@field name? string A model of the list, needed for pull, use and remove; any other source is named on the command line only.
 ---@field workDoneToken? integer|string Where LSP's work-done progress is sent by `$/progress`.
 
 ---How many hits went into an answer.
@@ -122,6 +122,11 @@
 ---@field location memcache.Location The lines.
 ---@field status "fresh"|"moved"|"stale" Whether the lines still say what was read: as they were, elsewhere, or no more.
 
+---A stretch of an answer's text.
+---@class memcache.Stretch
+---@field start integer Where it begins, in the units of the negotiated position encoding.
+---@field end integer Where it ends, exclusive.
+
 ---How an answer ended, and the answer itself where no partial results were asked for.
 ---@class memcache.AskResult
 ---@field threadId string The thread it is in.
@@ -132,6 +137,7 @@
 ---@field timings memcache.Timings How long it took.
 ---@field answer? string The whole answer, in Markdown; only without partialResultToken.
 ---@field citations? memcache.Cited[] Its citations; only without partialResultToken.
+---@field unsupported? memcache.Stretch[] Sentences that their citations do not bear out; only without partialResultToken.
 ---@field message? string One sentence for the user, where there is something to say.
 
 ---The hits that the answer may draw on, sent first; `[n]` is the n-th, counted from 1.
@@ -237,7 +243,10 @@
 ---@class memcache.ModelStatus
 ---@field name string Its name.
 ---@field state "missing"|"unloaded"|"loading"|"ready"|"answering" What it is at.
+---@field where? "process"|"llamafile"|"endpoint" A process of ours, a program that we start, a server that the user named.
 ---@field contextTokens? integer Size of its context, where it is loaded.
+---@field promptSpeed? number Tokens a second that it read last.
+---@field chosen? string[] What was chosen for this machine and why, a sentence each, once loaded.
 
 ---What the server is at.
 ---@class memcache.StatusResult
@@ -255,6 +264,7 @@
 ---@field outside? string[] What the user allowed to leave the machine or to listen on it, a sentence each.
 ---@field message? string What is wrong, in one sentence.
 ---@field model? memcache.ModelStatus The language model; without one answers are quotations.
+---@field lastRead? memcache.Evidence How much the latest answer of this session was made from, where there was one.
 
 ---What a root's index is at.
 ---@class memcache.RootState
@@ -301,10 +311,18 @@
 ---@field sizeBytes integer Size of its file.
 ---@field fetched boolean Whether it is on this machine.
 ---@field used boolean Whether it is the one that answers.
+---@field use "answer"|"embed" What it is for.
+---@field memoryBytes integer What it takes in memory while it answers.
+---@field fits boolean Whether so much is free now.
+---@field licence? string Its licence, where it is known.
+---@field sha256? string The hash of its file, where that is pinned.
+---@field sources? string[] Where it is fetched from, in order.
+---@field note? string What it is worth, in words.
 
 ---The known models after the action.
 ---@class memcache.ModelsResult
----@field models memcache.Model[] The models, by name.
+---@field models memcache.Model[] The models: curated ones by size, then others that are here.
+---@field unloaded? boolean Whether one was in memory; only for the action unload.
 
 ---What the server is at now.
 ---@class memcache.DidChangeStatusParams
@@ -385,8 +403,6 @@ M.commands = {
 M.not_yet = {
 	---List, add and remove folders that are searched beside the project.
 	["memcache/caches"] = true,
-	---List, fetch, choose, unload and remove language models.
-	["memcache/models"] = true,
 }
 
 ---Codes of the errors that requests end with.

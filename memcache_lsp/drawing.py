@@ -1,0 +1,174 @@
+"""What an answer draws on, of a session's roots: planned by its intent, searched for, held against the files as they are.
+
+Converts between the specification's types and the engine's. Must not import the hub or what a connection is made of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+from memcache_lsp import intents
+from memcache_lsp.answering import EVIDENCE_PER_FILE, FOUND_HITS, refusal
+from memcache_lsp.documents import ShownTexts, raw_text_now, shown_text, text_now
+from memcache_lsp.editor import Editor
+from memcache_lsp.errors import UserError
+from memcache_lsp.evidence import Evidence
+from memcache_lsp.finding import found_in
+from memcache_lsp.intents import About, Plan
+from memcache_lsp.keeper import Keeper
+from memcache_lsp.lines import lines_of
+from memcache_lsp.protocol import parts, spec
+from memcache_lsp.ranking.confidence import LEAST
+from memcache_lsp.session.uris import to_path
+from memcache_lsp.values import Hit
+from memcache_lsp.verifying import Read, drawn
+
+Places = Mapping[str, tuple[Path, str]]  # the root of each path, and its path there
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What an answer may draw on: hits as the files are now, best first, and what a model reads of them."""
+
+    question: str  # that the model is asked
+    quoted: str  # that quotations are to answer
+    hits: tuple[Hit, ...]
+    excerpts: tuple[Evidence, ...]
+    found: int  # hits in all
+    places: Mapping[str, Path]  # of the hits' paths
+    read: Read
+    refusal: str | None = None  # what is said in place of an answer; the hits are then its nearest misses
+
+
+async def draw(editor: Editor, keepers: Sequence[Keeper], params: spec.AskParams) -> Drawn:
+    """Find what an answer may draw on, and hold it against the files as they are now."""
+    root, about = await _about(editor, params)
+    plan = await asyncio.to_thread(intents.plan, params.intent, params.question, about)
+    places: dict[str, tuple[Path, str]] = {}
+    found, answers = await _found(editor, keepers, plan, params.scope)
+    hits = _taken(plan, root, found, places)
+    if not hits and plan.or_else is not None:
+        plan = plan.or_else
+        found, answers = await _found(editor, keepers, plan, params.scope)
+        hits = _taken(plan, root, found, places)
+    read = _reader(editor.buffers, places)
+    drawn = await asyncio.to_thread(_drawn, plan, hits, places, read)
+    if drawn.hits and answers:
+        return drawn
+    return replace(drawn, refusal=await _refusal(keepers, misses=bool(drawn.hits)))
+
+
+def _taken(plan: Plan, root: Path, found: Sequence[tuple[Path, Hit]], places: dict[str, tuple[Path, str]]) -> list[Hit]:
+    """Return the evidence under paths that are told apart, and note where they lie."""
+    labels = _labels(dict.fromkeys([*([root] if plan.own else ()), *(where for where, _ in found)]))
+
+    def named(where: Path, hit: Hit) -> Hit:
+        path = f"{labels[where]}/{hit.path}" if labels else hit.path
+        places[path] = where, hit.path
+        return replace(hit, path=path)
+
+    own = tuple(named(root, hit) for hit in plan.own)
+    return replace(plan, own=own).taken([named(where, hit) for where, hit in found])
+
+
+def _labels(roots: Collection[Path]) -> dict[Path, str]:
+    """Return by which end of its path each of several roots is told from the others; nothing for one."""
+    if len(roots) < 2:
+        return {}
+    for parts_told in count(1):
+        labels = {root: "/".join(root.parts[-parts_told:]) for root in roots}
+        if len(set(labels.values())) == len(roots):
+            break
+    return labels
+
+
+async def _refusal(keepers: Sequence[Keeper], *, misses: bool) -> str:
+    """Return the sentences of a no, with what is not indexed of the roots."""
+    known = [status for keeper in keepers if (status := await keeper.status())]
+    busy = [keeper.progress for keeper in keepers if not keeper.quiescent]
+    return refusal(
+        misses=misses,
+        skipped=sum(len(status.skipped) for status in known),
+        failed=sum(len(status.failed) for status in known),
+        going_on=(sum(p.done for p in busy), sum(p.total for p in busy)) if busy else None,
+    )
+
+
+async def _about(editor: Editor, params: spec.AskParams) -> tuple[Path, About | None]:
+    """Return the document that the user is at, as the editor has it, and the lines of it that are meant."""
+    if params.text_document is None or (params.intent == "ask" and params.selection is None):
+        return Path(), None
+    try:
+        root, path = await editor.placed(params.text_document.uri)
+    except UserError:
+        real = editor.real(to_path(params.text_document.uri) or Path())
+        if real not in editor.buffers:
+            if params.intent == "ask":
+                return Path(), None
+            raise
+        root, path = real.parent, real.name  # an open document of no project, such as a library's
+    buffer = editor.buffers.get(root / path)
+    text = await asyncio.to_thread(text_now, root, path) if buffer is None else shown_text(path, buffer)
+    if text is None:
+        raise UserError(f"There is no text in {path} any more: open a file that is there.")
+    return root, _about_lines(path, text, params.selection)
+
+
+def _about_lines(path: str, text: str, selection: parts.Range | None) -> About:
+    lines = lines_of(text)
+    if selection is None:
+        return About(path, text, 1, len(lines))
+    start, end = selection.start, selection.end
+    last = end.line if end.character or end.line == start.line else end.line - 1
+    if start.line == last and start.line < len(lines):
+        chosen = lines[start.line][start.character : end.character]
+    else:
+        chosen = "\n".join(lines[start.line : last + 1])
+    return About(path, text, start.line + 1, last + 1, chosen)
+
+
+async def _found(
+    editor: Editor, keepers: Sequence[Keeper], plan: Plan, scope: parts.Scope | None
+) -> tuple[list[tuple[Path, Hit]], bool]:
+    """Return what is found in the roots that seem to answer, and True; where none does, what is nearest in all of them."""
+    if not plan.query.strip():
+        return [], True
+    per_file = None if plan.used else EVIDENCE_PER_FILE
+    found = await found_in(editor, keepers, plan.query, scope, limit=FOUND_HITS, per_file=per_file)
+    found = sorted(found, key=lambda each: -each[1].score)
+    if not plan.may_refuse:
+        return found, True
+    asked = (_confidence(editor, keeper, plan.query, found) for keeper in keepers)
+    sure = dict(zip((keeper.root for keeper in keepers), await asyncio.gather(*asked), strict=True))
+    kept = [(root, hit) for root, hit in found if sure[root] >= LEAST]
+    return (kept, True) if kept else (found, False)
+
+
+async def _confidence(editor: Editor, keeper: Keeper, query: str, found: Sequence[tuple[Path, Hit]]) -> float:
+    """Return how likely it is that a root answers; one that cannot be asked does not."""
+    hits = [hit for root, hit in found if root == keeper.root]
+    if not hits:
+        return 0.0
+    work = keeper.confidence(query, hits, editor.overlays.get(keeper.root))
+    return await editor.in_turn(keeper.root, work)
+
+
+def _reader(buffers: Mapping[Path, str], places: Places) -> Read:
+    """Return what reads a path as the editor has it, else from the disk."""
+
+    def raw(path: str) -> str | None:
+        root, below = places[path]
+        text = buffers.get(root / below)
+        return raw_text_now(root, below) if text is None else text
+
+    return ShownTexts(raw)
+
+
+def _drawn(plan: Plan, hits: Sequence[Hit], places: Places, read: Read) -> Drawn:
+    evidence, excerpts = drawn(hits, read, limit=plan.limit, parted=plan.parted)
+    paths = {path: root / below for path, (root, below) in places.items()}
+    return Drawn(plan.question, plan.quoted, evidence, excerpts, len(hits), paths, read)

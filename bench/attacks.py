@@ -27,6 +27,7 @@ PIECE = b"x" * (1 << 20)
 LONGEST_S = 5.0  # of what has no end by itself
 TEXT_BYTES = 1 << 20
 QUIET_S = 3.0
+ANSWERED_S = 5.0  # a question without a model, however long
 WORD = "retry "
 
 
@@ -203,6 +204,20 @@ def a_million_values(root: Path) -> None:
     session.close()
 
 
+def questions_of_a_megabyte(root: Path) -> None:
+    """Ask with a pasted log, a word without end and what patterns stumble over; too long a question is refused."""
+    session = Session(root)
+    for piece in ("INFO the parcel was sent\n", "x", "a.", "_", "error "):
+        text = piece * (1_000_000 // len(piece))
+        for method, params in (("memcache/search", {"query": text}), ("memcache/ask", {"question": text})):
+            began = time.monotonic()
+            assert "result" in session.call(method, params)
+            assert time.monotonic() - began < ANSWERED_S, f"{method} of {piece!r} took {time.monotonic() - began:.1f} s"
+    for _ in range(3):
+        assert session.call("memcache/search", {"query": "parcel " * (15_000_000 // 7)})["error"]["code"] == -32602
+    session.close()
+
+
 def leaves_within_a_frame(root: Path) -> None:
     """Do so again and again, with 30 MB of it sent."""
     for _ in range(10):
@@ -284,6 +299,7 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
         nothing_but_line_ends,
         a_wide_text,
         a_million_values,
+        questions_of_a_megabyte,
         leaves_within_a_frame,
         leaves_within_an_answer,
         leaves_within_initialize,

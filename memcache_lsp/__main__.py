@@ -8,7 +8,13 @@ import sys
 
 def _is_front(arguments: list[str]) -> bool:
     """Tell whether an editor starts a relay, which must cost no more than it has to."""
-    return arguments[:1] in (["serve"], ["--stdio"]) and not {"--no-daemon", "-h", "--help"}.intersection(arguments)
+    return arguments[:1] == ["serve"] and not {"--no-daemon", "-h", "--help"}.intersection(arguments)
+
+
+def _completed(arguments: list[str]) -> list[str]:
+    """Return the arguments with the command that an editor left out: `--stdio`, in whatever company, is `serve`."""
+    left_out = "--stdio" in arguments and all(argument.startswith("-") for argument in arguments[:1])
+    return ["serve", *arguments] if left_out else arguments
 
 
 def main() -> int:
@@ -16,13 +22,14 @@ def main() -> int:
     if sys.path and sys.path[0] in {"", os.getcwd()}:  # noqa: PTH109 - as Python itself writes it
         del sys.path[0]  # `python -m` puts the project there, whose files must never be imported
     try:
-        if _is_front(sys.argv[1:]):
+        arguments = _completed(sys.argv[1:])
+        if _is_front(arguments):
             from memcache_lsp import front  # noqa: PLC0415 - and nothing else
 
-            return front.main(sys.argv[2:])
+            return front.main(arguments[1:])
         from memcache_lsp.cli import run  # noqa: PLC0415 - keeps importing this module free
 
-        return run(sys.argv[1:])
+        return run(arguments)
     except KeyboardInterrupt:  # before or after the command line could say so
         return 130
 

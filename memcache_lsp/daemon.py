@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from memcache_lsp.embedding import Embedder, Serialized, open_embedder
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import MemcacheError
 from memcache_lsp.hub import Hub
-from memcache_lsp.rendezvous import Listener
+from memcache_lsp.rendezvous import LOG_BYTES, Listener, log_path
 from memcache_lsp.session.session import prepare, serve
 from memcache_lsp.session.stdio import Stdio
 from memcache_lsp.session.watchdog import Watchdog
@@ -160,10 +161,42 @@ async def serve_stdio() -> int:
         await asyncio.to_thread(streams.close)
 
 
-def log_to_stderr() -> None:
+class RollingLog(logging.Handler):
+    """Write into the file that the descriptors are open on, which begins anew once it is large; one before it is kept.
+
+    The descriptors themselves are turned to the new file, for what libraries print goes there too.
+    """
+
+    def __init__(self, path: Path, *, descriptors: Sequence[int] = (1, 2), limit_bytes: int = LOG_BYTES) -> None:
+        super().__init__()
+        self._path = path
+        self._descriptors = descriptors
+        self._limit_bytes = limit_bytes
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            os.write(self._descriptors[-1], f"{self.format(record)}\n".encode(errors="replace"))
+            self._roll()
+        except OSError:  # a full disk is no reason to end
+            self.handleError(record)
+
+    def _roll(self) -> None:
+        now = os.fstat(self._descriptors[-1])
+        if now.st_size <= self._limit_bytes or not self._path.exists() or not os.path.samestat(now, self._path.stat()):
+            return
+        self._path.replace(self._path.with_suffix(".log.1"))
+        new = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for descriptor in self._descriptors:
+            os.dup2(new, descriptor)
+        os.close(new)
+
+
+def log_to_stderr(handler: logging.Handler | None = None) -> None:
     """Log ids and durations; stderr is the daemon's log file, or the editor's."""
     logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+        level=logging.INFO,
+        handlers=[handler or logging.StreamHandler(sys.stderr)],
+        format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s",
     )
 
 
@@ -179,7 +212,7 @@ async def _run_and_leave(listener: Listener) -> None:
 
 def main() -> int:
     """Be the daemon; one sentence in the log where there is one already."""
-    log_to_stderr()
+    log_to_stderr(RollingLog(log_path()))
     try:
         with Listener() as listener:
             asyncio.run(_run_and_leave(listener))

@@ -30,7 +30,7 @@ async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchP
     """Find hits in some roots, best first."""
     found = await found_in(editor, keepers, params.query, params.scope, limit=params.limit)
     hits = places_first(found)[: params.limit]
-    complete = all(keeper.quiescent and keeper.state == "ready" for keeper in keepers)
+    complete = all(keeper.in_step for keeper in keepers)
 
     def told() -> spec.SearchResult:
         shown = (

@@ -24,11 +24,12 @@ from collections.abc import Callable, Sequence
 from memcache_lsp import rendezvous
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.relay.frames import Kind, Piece, Splitter
-from memcache_lsp.relay.memory import Memory, Message, failure
+from memcache_lsp.relay.large import Large
+from memcache_lsp.relay.memory import LOST_REQUEST, Memory, Message, failure
 
 _CHUNK_BYTES = 64 * 1024
 _HELD_BYTES = 256 * 1024  # more that waits for a reader, and the writer waits
-_EDITOR_FRAME_BYTES = 8 * 1024 * 1024  # a larger one passes in parts and is not remembered
+_EDITOR_FRAME_BYTES = 8 * 1024 * 1024  # a larger one passes in parts, and only its id is remembered
 _DAEMON_FRAME_BYTES = 64 * 1024 * 1024
 _PARTING_S = 0.8  # for what is under way when the editor leaves; all ends within a second
 _GREETING_S = 15.0
@@ -42,7 +43,7 @@ def run(
 
     `command` starts the daemon, the package's own where none is given.
     """
-    unknown = [argument for argument in arguments if argument.partition("=")[0] not in _KNOWN]
+    unknown = unknown_arguments(arguments)
     if unknown:
         raise UsageError(f"`memcache-lsp serve` knows no {unknown[0]}; see memcache-lsp serve --help.")
     front = _Front(lambda: rendezvous.ensure_daemon(command), editor_in, editor_out)
@@ -50,6 +51,16 @@ def run(
         return front.run()
     finally:
         front.close()
+
+
+def unknown_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments that are none of a front's; the process id may be an argument of its own."""
+    values = {at + 1 for at, argument in enumerate(arguments) if argument == "--clientProcessId"}
+    return [
+        argument
+        for at, argument in enumerate(arguments)
+        if argument.partition("=")[0] not in _KNOWN and not (at in values and argument.isdigit())
+    ]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -76,6 +87,8 @@ class _Front:
         self._from_daemon = Splitter(_DAEMON_FRAME_BYTES)
         self._to_editor, self._to_daemon = bytearray(), bytearray()
         self._dropping = False  # the rest of a large frame whose daemon is gone
+        self._why_dropped: UserError | None = None  # where there was none to begin with
+        self._large = Large()  # the frame of the editor that passes in parts
         self._retried = False
         self._deadline: float | None = None  # the editor left, and by then so do we
         self._code: int | None = None
@@ -151,10 +164,10 @@ class _Front:
 
     def _pass_on(self, piece: Piece) -> None:
         if piece.kind in {Kind.MORE, Kind.LAST}:
-            if not self._dropping:
-                self._to_daemon += piece.data
-            self._dropping &= piece.kind is Kind.MORE
+            self._pass_part(piece)
             return
+        if piece.kind is Kind.FIRST:
+            self._large, self._why_dropped = Large(), None
         message = piece.message()
         if message is None:
             self._send(piece, piece.data, None)
@@ -173,6 +186,23 @@ class _Front:
         else:
             self._send(piece, data, message)
 
+    def _pass_part(self, piece: Piece) -> None:
+        """Pass a part of a large frame on; at its end it is known which request it was."""
+        self._large.pass_on(piece.data)
+        if not self._dropping:
+            self._to_daemon += piece.data
+        if piece.kind is Kind.MORE:
+            return
+        request = self._large.request()
+        if request is not None and self._dropping:
+            why = self._why_dropped
+            self._tell(failure(request["id"], UserError.rpc_code, str(why) if why else LOST_REQUEST))
+        elif request is not None and request["method"] != "initialize":  # without its parameters it is of no use
+            self._memory.from_editor(request)
+        elif self._why_dropped is not None:
+            self._tell(failure(None, self._why_dropped.rpc_code, str(self._why_dropped)))
+        self._dropping = False
+
     def _send(self, piece: Piece | None, data: bytes, request: Message | None) -> None:
         """Pass on what needs a daemon."""
         try:
@@ -189,8 +219,9 @@ class _Front:
                 self._give_up(str(error))
         elif piece is not None and piece.kind is Kind.RAW:
             self._give_up(str(error))
+        elif piece is not None and piece.kind is Kind.FIRST:
+            self._dropping, self._why_dropped = True, error
         else:
-            self._dropping = piece is not None and piece.kind is Kind.FIRST
             self._tell(failure(None, error.rpc_code, str(error)))
 
     # The daemon's side

@@ -30,6 +30,7 @@ from memcache_lsp.fetches import Fetches
 from memcache_lsp.flags import Flags
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
+from memcache_lsp.pasted import shortened
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.protocol.codec import parse, to_json
 from memcache_lsp.recalling import Recalling, texts
@@ -56,6 +57,7 @@ from memcache_lsp.workers.refine import Refiner
 _log = logging.getLogger(__name__)
 
 _MANY_PATHS = 100  # that change at once: all of the root is looked at instead
+LASTS_S = 1.0  # indexing that is over before is told to nobody
 _STATUS = Path()  # in place of a root, as the name of a queue
 _MODELS = Path("models")  # likewise
 
@@ -87,6 +89,9 @@ class Hub:
         self._recalling = Recalling()
         self._recent = Recent()
         self._flags = Flags(self._recalling, self._flagged)
+        self._healths: dict[int, spec.DidChangeStatusParams] = {}  # as they were told last
+        self._waiting: set[int] = set()  # sessions that are told of indexing if it lasts
+        self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = count(1)
         self._fetches = Fetches()
         self._looks: set[asyncio.Task[Path]] = set()  # for where open documents lie
@@ -108,12 +113,15 @@ class Hub:
         """Forget a session; a root that nobody uses any more is closed after it has been idle."""
         self._listeners.pop(session_id, None)
         self._flags.forget(session_id)
+        self._healths.pop(session_id, None)
         if self._sessions.pop(session_id, None) is not None:
             self._release(session_id, keep=())
+            await self._forget_sleeping()
 
     async def set_roots(self, session_id: int, roots: Sequence[Path]) -> None:
         """Take the session's present roots."""
         session = self._sessions[session_id]
+        known = session.roots
         await session.take_roots(roots)
         if self._sessions.get(session_id) is not session:
             return  # it was closed meanwhile
@@ -124,11 +132,14 @@ class Hub:
             if session_id not in keeper.users:
                 keeper.users.add(session_id)
                 self._flags.look(session, root, None)
-            if session.info.settings.index_on_start:
+            if session.info.settings.index_on_start and root not in known:  # where it was stopped, it stays so
                 keeper.attend()
         self._release(session_id, keep=session.roots)
+        await self._forget_sleeping()
+
+    async def _forget_sleeping(self) -> None:
         for root, keeper in list(self._keepers.items()):
-            if keeper.asleep and self._keepers.get(root) is keeper:  # another session may have forgotten it meanwhile
+            if keeper.asleep and self._keepers.get(root) is keeper:  # somebody may have forgotten it meanwhile
                 del self._keepers[root]
                 await keeper.close()
 
@@ -156,7 +167,10 @@ class Hub:
     def settings_changed(self, session_id: int, settings: SessionSettings) -> None:
         """Take the session's present settings."""
         session = self._sessions[session_id]
+        begins = settings.index_on_start and not session.info.settings.index_on_start
         session.info = replace(session.info, settings=settings)
+        for root in session.roots if begins else ():
+            self._keepers[root].attend()
 
     def buffer_changed(self, session_id: int, path: Path, text: str | None) -> None:
         """Take the present text of an open file, None once it is closed."""
@@ -187,12 +201,31 @@ class Hub:
         finished = keeper.state != "indexing"
         progress = IndexProgress(keeper.root, keeper.progress.done, keeper.progress.total, finished)
         for session_id in keeper.users:
-            session, listener = self._sessions.get(session_id), self._listeners.get(session_id)
-            if session is None or listener is None:
-                continue
-            listener(progress)
+            if listener := self._listeners.get(session_id):
+                listener(progress)
             if finished:
-                listener(self._health(session))
+                self._tell_health(session_id)
+            elif session_id not in self._waiting:
+                self._waiting.add(session_id)
+                asyncio.get_running_loop().call_later(LASTS_S, self._still_at_it, session_id)
+        if keeper.asleep:
+            task = asyncio.create_task(self._forget_sleeping())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _still_at_it(self, session_id: int) -> None:
+        self._waiting.discard(session_id)
+        self._tell_health(session_id)
+
+    def _tell_health(self, session_id: int) -> None:
+        """Tell a session how things are, unless it knows."""
+        session, listener = self._sessions.get(session_id), self._listeners.get(session_id)
+        if session is None or listener is None:
+            return
+        health = self._health(session)
+        if health != self._healths.get(session_id):
+            self._healths[session_id] = health
+            listener(health)
 
     def _touched(self, root: Path, paths: frozenset[str] | None) -> None:
         """Have the answers looked at that cite files which may have changed."""
@@ -274,7 +307,7 @@ class Hub:
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
         began = time.perf_counter()
         session = self._sessions[session_id]
-        params = replace(params, question=redact(params.question).text)
+        params = replace(params, question=redact(shortened(params.question)).text)  # also for the model and the thread
         keepers, settings = self._keepers_of(session, params.scope), session.info.settings
         drawn = self._recent.known(session, keepers, params, thread)
         kept = None if drawn is None else await self._kept(session, params, drawn, thread)
@@ -507,12 +540,17 @@ class Hub:
             roots=tuple([await root_status(session, keeper) for keeper in keepers]),
             embedder=user.embedder or DEFAULT,
             sessions=tuple(
-                parts.SessionStatus(id=s.info.id, client=s.info.client, roots=tuple(s.uri_of(root) for root in s.roots))
+                parts.SessionStatus(
+                    id=s.info.id,
+                    client=s.info.client,
+                    roots=tuple(s.uri_of(root) for root in s.roots),
+                    own=s is session,
+                )
                 for s in self._sessions.values()
             ),
             workers=tuple(worker_statuses(self._keepers.values(), self._model, self._refiner)),
             queue=parts.QueueStatus(
-                questions=self._model.requests,
+                questions=max(0, self._model.requests - 1),  # the first of them is being answered
                 files=sum(k.progress.total - k.progress.done for k in self._keepers.values()),
             ),
             memory_bytes=memory_bytes(os.getpid()) or 0,
@@ -526,6 +564,7 @@ class Hub:
         """End everything: indexes, workers, model."""
         keepers = list(self._keepers.values())
         self._keepers.clear()
+        await asyncio.gather(*self._tasks)
         await asyncio.gather(
             *(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close(), self._fetches.close()
         )

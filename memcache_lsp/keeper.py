@@ -23,6 +23,7 @@ from memcache_lsp.engine import MAX_FILES, Project, Setup, drop_index, open_proj
 from memcache_lsp.errors import MemcacheError, Stopped
 from memcache_lsp.glance import Glance
 from memcache_lsp.overlay import Overlay
+from memcache_lsp.pasted import shortened
 from memcache_lsp.paths import check_root
 from memcache_lsp.protocol.parts import IndexState
 from memcache_lsp.refining import Refining
@@ -95,6 +96,9 @@ class Keeper:
         self._rest_until = 0.0
         self._stop = threading.Event()
         self._wanted = asyncio.Event()
+        self._permitted = (
+            False  # to index by itself: the user's cancel and pause take it, and nothing but him gives it back
+        )
         self._paused = False
         self._busy_updating = False
         self._busy = 0
@@ -108,6 +112,7 @@ class Keeper:
         self, question: str, *, scope: Scope, limit: int, per_file: int | None = None, overlay: Overlay | None = None
     ) -> list[Hit]:
         """Return the best hits of what is indexed so far."""
+        question = shortened(question)
         async with _Use(self):
             self._question = question
             refined = await self.refining.question(question)
@@ -152,6 +157,16 @@ class Keeper:
         return self._watcher is not None and self._watcher.active
 
     @property
+    def wanted(self) -> bool:
+        """Tell whether an update is about to begin."""
+        return self._wanted.is_set()
+
+    @property
+    def in_step(self) -> bool:
+        """Tell whether the index is, and is kept, as the files are."""
+        return self._permitted and self.quiescent and self.state == "ready"
+
+    @property
     def asleep(self) -> bool:
         """Tell whether nobody uses it and nothing is open or about to be, so that it can be forgotten."""
         if self.users or self._busy or self._busy_updating or self._opening.locked():
@@ -169,12 +184,14 @@ class Keeper:
         """Bring the index in step, soon; with `hurry` at normal priority until it is."""
         self._used_at = time.monotonic()
         self._everything = self._asked = True
+        self._permitted = not self._paused
         self._hurry_once = self._hurry_once or hurry
         self._want()
 
     def attend(self) -> None:
         """Bring the index in step unless the watch says that it is; for a session that begins."""
         self._used_at = time.monotonic()
+        self._permitted = not self._paused
         if self._everything or self._hints:
             self._asked = True
             self._want()
@@ -182,16 +199,16 @@ class Keeper:
     def hint(self, paths: Iterable[str] | None) -> None:
         """Take it that something may have changed at or below these paths (relative, POSIX), or anywhere.
 
-        Whoever has stopped the indexing is not overruled by a hint; it counts once the indexing goes on.
+        Whoever has stopped or not begun the indexing is not overruled by a hint; it counts once the indexing goes on.
         """
         hints = None if paths is None else set(paths)
         self.changes += 1
         self._touched(self.root, None if hints is None else frozenset(hints))
-        if hints is None or self.state in {"paused", "cancelled"} or any(map(changes_rules, hints)):
+        if hints is None or not self._permitted or any(map(changes_rules, hints)):
             self._everything = True
         else:
             self._hints |= hints
-        if self.state != "cancelled":
+        if self._permitted:
             self._loop.call_later(max(0.0, self._rest_until - time.monotonic()), self._want)
 
     def hold(self, why: str) -> None:
@@ -210,7 +227,7 @@ class Keeper:
 
     def pause(self) -> None:
         """Stop indexing until `resume`; searches go on."""
-        self._paused = True
+        self._paused, self._permitted = True, False
         self._stop.set()
         self._wanted.clear()
         self.refining.stop()
@@ -222,14 +239,17 @@ class Keeper:
         self.start(hurry=hurry)
 
     def cancel(self) -> None:
-        """Stop the indexing that is going on; where nobody uses the root, it is not watched any more."""
+        """Stop the indexing that is going on until `start`; where nobody uses the root, it is not watched any more."""
+        was_at_rest = self.quiescent
         self._stop.set()
         self._wanted.clear()
         if self.users:
             self.refining.stop()
         else:
+            self._permitted = False
             self._unwatch()
-        if self.state == "indexing":
+        if not was_at_rest and not self._paused:
+            self._everything, self._permitted = True, False
             self._set("cancelled")
 
     async def rebuild(self) -> None:
@@ -239,13 +259,15 @@ class Keeper:
         self.resume(hurry=True)
 
     async def drop(self) -> None:
-        """Forget everything that is kept of the root; the next request makes it again."""
+        """Forget everything that is kept of the root; the next request makes it again, where indexing is permitted."""
+        permitted = self._permitted
         self.cancel()
+        self._permitted = False  # a change that comes meanwhile is no reason to begin
         await self._to_the_end(self._shut())
         user = await self._in(self._searching, lambda: self._setup(self.root).user)
         await self._in(self._searching, lambda: drop_index(self.root, user))
         self.report = None
-        self._everything = True
+        self._everything, self._permitted = True, permitted
         self._set("unindexed")
 
     async def close(self) -> None:
@@ -296,7 +318,7 @@ class Keeper:
                 self._everything = self._everything or bool(project.notices) or project.id_before != self._left
                 if self._everything:
                     self._want()
-                elif self.state == "ready":
+                elif self.state == "ready" and self._permitted:
                     self.refining.begin(project)
 
     def _has_new_settings(self) -> bool:
@@ -328,7 +350,7 @@ class Keeper:
             self._want()
 
     def _want(self) -> None:
-        if not self._paused and not self._closed:
+        if self._permitted and not self._closed:
             self._wanted.set()
 
     def _watch(self) -> None:
@@ -357,6 +379,7 @@ class Keeper:
                 if self._project is not None and not self._busy and time.monotonic() - self._used_at >= self._idle_s:
                     await self._to_the_end(self._shut())
                     await self._in(self._searching, _give_back)
+                    self._changed(self)  # whoever keeps it may forget it now
                 continue
             self._wanted.clear()
             self._stop.clear()
@@ -383,7 +406,9 @@ class Keeper:
             self._rest_until = now if asked else now + min(_LONGEST_REST_S, _REST * (now - began))
         if (state, message) != (self.state, self.message):
             self._set(state, message)  # only now, for whoever is told may ask whether it is at rest
-        if state == "ready" and not self._wanted.is_set() and self._project is not None:
+        else:
+            self._changed(self)
+        if self.in_step and self._project is not None:
             self.refining.begin(self._project)
 
     async def _bring(self) -> tuple[IndexState, str | None]:
@@ -403,7 +428,7 @@ class Keeper:
                 report = await self._in(self._indexing, lambda: self._bring_in_step(project, worker, only))
         except Stopped:
             self._everything = True
-            return "paused" if self._paused else "cancelled", None
+            return self._halted(), None
         except MemcacheError as error:
             _log.warning("indexing root failed: %s", type(error).__name__)
             return self._fail(str(error))
@@ -412,7 +437,10 @@ class Keeper:
             return self._fail("Indexing failed; the log of the engine tells more.")
         if only is None:
             self.report = report
-        return "ready", self.message
+        return ("ready" if self._permitted else self._halted()), self.message  # who said stop may have been too late
+
+    def _halted(self) -> IndexState:
+        return "paused" if self._paused else "cancelled"
 
     def _take_hints(self) -> frozenset[str] | None:
         """Return the paths to be looked at, None for everything; those that come from now on are the next update's."""

@@ -83,7 +83,10 @@ def check_root(path: Path, *, explicit: bool) -> Path:
         raise UserError(f"The folder {path} cannot be opened ({error}); name another with --root.") from None
     names.close()
     if not explicit and root in {Path(root.anchor), _home()}:
-        raise UserError(f"{root} holds more than one project; to index all of it, name it with --root {root}.")
+        raise UserError(
+            f"{root} holds more than one project: open one of them, or have all of it indexed by name, with "
+            f"`memcache-lsp index --root {root}` or, in an editor, the command memcache.index and its root."
+        )
     return root
 
 

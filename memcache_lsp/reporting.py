@@ -101,8 +101,8 @@ def _outside(user: UserSettings) -> Iterator[str]:
 
 
 def root_state(editor: Editor, keeper: Keeper) -> parts.RootState:
-    """Tell what a root's index is at."""
-    return parts.RootState(uri=editor.uri_of(keeper.root), state=keeper.state)
+    """Tell what a root's index is at, what was asked for taken as begun."""
+    return parts.RootState(uri=editor.uri_of(keeper.root), state="indexing" if keeper.wanted else keeper.state)
 
 
 async def root_status(editor: Editor, keeper: Keeper) -> parts.RootStatus:

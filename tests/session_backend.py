@@ -26,6 +26,7 @@ from memcache_lsp.protocol.spec import (
     AskStage,
     ExplainResult,
     IndexResult,
+    ModelsResult,
     SearchResult,
     StatusResult,
     ThreadsResult,
@@ -172,6 +173,10 @@ class FakeBackend:
         self._note("threads", session_id, params)
         return ThreadsResult(threads=())
 
+    async def models(self, session_id, params, _show):
+        self._note("models", session_id, params)
+        return ModelsResult(models=())
+
     async def _held(self):
         self.held.set()
         try:
@@ -182,13 +187,12 @@ class FakeBackend:
 
 @asynccontextmanager
 async def connected(backend=None, *, session_id=1):
-    """Serve a session on a pair of sockets and give its client; `client.served` is the task, `client.exits` the codes."""
+    """Serve a session on a pair of sockets and give its client; `client.served` is the task, its result the exit code."""
     backend = backend or FakeBackend()
     async with pair() as (near, far):
-        exits = []
-        served = asyncio.create_task(serve(*far, backend, session_id=session_id, on_exit=exits.append))
+        served = asyncio.create_task(serve(*far, backend, session_id=session_id))
         client = Client(*near)
-        client.backend, client.served, client.exits = backend, served, exits
+        client.backend, client.served = backend, served
         try:
             yield client
         finally:

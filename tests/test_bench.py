@@ -13,6 +13,8 @@ import pytest
 import retrieval
 from comparing.rows import Row
 
+BENCH = Path(__file__).parent.parent / "bench"
+
 ROOT = Path(__file__).parent.parent
 RETRIEVAL, SPEED, SCALE = (ROOT / "bench" / name for name in ("retrieval.py", "speed.py", "scale.py"))
 speed = SimpleNamespace(**runpy.run_path(str(SPEED)))
@@ -279,3 +281,20 @@ def test_quantiles_are_values_that_were_measured():
     values = list(range(1, 201))
     assert [figures.quantile(values, share) for share in (0.5, 0.95, 0.99, 1.0)] == [100, 190, 198, 200]
     assert figures.quantile([7.0], 0.99) == 7.0
+
+
+def test_the_bench_of_the_front_judges_its_limits():
+    broken = runpy.run_path(str(BENCH / "front.py"))["broken"]
+    assert broken([1400.0] * 5, [190.0] * 50) == []
+    assert broken([1600.0] * 5, [10.0] * 45 + [300.0] * 5) == [
+        "spawn to initialize, cold: p95 1600 ms, at most 1500 ms",
+        "spawn to initialize, warm: p95 300 ms, at most 200 ms",
+    ]
+
+
+def test_the_bench_of_the_front_runs_small():
+    command = [sys.executable, BENCH / "front.py", "--warm", "2", "--cold", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "| spawn to initialize, warm |" in done.stdout, done.stderr
+    told = [line for line in done.stdout.splitlines() if "at most" in line]
+    assert done.returncode == bool(told)  # other load is no fault

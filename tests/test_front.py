@@ -6,11 +6,14 @@ import os
 import random
 import select
 import signal
+import subprocess
+import sys
 import termios
 
 import pytest
 from fronts import Editor, Home, encode, is_alive, wait_until
 
+from memcache_lsp import front
 from memcache_lsp.relay.memory import LOST, LOST_REQUEST
 
 
@@ -327,6 +330,25 @@ def test_a_large_message_whose_daemon_is_lost_is_dropped(editor):
     assert editor.call("toy/echo", 4) == 4
 
 
+@pytest.mark.parametrize("when", ["while it passes", "while it is worked at"])
+def test_a_large_request_whose_daemon_is_lost_is_answered(editor, when):
+    pid = editor.begin()["pid"]
+    filler = b" " * (10 << 20)
+    body = b'{"jsonrpc":"2.0","params":{"a":"%b"},"id":"large","method":"toy/stall"}' % filler
+    editor.send_bytes(b"Content-Length: %d\r\n\r\n" % len(body))
+    pieces = [body[at : at + (1 << 16)] for at in range(0, len(body), 1 << 16)]
+    editor.send_bytes(pieces[0])
+    if when == "while it passes":
+        os.kill(pid, signal.SIGKILL)
+        editor.notified("window/showMessage")
+    for piece in pieces[1:]:
+        editor.send_bytes(piece)
+    if when == "while it is worked at":
+        lose(editor)
+    assert editor.answer("large")["error"]["message"] == LOST_REQUEST
+    assert editor.call("toy/echo", 4) == 4
+
+
 def test_an_editor_that_does_not_read_costs_little(editor):
     """The daemon has 200 MB for it; the front holds what fits its buffers and stops reading."""
     editor.begin()
@@ -381,3 +403,35 @@ def test_imports_the_standard_library_only(toys):
         editor.notify("exit")
         editor.rest()
         assert editor.process.stderr.read() == b"['memcache_lsp'][]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unknown"),
+    [
+        ([], []),
+        (["--stdio"], []),
+        (["--stdio", "--clientProcessId=12"], []),
+        (["--clientProcessId", "12", "--stdio"], []),
+        (["--clientProcessId", "x"], ["x"]),
+        (["12"], ["12"]),
+        (["--socket=1"], ["--socket=1"]),
+    ],
+)
+def test_what_editors_add_to_the_command_is_taken(arguments, unknown):
+    assert front.unknown_arguments(arguments) == unknown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--stdio", "--no-daemon"],
+        ["--no-daemon", "--stdio"],
+        ["serve", "--no-daemon", "--clientProcessId=1"],
+        ["--clientProcessId", "1", "--stdio", "--no-daemon"],
+    ],
+)
+def test_what_editors_add_is_taken_without_a_daemon_too(arguments):
+    command = [sys.executable, "-m", "memcache_lsp", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr  # it ended with its input
+    assert "memcache-lsp:" not in done.stderr

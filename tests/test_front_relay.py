@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from memcache_lsp.relay import buffers as of_buffers
 from memcache_lsp.relay.buffers import Buffers
 from memcache_lsp.relay.frames import Kind, Splitter
+from memcache_lsp.relay.large import Large
 from memcache_lsp.relay.memory import Memory
 
 LIMIT = 200
@@ -300,3 +301,38 @@ def test_a_text_of_too_many_lines_is_forgotten(monkeypatch, end):
     assert known.reopening("utf-16")[0]["textDocument"]["text"] == end * 100
     changed(end)
     assert known.reopening("utf-16") == []
+
+
+@given(
+    st.permutations(["jsonrpc", "id", "method", "params"]),
+    st.one_of(st.integers(), st.text(max_size=20)),
+    st.text(max_size=20),
+    st.lists(st.integers(1, 3000), min_size=1, max_size=20),
+)
+def test_of_a_large_request_id_and_method_are_known(order, key, method, sizes):
+    values = {"jsonrpc": "2.0", "id": key, "method": method, "params": {"id": 0, "text": 'x, "id": 5}' * 2000}}
+    body = json.dumps({name: values[name] for name in order}).encode()
+    large, at = Large(), 0
+    for size in sizes:
+        large.pass_on(body[at : at + size])
+        at += size
+    large.pass_on(body[at:])
+    assert large.request() == {"id": key, "method": method}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"   ",
+        b"[1,2]",
+        b'{"jsonrpc":"2.0","method":"x","params":{}}',
+        b'{"id":1,"result":{}}',
+        b'{"id":tru',
+        b'"id":1}',
+    ],
+)
+def test_what_is_no_large_request_is_none(body):
+    large = Large()
+    large.pass_on(body)
+    assert large.request() is None

@@ -3,16 +3,36 @@
 import asyncio
 from pathlib import Path
 
-from indexes import setup
+import pytest
+from indexes import embedder, setup
 from lsp import run
 
-from memcache_lsp import finding
+from memcache_lsp import finding, keeper
+from memcache_lsp import hub as hubs
 from memcache_lsp.config import UserSettings
 from memcache_lsp.hub import Hub
-from memcache_lsp.protocol.spec import SearchParams
+from memcache_lsp.preparing import Preparer
+from memcache_lsp.protocol.spec import DidChangeStatusParams, IndexParams, SearchParams
 from memcache_lsp.session.backend import SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.values import Hit, Span
+
+
+@pytest.fixture(autouse=True)
+def _worker(monkeypatch):
+    """Index in this process: the worker's own is tested elsewhere."""
+
+    class Worker(Preparer):
+        def __init__(self, recipe, *, hurried):
+            super().__init__(recipe, embedder=embedder())
+
+        def prepare(self, batch, *, cancelled):
+            return super().prepare(batch)
+
+        def pause(self, why):
+            pass
+
+    monkeypatch.setattr(keeper, "IndexWorker", Worker)
 
 
 def info(number, *roots):
@@ -76,3 +96,102 @@ def test_each_file_has_its_first_place_before_any_has_a_second():
 
 def hit(path, score):
     return Hit(path, Span(0, 1, 1, 1), "x", "function", "", "python", (), score)
+
+
+def listening(hub, number):
+    """Return what a session is told of health from now on."""
+    heard = []
+    hub.subscribe(number, lambda news: heard.append(news) if isinstance(news, DidChangeStatusParams) else None)
+    return heard
+
+
+async def until(true):
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+def test_a_session_is_told_of_what_lasts_and_never_twice_the_same(example, monkeypatch):
+    monkeypatch.setattr(hubs, "LASTS_S", 0.0)
+
+    @run
+    async def talk():
+        hub = Hub(user=UserSettings, setup=setup, mode="daemon")
+        heard = listening(hub, 1)
+        await hub.open_session(SessionInfo(1, "a test", (example,), SessionSettings()))
+        await until(lambda: heard and heard[-1].quiescent)
+        assert [each.quiescent for each in heard] == [False, True]
+        monkeypatch.setattr(hubs, "LASTS_S", 60.0)
+        (it,) = hub._keepers.values()
+        for number in range(4):
+            report = it.report
+            (example / "zebra.py").write_text(f"def zebra_crossing():\n    return {number}\n")
+            await hub.index(1, IndexParams(action="start"))
+            await until(lambda report=report: it.in_step and it.report is not report)
+        assert len(heard) == 2
+        await hub.close()
+
+    talk()
+
+
+def test_a_rebuild_is_answered_with_the_state_it_leads_to(example):
+    @run
+    async def talk():
+        hub = Hub(user=UserSettings, setup=setup, mode="daemon")
+        await hub.open_session(SessionInfo(1, "a test", (example,), SessionSettings()))
+        (it,) = hub._keepers.values()
+        await until(lambda: it.in_step)
+        for action, state in (("rebuild", "indexing"), ("pause", "paused"), ("resume", "indexing")):
+            told = await hub.index(1, IndexParams(action=action))
+            assert [root.state for root in told.roots] == [state]
+        await hub.close()
+
+    talk()
+
+
+def test_settings_that_come_late_begin_the_indexing_and_folders_that_change_do_not_begin_it_again(example, tmp_path):
+    (tmp_path / "other").mkdir()
+
+    @run
+    async def talk():
+        hub = Hub(user=UserSettings, setup=setup, mode="daemon")
+        await hub.open_session(info(1, example))
+        (it,) = hub._keepers.values()
+        assert not it.wanted
+        hub.settings_changed(1, SessionSettings())
+        assert it.wanted
+        await hub.index(1, IndexParams(action="cancel"))
+        await until(lambda: it.quiescent)
+        await hub.set_roots(1, [example, tmp_path / "other"])
+        assert not it.wanted
+        await hub.close()
+
+    talk()
+
+
+def test_roots_that_nobody_has_any_more_are_forgotten_once_they_are_idle(example, tmp_path):
+    @run
+    async def talk():
+        hub = Hub(user=UserSettings, setup=setup, mode="daemon", idle_s=0.05)
+        (tmp_path / "plain").touch()
+        await hub.open_session(SessionInfo(1, "a test", (example, tmp_path / "plain"), SessionSettings()))
+        await until(lambda: all(it.quiescent for it in hub._keepers.values()))
+        assert len(hub._keepers) == 2
+        await hub.close_session(1)
+        await until(lambda: not hub._keepers)
+        await hub.close()
+
+    talk()
+
+
+def test_the_status_tells_which_session_asks(tmp_path):
+    @run
+    async def talk():
+        hub = Hub(user=UserSettings, setup=setup, mode="daemon")
+        for number in (1, 2, 3):
+            await hub.open_session(info(number, tmp_path))
+        told = await hub.status(2)
+        assert {session.id: session.own for session in told.sessions} == {1: False, 2: True, 3: False}
+        await hub.close()
+
+    talk()

@@ -419,3 +419,51 @@ def test_who_asks_during_the_first_index_makes_it_hurry(example, workers):
             await keeper.close()
 
     asyncio.run(run())
+
+
+def test_whoever_cancels_is_overruled_by_nothing_but_a_start(example, updates, workers, monkeypatch):
+    monkeypatch.setattr(keeping, "LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(keeping, "LOOK_AGAIN_WATCHED_S", 0.0)
+
+    async def run():
+        async with kept(example) as one:
+            keeper, worker = one.keeper, workers[0]
+            worker.hold.clear()
+            before = len(worker.files)
+            (example / "zebra.py").write_text("def zebra_crossing():\n    return 1\n")
+            keeper.start()
+            await one.until(lambda: len(worker.files) > before)
+            keeper.cancel()
+            worker.hold.set()
+            await one.until(lambda: keeper.quiescent)
+            assert keeper.state == "cancelled"
+            noted = len(updates)
+            keeper.hint(["zebra.py"])  # a save
+            keeper.hint(None)
+            assert await one.paths("zebra_crossing") != ["zebra.py"]  # and a search, which looks again
+            await asyncio.sleep(0.1)
+            assert (keeper.state, keeper.quiescent, keeper.in_step, len(updates)) == ("cancelled", True, False, noted)
+            keeper.start()
+            await one.found("zebra_crossing", "zebra.py")
+            await one.ready()
+            assert keeper.in_step
+
+    asyncio.run(run())
+
+
+def test_nothing_is_indexed_where_nobody_permitted_it(example, updates):
+    async def run():
+        one = Kept(example)
+        try:
+            assert await one.paths("retry") == []
+            one.keeper.hint(["courier/retry.py"])
+            await asyncio.sleep(0.05)
+            assert updates == []
+            assert (one.keeper.quiescent, one.keeper.in_step) == (True, False)
+            one.keeper.attend()
+            await one.ready()
+            assert one.keeper.in_step
+        finally:
+            await one.keeper.close()
+
+    asyncio.run(run())

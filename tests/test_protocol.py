@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from memcache_lsp import errors
 from memcache_lsp.protocol import codec, parts, spec
-from memcache_lsp.protocol.codec import InvalidParams, fields_of, parse, parse_one_of, to_json
+from memcache_lsp.protocol.codec import InvalidParams, fields_of, parse, shape_of, to_json
 from memcache_lsp.protocol.emit.order import every_type
 from memcache_lsp.protocol.examples import EXAMPLES
 from memcache_lsp.protocol.methods import (
@@ -296,11 +296,11 @@ def test_a_sentence_stays_one_line_whatever_a_name_is():
 
 def test_partial_results_are_told_apart_by_their_type():
     with pytest.raises(InvalidParams, match="^type must be one of"):
-        parse_one_of(spec.AskPartial, {"type": "else"})
+        shape_of(spec.AskPartial).read({"type": "else"}, "")
     with pytest.raises(InvalidParams, match="^percent is missing"):
-        parse_one_of(spec.AskPartial, {"type": "stage", "stage": "reading"})
+        shape_of(spec.AskPartial).read({"type": "stage", "stage": "reading"}, "")
     for partial in EXAMPLES["memcache/ask"].partials:
-        assert parse_one_of(spec.AskPartial, to_json(partial)) == partial
+        assert shape_of(spec.AskPartial).read(to_json(partial), "") == partial
 
 
 def test_types_are_frozen_slotted_and_documented():
@@ -403,3 +403,10 @@ def test_the_specification_loads_nothing_heavy():
     )
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("kind", "field"), [(spec.AskParams, "question"), (spec.SearchParams, "query")])
+def test_a_question_may_be_a_long_log_and_no_library(kind, field):
+    assert parse(kind, {field: "x" * 1_000_000})
+    with pytest.raises(InvalidParams, match=f"^{field} is too long: it must be text of 1000000 characters at most.$"):
+        parse(kind, {field: "x" * 1_000_001})

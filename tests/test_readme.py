@@ -1,6 +1,7 @@
 """The README's commands do what they say, its settings are settings, its links lead somewhere."""
 
 import dataclasses
+import json
 import re
 import shlex
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from memcache_lsp.cli import make_parser
 from memcache_lsp.config import ProjectSettings, UserSettings
+from memcache_lsp.session.settings import SessionSettings, parse_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -85,3 +87,11 @@ def test_every_invariant_names_tests_that_exist():
         for file, test in named:
             if test:
                 assert any(f"def {test}(" in text for text in ([sources[file]] if file else sources.values())), test
+
+
+def test_the_editors_settings_are_all_told_with_their_defaults():
+    table = re.search(r"^\| editor setting .*\n\|[-|]+\n((?:\|.*\n)+)", README, re.MULTILINE)[1]
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()]
+    told = {name.strip("`"): json.loads(default) for name, _, default in rows}
+    assert list(told) == [field.metadata["name"] for field in dataclasses.fields(SessionSettings)]
+    assert parse_settings(told) == (SessionSettings(), ())

@@ -6,6 +6,7 @@ Each editor is told once, in one sentence, and its next request works, with what
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import signal
 import sys
@@ -28,9 +29,9 @@ FRONT = (sys.executable, "-P", "-m", "memcache_lsp", "serve")
 
 
 @contextlib.asynccontextmanager
-async def editor(root, env=None):
+async def editor(root, env=None, mode=()):
     """An editor with something unsaved in it."""
-    async with process(*FRONT, env=env) as client:
+    async with process(*FRONT, *mode, env=env) as client:
         await client.initialize(root, capabilities=OURS)
         uri = (root / "unsaved.py").as_uri()
         text = f"def okapi_{client.process.pid}():\n    return 1\n"
@@ -128,12 +129,13 @@ def test_the_daemon_is_killed_while_it_indexes(tmp_path):
     talk()
 
 
-def test_the_models_process_is_killed_while_it_answers(example, smollm2, short_home):
+@pytest.mark.parametrize("mode", [(), ("--no-daemon",)], ids=["daemon", "no-daemon"])
+def test_the_models_process_is_killed_while_it_answers(example, smollm2, short_home, mode):
     with_model(short_home, smollm2)
 
     @run
     async def talk():
-        async with editor(example) as client:
+        async with editor(example, mode=mode) as client:
             before = await settled(client)
             _, future = client.start("memcache/ask", {"question": QUESTION, "partialResultToken": "p"})
             await client.wait_for(lambda: "delta" in kinds_of(client))
@@ -145,6 +147,56 @@ def test_the_models_process_is_killed_while_it_answers(example, smollm2, short_h
             assert answer["finishReason"] in {"stop", "length"}
             assert (await status(client))["pid"] == before["pid"]
             assert messages(client) == []
+
+    talk()
+
+
+async def killed(kind, busy):
+    """Kill a front, or a worker if there is one now; tell whether something was killed."""
+    if kind == "front":
+        busy.process.kill()
+        return True
+    workers = [w["pid"] for w in (await status(busy))["workers"] if w["name"] == kind and w.get("pid")]
+    for pid in workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(workers)
+
+
+async def answered(client, limit_s=60):
+    _, future = client.start("memcache/ask", {"question": QUESTION})
+    async with asyncio.timeout(limit_s):
+        return await future
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_killed_at_whatever_moment_the_others_go_on(example, tmp_path, smollm2, short_home, seed):
+    with_model(short_home, smollm2)
+    chance = random.Random(seed)
+    kinds = ["front", "index", "model"] * 2
+    chance.shuffle(kinds)
+
+    @run
+    async def talk():
+        async with editor(example) as witness:
+            before = await settled(witness)
+            kills = 0
+            for number, kind in enumerate(kinds):
+                root = many(tmp_path / f"busy{number}", 60)
+                async with editor(root) as busy:
+                    _, asked = busy.start("memcache/ask", {"question": "what does f3_7 return?"})
+                    await asyncio.sleep(chance.random())  # the moment is what is tried
+                    kills += await killed(kind, busy)
+                    await knows_what_is_unsaved(witness)
+                    await asyncio.wait([asked])  # answered, or told what happened
+                    if kind != "front":
+                        assert isinstance(asked.exception(), ServerError | None)
+                        done = (await settled(busy))["roots"][0]
+                        assert (done["files"]["done"], done["failed"]) == (60, [])
+            assert kills >= 2
+            assert (await answered(witness))["finishReason"] in {"stop", "length"}
+            assert (await status(witness))["pid"] == before["pid"]
+            assert messages(witness) == []
 
     talk()
 

@@ -341,7 +341,9 @@ def test_threads_are_kept_listed_asked_again_and_deleted(command, example):
 def test_plain_editors_get_symbols_actions_and_markdown(command, example):
     @run
     async def talk():
-        async with editor(command, example, capabilities={}) as client:
+        shows = {"window": {"showDocument": {"support": True}}}
+        async with editor(command, example, capabilities=shows) as client:
+            client.answers["window/showDocument"] = {"success": True}
             await settled_by_command(client)
             symbols = await client.request("workspace/symbol", {"query": "webhook signature"})
             assert any("webhooks" in symbol["location"]["uri"] for symbol in symbols)
@@ -349,7 +351,11 @@ def test_plain_editors_get_symbols_actions_and_markdown(command, example):
             span = {"start": {"line": 0, "character": 0}, "end": {"line": 5, "character": 0}}
             params = {"textDocument": {"uri": uri}, "range": span, "context": {"diagnostics": []}}
             actions = await client.request("textDocument/codeAction", params)
-            assert any("Explain" in action["title"] for action in actions)
+            explain = next(action for action in actions if action["title"] == "Explain")
+            assert await client.execute(explain["command"], *explain["arguments"]) is None
+            await client.wait_for(lambda: client.requests)
+            document = Path(client.requests[0][1]["uri"].removeprefix("file://"))
+            assert document.read_text().startswith("# Explain this.")
             answer = await client.execute("memcache.ask", {"question": QUESTION})
             assert "[1]" in answer["markdown"]
 
@@ -459,7 +465,7 @@ def test_a_command_that_is_interrupted_stops_the_daemons_model(daemon, example, 
             child.send_signal(signal.SIGINT)
             await child.communicate()
             assert child.returncode == 130
-            while (await client.request("memcache/status", {}))["queue"]["questions"]:
+            while (await client.request("memcache/status", {}))["model"]["state"] == "answering":
                 await asyncio.sleep(0.05)
 
     talk()
@@ -521,7 +527,7 @@ def test_a_lost_daemon_is_replaced_and_knows_the_open_buffers(daemon, example):
     talk()
 
 
-def test_a_killed_index_worker_is_replaced(daemon, tmp_path):
+def test_a_killed_index_worker_is_replaced(command, tmp_path):
     root = tmp_path / "many"
     root.mkdir()
     for number in range(300):
@@ -529,7 +535,7 @@ def test_a_killed_index_worker_is_replaced(daemon, tmp_path):
 
     @run
     async def talk():
-        async with editor(daemon, root) as client:
+        async with editor(command, root) as client:
             pid = None
             while pid is None:
                 status = await client.request("memcache/status", {})
@@ -539,6 +545,40 @@ def test_a_killed_index_worker_is_replaced(daemon, tmp_path):
             status = await settled(client)
             assert status["roots"][0]["files"]["done"] == 300
             assert status["roots"][0]["failed"] == []
+
+    talk()
+
+
+def test_folders_come_and_go(command, example, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "zebra.py").write_text("def zebra_crossing():\n    return 1\n")
+
+    def changed(*, added=(), removed=()):
+        of = lambda roots: [{"uri": root.as_uri(), "name": root.name} for root in roots]  # noqa: E731
+        return {"event": {"added": of(added), "removed": of(removed)}}
+
+    async def has_roots(client, *roots):
+        async with asyncio.timeout(30):  # where folders lie is looked up beside the requests
+            while [root["uri"] for root in (await settled(client))["roots"]] != [root.as_uri() for root in roots]:
+                await asyncio.sleep(0.02)
+
+    async def uris(client, query):
+        hits = (await client.request("memcache/search", {"query": query, "limit": 5}))["hits"]
+        return [hit["location"]["uri"] for hit in hits]
+
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            assert (other / "zebra.py").as_uri() not in await uris(client, "zebra_crossing")
+            client.notify("workspace/didChangeWorkspaceFolders", changed(added=[other]))
+            await has_roots(client, example, other)
+            assert (await uris(client, "zebra_crossing"))[0] == (other / "zebra.py").as_uri()
+            assert any(uri.startswith(example.as_uri()) for uri in await uris(client, "dead letters"))
+            client.notify("workspace/didChangeWorkspaceFolders", changed(removed=[example]))
+            await has_roots(client, other)
+            assert not any(uri.startswith(example.as_uri()) for uri in await uris(client, "dead letters"))
 
     talk()
 

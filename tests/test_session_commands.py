@@ -10,17 +10,19 @@ import pytest
 from lsp import NEVER, ServerError, run
 from session_backend import EVENTS, RESULT, FakeBackend, hit, location, session
 
+from memcache_lsp.errors import UserError
 from memcache_lsp.paths import state_dir
 from memcache_lsp.protocol.codec import to_json
 from memcache_lsp.protocol.methods import METHODS
 from memcache_lsp.protocol.parts import Position, Range, Stretch
 from memcache_lsp.protocol.spec import AskUnsupported
-from memcache_lsp.session import selection
+from memcache_lsp.session import selection, showing
 from memcache_lsp.session.markdown import to_markdown
 from memcache_lsp.session.uris import to_path
 
 OURS = {"experimental": {"memcache": {}}}
 LITERALS = {"textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}}}
+PROGRESS = {"window": {"workDoneProgress": True}}
 SHOWS = {"window": {"showDocument": {"support": True}}}
 URI = "file:///project/a.py"
 SELECTED = {"start": {"line": 0, "character": 2}, "end": {"line": 1, "character": 1}}
@@ -245,18 +247,22 @@ async def test_code_actions_can_be_switched_off():
         assert await client.request("textDocument/codeAction", actions()) is None
 
 
+async def explained(client):
+    """Have a selection explained and give the path of the document that is opened."""
+    before = len(client.requests)
+    assert await client.execute("memcache.explainSelection", ABOUT) is None
+    await client.wait_for(lambda: len(client.requests) > before)
+    return to_path(client.requests[-1][1]["uri"])
+
+
 @run
 async def test_an_explanation_is_opened_as_a_document_of_our_own():
     async with session(capabilities=SHOWS) as client:
         client.answers["window/showDocument"] = {"success": True}
-        result = await client.execute("memcache.explainSelection", ABOUT)
-        await client.wait_for(lambda: client.requests)
-        [(_, shown)] = client.requests
-        path = to_path(shown["uri"])
+        path = await explained(client)
         assert path.is_relative_to(state_dir())
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert path.read_text(encoding="utf-8") == result["markdown"]
-        assert result["markdown"].startswith("# Explain this.\n\nIt retries")
+        assert path.read_text(encoding="utf-8").startswith("# Explain this.\n\nIt retries")
         assert not client.notifications
         [[_, params]] = client.backend.told("ask")
         assert params.intent == "explain"
@@ -275,11 +281,62 @@ async def test_an_explanation_that_cannot_be_opened_is_a_message(answer):
 
 
 @run
-async def test_an_editor_that_opens_nothing_has_its_answer_all_the_same():
-    async with session(capabilities=SHOWS) as client:
+async def test_an_editor_is_not_made_to_wait_for_an_explanation_and_can_cancel_it():
+    async with session(capabilities={"window": SHOWS["window"] | PROGRESS["window"]}) as client:
         client.answers["window/showDocument"] = NEVER
-        assert "uri" in await client.execute("memcache.explainSelection", ABOUT)
-        await client.shutdown()
+        client.backend.hold = True
+        assert await client.execute("memcache.explainSelection", ABOUT) is None
+        await client.backend.held.wait()
+        begun = await client.notification("$/progress")
+        assert (begun["value"]["kind"], begun["value"]["cancellable"]) == ("begin", True)
+        client.notify("window/workDoneProgress/cancel", {"token": begun["token"]})
+        await client.backend.stopped.wait()
+        await client.notification("$/progress", lambda params: params["value"]["kind"] == "end")
+        assert [method for method, _ in client.requests] == ["window/workDoneProgress/create"]
+        client.backend.hold = False
+        await client.execute("memcache.explainSelection", ABOUT)
+        await client.wait_for(lambda: client.requests[-1][0] == "window/showDocument")
+        await client.shutdown()  # though the editor has not opened it
+
+
+@run
+async def test_an_explanation_that_fails_is_a_message():
+    async with session(capabilities=SHOWS) as client:
+        client.backend.error = UserError("There is no model: get one.")
+        assert await client.execute("memcache.explainSelection", ABOUT) is None
+        shown = await client.notification("window/showMessage")
+        assert shown == {"type": 1, "message": "There is no model: get one."}
+        client.backend.error = None
+        client.backend.hold = True
+        for _ in range(showing.MAX_AT_ONCE):
+            await client.execute("memcache.explainSelection", ABOUT)
+        with pytest.raises(ServerError, match="wait for one, or cancel one"):
+            await client.execute("memcache.explainSelection", ABOUT)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [("memcache.ask", {"question": "how?"}), ("memcache.search", {"query": "x"}), ("memcache.status", {})],
+)
+@run
+async def test_a_command_may_open_its_markdown_and_shows_its_work_where_the_editor_wants_it(command, arguments):
+    async with session(capabilities=SHOWS) as client:
+        params = {"command": command, "arguments": [arguments], "workDoneToken": "w"}
+        returned = await client.request("workspace/executeCommand", params)
+        kinds = [value["kind"] for value in client.progress("w")]
+        assert (kinds[0], kinds[-1]) == ("begin", "end")
+        assert await client.execute(command, {**arguments, "show": True}) is None
+        await client.wait_for(lambda: client.requests)
+        path = to_path(client.requests[-1][1]["uri"])
+        assert path.read_text(encoding="utf-8") == returned["markdown"]
+
+
+@run
+async def test_only_commands_that_are_there_are_told():
+    async with session() as client:
+        told = client.initialized["capabilities"]["executeCommandProvider"]["commands"]
+        there = [method.command for method in METHODS if method.command and not method.later]
+        assert set(told) == {*there, *selection.COMMANDS}
 
 
 @run
@@ -290,6 +347,7 @@ async def test_a_selected_question_is_the_question():
         await client.execute("memcache.askSelection", {"textDocument": {"uri": URI}, "selection": marked})
         await opened(client, "x = 5\ny = 6\n")
         await client.execute("memcache.askSelection", ABOUT)
+        await client.wait_for(lambda: len(client.notifications) == 2)
         [[_, first], [_, second]] = client.backend.told("ask")
         assert (first.question, first.selection) == ("what does this do,\n# really?", None)
         assert second.selection is not None
@@ -297,12 +355,12 @@ async def test_a_selected_question_is_the_question():
 
 @run
 async def test_only_the_latest_answers_are_kept(monkeypatch):
-    monkeypatch.setattr(selection, "KEPT_ANSWERS", 3)
-    async with session() as client:
+    monkeypatch.setattr(showing, "KEPT_ANSWERS", 3)
+    async with session(capabilities=SHOWS) as client:
+        client.answers["window/showDocument"] = {"success": True}
         for number in range(6):
             client.backend.events = (EVENTS[0], replace(RESULT, answer=str(number)))
-            result = await client.execute("memcache.explainSelection", ABOUT)
-            path = to_path(result["uri"])
+            path = await explained(client)
             os.utime(path, (number, number))
         names = await asyncio.to_thread(lambda: sorted(path.read_text().split()[3] for path in path.parent.iterdir()))
         assert names == ["3", "4", "5"]

@@ -4,19 +4,22 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from lsp import run
+from lsp import NEVER, run
 from session_backend import ROOT, FakeBackend, connected, session
 
 from memcache_lsp.protocol.methods import METHODS
 from memcache_lsp.protocol.spec import DidChangeStatusParams
+from memcache_lsp.session import indexing
+from memcache_lsp.session import session as editor_session
 from memcache_lsp.session.backend import IndexProgress
 from memcache_lsp.session.client import read_client
 from memcache_lsp.session.lsp import converter
 from memcache_lsp.session.session import prepare
-from memcache_lsp.session.settings import SessionSettings, parse_settings
+from memcache_lsp.session.settings import SessionSettings, parse_settings, unknown_settings
 
 OURS = {"experimental": {"memcache": True}}
 PROGRESS = {"window": {"workDoneProgress": True}}
+CONFIGURATION = {"workspace": {"configuration": True}}
 URI = "file:///project/a.py"
 
 
@@ -59,7 +62,7 @@ async def test_capabilities():
 async def test_commands_are_told_only_to_clients_that_have_none_of_their_own():
     async with session() as client:
         commands = client.initialized["capabilities"]["executeCommandProvider"]["commands"]
-        assert {method.command for method in METHODS if method.command} < set(commands)
+        assert {method.command for method in METHODS if method.command and not method.later} < set(commands)
     async with session(capabilities=OURS) as client:
         assert client.initialized["capabilities"]["executeCommandProvider"]["commands"] == []
 
@@ -173,7 +176,14 @@ async def test_file_watchers_are_registered_where_the_client_takes_them():
         await client.wait_for(lambda: client.requests)
         [(method, params)] = client.requests
         assert method == "client/registerCapability"
-        assert params["registrations"][0]["method"] == "workspace/didChangeWatchedFiles"
+        assert [each["method"] for each in params["registrations"]] == ["workspace/didChangeWatchedFiles"]
+    able = {"workspace": {"didChangeConfiguration": {"dynamicRegistration": True}}}
+    async with session(capabilities=able) as client:
+        await client.wait_for(lambda: client.requests)
+        [(_, params)] = client.requests
+        [registration] = params["registrations"]
+        assert registration["method"] == "workspace/didChangeConfiguration"
+        assert registration["registerOptions"] == {"section": "memcache"}
 
 
 @run
@@ -225,7 +235,8 @@ async def test_a_bad_setting_is_told_once_and_its_default_used():
             shown["message"]
             == "memcache-lsp: memcache.answerTokens must be a whole number from 16 to 2048; its default is used."
         )
-        await client.notification("window/showMessage", lambda params: "memcache.model" in params["message"])
+        logged = await client.notification("window/logMessage", lambda params: "memcache.model" in params["message"])
+        assert "config.toml" in logged["message"]
         client.notify("workspace/didChangeConfiguration", {"settings": None})
         await client.wait_for(lambda: len(client.requests) == 2)
         await settled(client)
@@ -236,10 +247,9 @@ async def test_a_bad_setting_is_told_once_and_its_default_used():
 
 @run
 async def test_settings_are_pulled_and_pushed():
-    able = {"workspace": {"configuration": True}}
     async with connected() as client:
         client.answers["workspace/configuration"] = [{"answerTokens": 99}]
-        await client.initialize(ROOT, options={"codeActions": False}, capabilities=able)
+        await client.initialize(ROOT, options={"codeActions": False}, capabilities=CONFIGURATION)
         await client.wait_for(lambda: client.requests)
         await settled(client)
         assert client.requests == [("workspace/configuration", {"items": [{"section": "memcache"}]})]
@@ -260,13 +270,15 @@ async def test_odd_answers_to_the_question_for_settings(answer):
         await client.initialize(ROOT, capabilities={"workspace": {"configuration": True}})
         await client.wait_for(lambda: client.requests)
         await settled(client)
-        assert not client.backend.told("settings_changed")
+        assert client.backend.told("settings_changed") == [[1, SessionSettings()]]
 
 
 def test_parse_settings():
     assert parse_settings([]) == (SessionSettings(), ())
     assert parse_settings({"codeActions": None}) == (SessionSettings(), ())
-    assert len(parse_settings({"codeActions": 1, "answerTokens": True, "x": 1})[1]) == 3
+    assert len(parse_settings({"codeActions": 1, "answerTokens": True, "x": 1})[1]) == 2
+    assert [remark.split()[0] for remark in unknown_settings({"codeActions": 1, "x": 1})] == ["memcache.x"]
+    assert unknown_settings(5) == unknown_settings([]) == ()
     assert parse_settings(5)[1] == ("The settings memcache must be an object; the defaults are used.",)
 
 
@@ -275,14 +287,15 @@ async def test_indexing_is_shown_and_never_goes_back():
     async with session(capabilities=PROGRESS) as client:
         tell = client.backend.listeners[1]
         tell(IndexProgress(ROOT, 0, 0))
+        tell(IndexProgress(ROOT, 0, 1000))
         await client.wait_for(lambda: client.requests)
         [(method, params)] = client.requests
         assert method == "window/workDoneProgress/create"
         await client.notification("$/progress")
-        for done, total in ((1, 10), (5, 10), (5, 20), (19, 20), (20, 20)):
+        for done, total in ((100, 1000), (500, 1000), (500, 2000), (1900, 2000), (2000, 2000)):
             tell(IndexProgress(ROOT, done, total))
-        tell(IndexProgress(ROOT, 20, 20, finished=True))
-        tell(IndexProgress(ROOT, 20, 20, finished=True))
+        tell(IndexProgress(ROOT, 2000, 2000, finished=True))
+        tell(IndexProgress(ROOT, 2000, 2000, finished=True))
         await settled(client)
         values = client.progress(params["token"])
         assert [value["kind"] for value in values] == ["begin", *["report"] * 4, "end"]
@@ -294,12 +307,12 @@ async def test_indexing_is_shown_and_never_goes_back():
 async def test_indexing_is_over_before_it_could_be_shown():
     async with session(capabilities=PROGRESS) as client:
         tell = client.backend.listeners[1]
-        tell(IndexProgress(ROOT, 0, 1))
-        tell(IndexProgress(ROOT, 1, 1, finished=True))
+        tell(IndexProgress(ROOT, 0, 500))
+        tell(IndexProgress(ROOT, 500, 500, finished=True))
         await client.wait_for(lambda: client.requests)
         await settled(client)
         assert not client.notifications
-        tell(IndexProgress(ROOT, 0, 1))
+        tell(IndexProgress(ROOT, 0, 500))
         await client.notification("$/progress")
 
 
@@ -307,13 +320,13 @@ async def test_indexing_is_over_before_it_could_be_shown():
 async def test_indexing_can_be_cancelled_from_the_editor():
     async with session(capabilities=PROGRESS) as client:
         tell = client.backend.listeners[1]
-        tell(IndexProgress(ROOT, 1, 10))
+        tell(IndexProgress(ROOT, 1, 1000))
         token = (await client.notification("$/progress"))["token"]
         client.notify("window/workDoneProgress/cancel", {"token": "unknown"})
         client.notify("window/workDoneProgress/cancel", {"token": token})
-        tell(IndexProgress(ROOT, 5, 10))
+        tell(IndexProgress(ROOT, 5, 1000))
         await settled(client)
-        tell(IndexProgress(ROOT, 6, 10))
+        tell(IndexProgress(ROOT, 6, 1000))
         await settled(client)
         assert [value["kind"] for value in client.progress(token)][-1] == "end"
         assert [value["kind"] for value in client.progress(token)].count("end") == 1
@@ -324,7 +337,7 @@ async def test_indexing_can_be_cancelled_from_the_editor():
 @run
 async def test_progress_ends_with_the_session():
     async with session(capabilities=PROGRESS) as client:
-        client.backend.listeners[1](IndexProgress(ROOT, 1, 10))
+        client.backend.listeners[1](IndexProgress(ROOT, 1, 1000))
         token = (await client.notification("$/progress"))["token"]
         await client.shutdown()
         assert [value["kind"] for value in client.progress(token)][-1] == "end"
@@ -333,14 +346,14 @@ async def test_progress_ends_with_the_session():
 @run
 async def test_a_client_without_progress_or_that_refuses_it_sees_none():
     async with session() as client:
-        client.backend.listeners[1](IndexProgress(ROOT, 1, 10))
+        client.backend.listeners[1](IndexProgress(ROOT, 1, 1000))
         await settled(client)
         assert not client.requests
     async with connected() as client:
         client.answers["window/workDoneProgress/create"] = ValueError("no")
         await client.initialize(ROOT, capabilities=PROGRESS)
         for done in range(5):
-            client.backend.listeners[1](IndexProgress(ROOT, done, 10))
+            client.backend.listeners[1](IndexProgress(ROOT, done, 1000))
             await settled(client)
         assert len(client.requests) == 1
         assert not client.notifications
@@ -407,3 +420,73 @@ async def test_trace():
         client.notify("$/setTrace", {"value": "loud"})
         await settled(client)
         assert len(client.notifications) == 1
+
+
+@pytest.mark.parametrize(("told", "begins"), [({"indexOnStart": False}, False), ({"answerTokens": 99}, True)])
+@run
+async def test_an_editor_that_has_settings_tells_whether_it_is_indexed(told, begins):
+    async with connected() as client:
+        client.answers["workspace/configuration"] = [told]
+        await client.initialize(ROOT, capabilities=CONFIGURATION)
+        (opened,) = client.backend.told("open_session")
+        assert not opened[0].settings.index_on_start
+        await client.wait_for(lambda: client.requests)
+        await settled(client)
+        assert [each.index_on_start for _, each in client.backend.told("settings_changed")] == [begins]
+
+
+@pytest.mark.parametrize("answer", [NEVER, ValueError("no")])
+@run
+async def test_an_editor_that_keeps_its_settings_to_itself_is_indexed_all_the_same(answer, monkeypatch):
+    monkeypatch.setattr(editor_session, "FIRST_SETTINGS_S", 0.01)
+    async with connected() as client:
+        client.answers["workspace/configuration"] = answer
+        await client.initialize(ROOT, capabilities=CONFIGURATION)
+        async with asyncio.timeout(5):
+            while not client.backend.told("settings_changed"):
+                await asyncio.sleep(0.001)
+        assert client.backend.told("settings_changed") == [[1, SessionSettings()]]
+
+
+@run
+async def test_saves_show_no_bar_and_what_lasts_shows_one(monkeypatch):
+    async with session(capabilities=PROGRESS) as client:
+        tell = client.backend.listeners[1]
+        for _ in range(4):
+            tell(IndexProgress(ROOT, 0, 0))
+            tell(IndexProgress(ROOT, 0, 1))
+            tell(IndexProgress(ROOT, 1, 1, finished=True))
+            await settled(client)
+        assert not client.requests
+        monkeypatch.setattr(indexing, "LASTS_S", 0.01)
+        tell(IndexProgress(ROOT, 0, 0))
+        await client.notification("$/progress")
+        tell(IndexProgress(ROOT, 1, 1, finished=True))
+        await client.notification("$/progress", lambda params: params["value"]["kind"] == "end")
+        assert len(client.requests) == 1
+
+
+@run
+async def test_a_setting_of_the_editors_own_client_is_no_message_to_the_user():
+    async with session(options={"memcache": {"trace.server": "off"}}) as client:
+        logged = await client.notification("window/logMessage")
+        assert "memcache.trace.server" in logged["message"]
+        await settled(client)
+        assert [method for method, _ in client.notifications] == ["window/logMessage"]
+
+
+@run
+async def test_of_very_many_folders_the_first_are_served_and_this_is_said():
+    folders = [{"uri": f"file:///r{number}", "name": str(number)} for number in range(100)]
+    async with session() as client:
+        change = {"event": {"added": folders, "removed": [{"uri": ROOT.as_uri(), "name": ""}]}}
+        client.notify("workspace/didChangeWorkspaceFolders", change)
+        shown = await client.notification("window/showMessage")
+        assert shown["message"] == (
+            "memcache-lsp: Only the first 64 workspace folders are indexed: open fewer, or one that they lie in."
+        )
+        await settled(client)
+        assert client.backend.told("set_roots") == [[1, tuple(Path(f"/r{number}") for number in range(64))]]
+        client.notify("workspace/didChangeWorkspaceFolders", {"event": {"added": [], "removed": folders[:90]}})
+        await settled(client)
+        assert client.backend.told("set_roots")[-1] == [1, tuple(Path(f"/r{number}") for number in range(90, 100))]

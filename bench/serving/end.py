@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from serving.editor import Asked, Editor
 from serving.figures import Figure, quantile
-from serving.home import PROGRAM, Home
+from serving.home import PROGRAM, SERVE, Home
 from serving.projects import copied, fill
 
 FILES = 3000
 TIMES = 5
+ALONE_TIMES = 3
 LIMIT_S = 1.0
 IDLE_S = 4.0
 LOOK_S = 5.0  # how often the daemon looks whether somebody is there
@@ -37,12 +39,18 @@ async def measure(*, scratch: Path, model: Path, corpus: Path | None) -> list[Fi
         leaving = [await left_amid_an_answer(home, small) for _ in range(TIMES)]
         frozen = await left_with_a_frozen_daemon(home, small)
     with Home(model) as home:
+        alone = {way: [await alone_amid_work(home, root, small, way) for _ in range(ALONE_TIMES)] for way in WAYS}
+    with Home(model) as home:
         nothing_s = await nothing_left(home, root, small)
     return [
         Figure(f"`stop` amid indexing and answering: daemon and workers gone, worst of {TIMES}", max(stops), "s", LIMIT_S),
         Figure(f"a front without a daemon, its input closed, worst of {len(fronts)}", max(fronts), "s", LIMIT_S),
         Figure(f"a front amid an answer, its input closed, worst of {TIMES}", max(leaving), "s", LIMIT_S),
         Figure("a front whose daemon is frozen, its input closed", frozen, "s", LIMIT_S),
+        *(
+            Figure(f"`--no-daemon` amid work, {way}: it and its workers gone, worst of {ALONE_TIMES}", max(took), "s", LIMIT_S)
+            for way, took in alone.items()
+        ),
         Figure("from the idle time's end until nothing is left", nothing_s, "s", LOOK_S + LIMIT_S),
         Figure("`stop` in the middle of work, p50", quantile(stops, 0.5), "s"),
     ]  # fmt: skip
@@ -88,6 +96,48 @@ async def left_with_a_frozen_daemon(home: Home, small: Path) -> float:
         return await editor.hang_up()
     finally:
         os.kill(daemon.pid, signal.SIGCONT)
+
+
+async def alone_amid_work(home: Home, root: Path, small: Path, way: str) -> float:
+    """End a server without a daemon while it indexes and answers; return the seconds until nothing of it is left."""
+    editor = await Editor.open(home, small, command=(*SERVE, "--no-daemon"))
+    await editor.settled()
+    added = [{"uri": root.as_uri(), "name": root.name}]
+    editor.tell("workspace/didChangeWorkspaceFolders", {"event": {"added": added, "removed": []}})
+    await Asked(editor, "What happens to a parcel that fails too often?").reaches("writing", "delta")
+    processes = {each.pid for each in home.processes()}
+    assert len(processes) >= 3, "the server, its index worker and its model worker"
+    began = time.perf_counter()
+    await WAYS[way](editor)
+    while {each.pid for each in home.processes()} & processes:
+        if time.perf_counter() - began > _WAITED_S:
+            break
+        await asyncio.sleep(0.005)
+    return time.perf_counter() - began
+
+
+async def _shut_down(editor: Editor) -> None:
+    await editor.leave()
+
+
+async def _close_input(editor: Editor) -> None:
+    await editor.hang_up()
+
+
+def _signalled(number: signal.Signals) -> Callable[[Editor], Awaitable[None]]:
+    async def send(editor: Editor) -> None:
+        editor.process.send_signal(number)
+        await editor.process.wait()
+
+    return send
+
+
+WAYS: dict[str, Callable[[Editor], Awaitable[None]]] = {
+    "shutdown and exit": _shut_down,
+    "its input closed": _close_input,
+    "SIGTERM": _signalled(signal.SIGTERM),
+    "SIGKILL": _signalled(signal.SIGKILL),
+}
 
 
 async def nothing_left(home: Home, root: Path, small: Path) -> float:

@@ -185,7 +185,8 @@ LANGUAGES: Languages, such as python, typescript, markdown."
           partial-result-token work-done-token)
   "Make `AskParams'.
 A question, and what it is about.
-QUESTION: The question, in words.  Needed.
+QUESTION: The question, in words, 1,000,000 characters at most; of a long
+log its beginning and its end are read.  Needed.
 INTENT: What is wanted: an answer, an explanation, a summary, or who calls
 it.  One of ask, explain, summarize, callers.
 THREAD-ID: The thread to go on with; without it a new one is opened.
@@ -209,7 +210,8 @@ WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
     (&key query limit scope text-document explain)
   "Make `SearchParams'.
 What to search for, and where.
-QUERY: Words, names, or a question.  Needed.
+QUERY: Words, names, or a question, 1,000,000 characters at most; of a long
+log its beginning and its end are read.  Needed.
 LIMIT: How many hits at most.
 SCOPE: Where to search.
 TEXT-DOCUMENT: The document the user is at.
@@ -760,6 +762,11 @@ The client's name, empty where it told none."
 Its workspace folders."
   (append (plist-get session-status :roots) nil))
 
+(defsubst memcache-session-status-own (session-status)
+  "Return `:own' of SESSION-STATUS.
+Whether it is the one that asks."
+  (eq (plist-get session-status :own) t))
+
 (defsubst memcache-worker-status-name (worker-status)
   "Return `:name' of WORKER-STATUS.
 What it does."
@@ -782,7 +789,7 @@ Its resident memory, where it runs."
 
 (defsubst memcache-queue-status-questions (queue-status)
   "Return `:questions' of QUEUE-STATUS.
-Questions that wait for the model."
+Questions that wait for the model, without the one that is being answered."
   (plist-get queue-status :questions))
 
 (defsubst memcache-queue-status-files (queue-status)

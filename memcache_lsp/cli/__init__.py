@@ -206,6 +206,7 @@ def _add_serve(commands: Any) -> None:
     parser = commands.add_parser("serve", help=text, description=text)
     parser.set_defaults(module="serve")
     parser.add_argument("--stdio", action="store_true", help="what it does anyway")
+    parser.add_argument("--clientProcessId", metavar="PID", help="is not needed: it ends when the editor's end closes")
     parser.add_argument("--no-daemon", action="store_true", help="in this process, with an engine of its own")
     text = "End the daemon that serves the editors and the commands."
     parser = commands.add_parser("stop", help=text, description=text)

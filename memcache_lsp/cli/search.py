@@ -10,6 +10,7 @@ from typing import Any
 
 from memcache_lsp.cli import render, work
 from memcache_lsp.errors import UsageError, UserError
+from memcache_lsp.pasted import shortened
 from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit
 
@@ -90,7 +91,7 @@ def _queries() -> Iterator[tuple[Any, str]]:
             continue
         try:
             value = json.loads(line)
-            yield value["id"], str(value["query"]).strip()
+            yield value["id"], shortened(str(value["query"]).strip())
         except (ValueError, KeyError, TypeError):
             raise UserError(
                 f'Line {number} of the batch is not {{"id": …, "query": "…"}}: mend it and run again.'

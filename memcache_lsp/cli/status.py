@@ -48,11 +48,10 @@ def _daemon(root: Path | None) -> dict[str, Any] | None:
         return None
     with contextlib.closing(connection):
         status = connection.ask("memcache/status", {})
-    own = {session["id"]: session for session in status["sessions"]}
-    own.pop(max(own))  # our own, the latest
+    others = [session for session in status["sessions"] if not session.get("own")]
     kept = ("version", "pid", "memoryBytes", "workers", "queue", "model", "outside", "message")
     refinement = next((each.get("refinement") for each in status["roots"]), None)
-    return {name: status.get(name) for name in kept} | {"sessions": list(own.values()), "refinement": refinement}
+    return {name: status.get(name) for name in kept} | {"sessions": others, "refinement": refinement}
 
 
 def _print_daemon(daemon: dict[str, Any] | None) -> None:

@@ -20,6 +20,7 @@ from memcache_lsp import config, paths, rendezvous
 from memcache_lsp.chunking.outline import KINDS
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.languages import LANGUAGES
+from memcache_lsp.pasted import shortened
 from memcache_lsp.session.uris import from_path, to_path
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
@@ -193,7 +194,7 @@ def text_of(words: list[str], what: str) -> str:
     text = sys.stdin.read() if words == ["-"] else " ".join(words)
     if not text.strip():
         raise UsageError(f"The {what} is empty: write it behind the command, in quotes.")
-    return _clean(text.strip())
+    return shortened(_clean(text.strip()))
 
 
 def interruptible(action: Callable[[], T]) -> T:

@@ -1,7 +1,7 @@
 """Own the way from JSON to the typed values of the specification and back, and the sentence for what does not fit.
 
 A type is a frozen dataclass whose fields have type hints, `Annotated` with a sentence on what the field means and, where
-the hint alone says too little, a rule (`Between`, `NotBlank`, `IsUri`). A type may have a method `problem` that tells
+the hint alone says too little, a rule (`Between`, `NotBlank`, `AtMost`, `IsUri`). A type may have a method `problem` that tells
 what is wrong between its fields. Must not import anything beyond the standard library and errors.
 
 What is accepted, because editors' JSON libraries cannot do better: null for a field that may be left out, `[]` for an
@@ -42,6 +42,13 @@ class NotBlank:
     """Say of a text that it must hold more than blanks."""
 
 
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """Say of a text how many characters it may have."""
+
+    characters: int
+
+
 class IsUri:
     """Say of a text that it is a URI."""
 
@@ -52,6 +59,7 @@ class Text:
 
     blank: bool = True
     uri: bool = False
+    most: int | None = None
 
     @property
     def words(self) -> str:
@@ -62,6 +70,8 @@ class Text:
     def read(self, value: Any, at: str) -> str:
         if not isinstance(value, str):
             raise _misfit(self, value, at)
+        if self.most is not None and len(value) > self.most:
+            raise InvalidParams(f"{at} is too long: it must be text of {self.most} characters at most.")
         if (self.uri and not _URI.fullmatch(value)) or not (self.blank or value.strip()):
             raise InvalidParams(f"{at} must be {self.words}.")
         return _unicode(value)
@@ -245,11 +255,6 @@ def parse(cls: type[T], value: Any) -> T:
     return read
 
 
-def parse_one_of(union: Any, value: Any) -> Any:
-    """Read a JSON value as the member of a union of types that its `type` names; raises as `parse` does."""
-    return shape_of(union).read(value, "")
-
-
 def to_json(value: Any, *, defaults: bool = True) -> Any:
     """Give a value of the specification as JSON; what is None is left out, and on request what is the default."""
     if dataclasses.is_dataclass(value):
@@ -303,7 +308,8 @@ _PLAIN: dict[Any, Shape] = {str: Text(), int: Whole(), float: Number(), bool: Fl
 
 def _plain(hint: Any, rules: tuple[Any, ...]) -> Shape:
     if hint is str:
-        return Text(blank=NotBlank not in rules, uri=IsUri in rules)
+        most = next((rule.characters for rule in rules if isinstance(rule, AtMost)), None)
+        return Text(blank=NotBlank not in rules, uri=IsUri in rules, most=most)
     if hint is int:
         limits = next((rule for rule in rules if isinstance(rule, Between)), Between(0, LARGEST))
         return Whole(limits.least, limits.most)

@@ -158,6 +158,11 @@ def command_params(method: Method, arguments: Sequence[Any] | None) -> Any:
     return parse(method.params, arguments[0] if arguments else None)
 
 
+def asks_to_show(arguments: Sequence[Any] | None) -> bool:
+    """Tell whether a command is to open its Markdown as a document instead of returning it."""
+    return any(isinstance(each, dict) and each.get("show") is True for each in arguments or ())
+
+
 def declares_capability(capabilities: Any) -> bool:
     """Tell whether a client's capabilities have `experimental.memcache`: true, or an object."""
     experimental = capabilities.get("experimental") if isinstance(capabilities, dict) else None

@@ -210,6 +210,7 @@ class SessionStatus:
     id: Annotated[int, "Its number in the log."]
     client: Annotated[str, "The client's name, empty where it told none."]
     roots: Annotated[tuple[Uri, ...], "Its workspace folders."]
+    own: Annotated[bool, "Whether it is the one that asks."] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,5 +227,5 @@ class WorkerStatus:
 class QueueStatus:
     """What waits."""
 
-    questions: Annotated[int, "Questions that wait for the model."]
+    questions: Annotated[int, "Questions that wait for the model, without the one that is being answered."]
     files: Annotated[int, "Files that wait to be indexed."]

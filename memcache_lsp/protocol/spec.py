@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from memcache_lsp.protocol.codec import Between, IsUri, NotBlank
+from memcache_lsp.protocol.codec import AtMost, Between, IsUri, NotBlank
 from memcache_lsp.protocol.parts import (
     Cited,
     Evidence,
@@ -32,6 +32,8 @@ from memcache_lsp.protocol.parts import (
     WorkerStatus,
 )
 
+LONGEST_QUESTION = 1_000_000  # characters; of a long one its beginning and its end are read, see `pasted`
+
 VERSION = 1  # of these methods; grows when a client has to change
 
 PartialToken = Annotated[
@@ -44,7 +46,12 @@ WorkToken = Annotated[ProgressToken | None, "Where LSP's work-done progress is s
 class AskParams:
     """A question, and what it is about."""
 
-    question: Annotated[str, NotBlank, "The question, in words."]
+    question: Annotated[
+        str,
+        NotBlank,
+        AtMost(LONGEST_QUESTION),
+        "The question, in words, 1,000,000 characters at most; of a long log its beginning and its end are read.",
+    ]
     intent: Annotated[Intent, "What is wanted: an answer, an explanation, a summary, or who calls it."] = "ask"
     thread_id: Annotated[str | None, "The thread to go on with; without it a new one is opened."] = None
     text_document: Annotated[TextDocumentIdentifier | None, "The document the user is at."] = None
@@ -137,7 +144,12 @@ AskPartial = AskSources | AskStage | AskDelta | AskCitation | AskUnsupported
 class SearchParams:
     """What to search for, and where."""
 
-    query: Annotated[str, NotBlank, "Words, names, or a question."]
+    query: Annotated[
+        str,
+        NotBlank,
+        AtMost(LONGEST_QUESTION),
+        "Words, names, or a question, 1,000,000 characters at most; of a long log its beginning and its end are read.",
+    ]
     limit: Annotated[int, Between(1, 1000), "How many hits at most."] = 20
     scope: Annotated[Scope | None, "Where to search."] = None
     text_document: Annotated[TextDocumentIdentifier | None, "The document the user is at."] = None
@@ -170,7 +182,7 @@ class ExplainParams:
         None
     )
     hit: Annotated[Hit | None, "The hit whose rank is asked for."] = None
-    query: Annotated[str | None, "The query that found the hit."] = None
+    query: Annotated[str | None, AtMost(LONGEST_QUESTION), "The query that found the hit."] = None
 
     def problem(self) -> str:
         """Tell what is wrong between the fields."""

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 from memcache_lsp.languages import LANGUAGES
+from memcache_lsp.pasted import shortened
 from memcache_lsp.ranking.words import class_of, classes_of, content_words, senses
 from memcache_lsp.tokens import content_terms, words
 
@@ -69,7 +70,8 @@ class Question:
 
     @classmethod
     def of(cls, text: str) -> Question:
-        """Read a question."""
+        """Read a question; of one that is very long what `pasted` keeps."""
+        text = shortened(text)
         stripped = text.strip()
         if frames := _frames(stripped):
             functions = [next(filter(None, match)) for match in _FUNCTION.findall(stripped)]

@@ -36,6 +36,7 @@ from memcache_lsp.rendezvous.places import (
 )
 
 __all__ = [
+    "LOG_BYTES",
     "PROTOCOL_VERSION",
     "ROLES",
     "Hello",
@@ -52,7 +53,7 @@ __all__ = [
 START_S = 30.0  # a loaded machine imports slowly
 LEAVE_S = 2.0  # a daemon that is told to stop ends within 1 s; later it is killed
 
-_LOG_BYTES = 5_000_000
+LOG_BYTES = 5_000_000
 
 
 def connect(timeout_s: float, *, role: str = "lsp", version: str | None = None) -> socket.socket | None:
@@ -143,7 +144,7 @@ def _start(command: Sequence[str], deadline: float) -> bool:
 
     log = log_path()
     with contextlib.suppress(OSError):
-        if log.stat().st_size > _LOG_BYTES:
+        if log.stat().st_size > LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
     ready, told = os.pipe()
     try:

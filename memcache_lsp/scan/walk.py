@@ -191,7 +191,9 @@ class Scanner:
                 walk.on_progress(told)
             if walk.max_files is not None and len(walk.found) > walk.max_files:
                 raise UserError(
-                    f"{self.root} holds more than {walk.max_files} files; to index it all, name it with --root."
+                    f"{self.root} holds more than {walk.max_files} files: open a part of it, or have "
+                    f"it all indexed by name, with `memcache-lsp index --root {self.root}` or, in an editor, the command "
+                    "memcache.index and its root."
                 )
 
     def _scan_folder(self, folder: Folder, found: list[Found], skipped: list[Skipped]) -> list[Folder]:

@@ -15,6 +15,8 @@ from memcache_lsp.protocol.methods import declares_capability
 from memcache_lsp.session.positions import Encoding
 from memcache_lsp.session.uris import to_path
 
+_REGISTERED = ("didChangeWatchedFiles", "didChangeConfiguration")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
@@ -26,7 +28,7 @@ class Client:
     options: Any = None
     trace: str = "off"
     is_ours: bool = False  # knows our methods, and gets JSON where others get Markdown
-    takes_registrations: bool = False  # of file watchers
+    registrations: frozenset[str] = frozenset()  # methods that may be registered later
     gives_configuration: bool = False
     takes_progress: bool = False
     shows_documents: bool = False
@@ -46,7 +48,9 @@ def read_client(params: Any) -> Client:
         options=params.get("initializationOptions"),
         trace=trace if (trace := params.get("trace")) in ("messages", "verbose") else "off",
         is_ours=declares_capability(able),
-        takes_registrations=_at(able, "workspace", "didChangeWatchedFiles", "dynamicRegistration") is True,
+        registrations=frozenset(
+            f"workspace/{each}" for each in _REGISTERED if _at(able, "workspace", each, "dynamicRegistration") is True
+        ),
         gives_configuration=_at(able, "workspace", "configuration") is True,
         takes_progress=_at(able, "window", "workDoneProgress") is True,
         shows_documents=_at(able, "window", "showDocument", "support") is True,

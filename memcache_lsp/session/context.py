@@ -5,6 +5,7 @@ Made when the client initializes. Must not import the engine.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,24 +19,37 @@ from memcache_lsp.session.connection import ClientError, Connection
 from memcache_lsp.session.documents import Documents
 from memcache_lsp.session.settings import SessionSettings
 
-WARNING, INFO, LOG = 2, 3, 4  # MessageType of LSP
+MAX_FOLDERS = 4096  # that are remembered, for others may be removed
+MAX_ROOTS = 64  # of one session; each has a watcher and threads of its own
+ERROR, WARNING, INFO, LOG = 1, 2, 3, 4  # MessageType of LSP
 
 
 @dataclass(slots=True)
 class Context:
-    """One session; `roots`, `settings` and `trace` change while it lasts."""
+    """One session; `folders`, `settings` and `trace` change while it lasts."""
 
     id: int
     backend: Backend
     connection: Connection
     client: Client
     documents: Documents
-    roots: tuple[Path, ...]
+    folders: tuple[Path, ...]  # as the editor told them
     settings: SessionSettings = field(default_factory=SessionSettings)
     trace: str = "off"
     problems: list[str] = field(default_factory=list)  # found before anything may be shown
     told: set[str] = field(default_factory=set)  # problems that the user knows of
     sends_roots: bool = False  # somebody does already
+    shown_later: dict[str, asyncio.Task[None]] = field(default_factory=dict)  # answers being made, by their bar's token
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Return the folders that are served: the first of very many."""
+        return self.folders[:MAX_ROOTS]
+
+    def warn_of_many(self) -> None:
+        """Show the user that not all folders are served, where it is so."""
+        if len(self.folders) > MAX_ROOTS:
+            self.warn(f"Only the first {MAX_ROOTS} workspace folders are indexed: open fewer, or one that they lie in.")
 
     async def send_roots(self) -> None:
         """Tell the backend of the roots, in the order in which they changed."""
@@ -57,7 +71,17 @@ class Context:
         """Show the user a problem, once."""
         if problem not in self.told and len(self.told) < 100:
             self.told.add(problem)
-            self.connection.notify("window/showMessage", {"type": WARNING, "message": f"memcache-lsp: {problem}"})
+            self.message(WARNING, f"memcache-lsp: {problem}")
+
+    def note(self, remark: str) -> None:
+        """Write a remark into the editor's log, once."""
+        if remark not in self.told and len(self.told) < 100:
+            self.told.add(remark)
+            self.log(INFO, f"memcache-lsp: {remark}")
+
+    def message(self, kind: int, text: str) -> None:
+        """Show the user a text."""
+        self.connection.notify("window/showMessage", {"type": kind, "message": text})
 
     def progress(self, token: ProgressToken, value: dict[str, Any], *, droppable: bool = False) -> None:
         """Send a progress value on a token."""
@@ -68,7 +92,8 @@ class Context:
         """Show the body's work on the client's token, where it gave one; it ends whatever happens."""
         work = Work(self, token)
         if token is not None:
-            self.progress(token, {"kind": "begin", "title": title, "cancellable": False, "percentage": 0})
+            cancellable = token in self.shown_later  # else the client knows which request it is
+            self.progress(token, {"kind": "begin", "title": title, "cancellable": cancellable, "percentage": 0})
         try:
             yield work
         finally:

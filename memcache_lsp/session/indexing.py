@@ -1,10 +1,11 @@
 """Own how indexing is shown in the editor: a progress bar for each root, begun by us.
 
-A bar never goes back, can be cancelled, and always ends. Must not import the engine.
+A bar is begun for what lasts, never goes back, can be cancelled, and always ends. Must not import the engine.
 """
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 from dataclasses import dataclass
@@ -16,11 +17,15 @@ from memcache_lsp.session.connection import ClientError
 from memcache_lsp.session.context import Context
 from memcache_lsp.session.uris import from_path
 
+LASTS_S = 1.0  # work that is over before is not shown: a save is none of the user's business
+MANY_FILES = 200  # that last for sure
+
 
 @dataclass(slots=True)
 class _Bar:
     token: str
     latest: IndexProgress
+    timer: asyncio.TimerHandle | None = None  # until it is begun
     shown: bool = False  # begun and not ended
     percent: int = 0
 
@@ -42,9 +47,11 @@ class IndexingBars:
         elif self._context.client.takes_progress and not progress.finished:
             bar = _Bar(f"memcache/indexing/{os.getpid()}/{self._context.id}/{next(self._numbers)}", progress)
             self._bars[progress.root] = bar
-            self._context.connection.spawn(self._begin(bar))
+            bar.timer = asyncio.get_running_loop().call_later(LASTS_S, self._show, bar)
+        if bar is not None and progress.total - progress.done >= MANY_FILES:
+            self._show(bar)
         if progress.finished:
-            self._bars.pop(progress.root, None)
+            self._forget(progress.root)
 
     async def cancel(self, token: str | int) -> None:
         """Stop what a bar shows, since the user said so."""
@@ -57,9 +64,20 @@ class IndexingBars:
 
     def close(self) -> None:
         """End every bar."""
-        for bar in self._bars.values():
-            self._end(bar)
-        self._bars.clear()
+        for root in list(self._bars):
+            self._end(self._bars[root])
+            self._forget(root)
+
+    def _forget(self, root: Path) -> None:
+        bar = self._bars.pop(root, None)
+        if bar is not None and bar.timer is not None:
+            bar.timer.cancel()
+
+    def _show(self, bar: _Bar) -> None:
+        if bar.timer is not None:
+            bar.timer.cancel()
+            bar.timer = None
+            self._context.connection.spawn(self._begin(bar))
 
     async def _begin(self, bar: _Bar) -> None:
         try:

@@ -6,12 +6,14 @@ Must not import the engine. What a method takes and gives is in `protocol.method
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 from memcache_lsp.protocol.codec import InvalidParams, parse, to_json
-from memcache_lsp.protocol.methods import BY_COMMAND, METHODS, Method, command_params, not_yet
+from memcache_lsp.protocol.methods import BY_COMMAND, METHODS, Method, asks_to_show, command_params, not_yet
+from memcache_lsp.protocol.parts import ProgressToken
 from memcache_lsp.protocol.spec import (
     AskParams,
     ExplainParams,
@@ -34,6 +36,7 @@ from memcache_lsp.session.context import Context
 from memcache_lsp.session.lsp import Handler, Server, types
 from memcache_lsp.session.markdown import to_markdown
 from memcache_lsp.session.selection import COMMANDS as SELECTION_COMMANDS
+from memcache_lsp.session.showing import show_later
 
 _MB = 1_000_000
 
@@ -105,14 +108,34 @@ async def _do(method: Method, context: Context, params: Any) -> Any:
 async def execute_command(ls: Server, params: types.ExecuteCommandParams) -> Any:
     """Serve a method, or an action on a selection, as a command."""
     if params.command in SELECTION_COMMANDS:
-        return await SELECTION_COMMANDS[params.command](ls.context, params.arguments)
+        SELECTION_COMMANDS[params.command](ls.context, params.arguments)
+        return None  # it is shown when it is there
     method = BY_COMMAND.get(params.command)
     if method is None:
         raise InvalidParams(f"There is no command {params.command[:100]!r}.")
     taken = command_params(method, params.arguments)
-    if ls.context.client.is_ours:
-        return await _as_json(await _do(method, ls.context, taken))
-    return await _as_markdown(method, ls.context, taken)
+    if not ls.context.client.is_ours and asks_to_show(params.arguments):
+        show_later(ls.context, lambda token: _shown(method, ls.context, taken, token))
+        return None
+    async with _on_token(ls.context, method, taken, params.work_done_token) as given:
+        if ls.context.client.is_ours:
+            return await _as_json(await _do(method, ls.context, given))
+        return await _as_markdown(method, ls.context, given)
+
+
+async def _shown(method: Method, context: Context, params: Any, token: ProgressToken | None) -> str:
+    async with _on_token(context, method, params, token) as given:
+        return str((await _as_markdown(method, context, given))["markdown"])
+
+
+@asynccontextmanager
+async def _on_token(context: Context, method: Method, params: Any, token: ProgressToken | None) -> AsyncGenerator[Any]:
+    """Show the body's work on a command's own token: by the method, where it can tell how far it is."""
+    if hasattr(params, "work_done_token"):
+        yield params if params.work_done_token is not None else replace(params, work_done_token=token)
+        return
+    async with context.work(token, method.short.capitalize()):
+        yield params
 
 
 async def _as_json(result: Any) -> Any:
@@ -133,7 +156,7 @@ async def _as_markdown(method: Method, context: Context, params: Any) -> dict[st
 
 def command_names(*, ours: bool) -> list[str]:
     """Return the commands to advertise: none to a client that has commands of its own under these names."""
-    return [] if ours else [*BY_COMMAND, *SELECTION_COMMANDS]
+    return [] if ours else [*(name for name, method in BY_COMMAND.items() if not method.later), *SELECTION_COMMANDS]
 
 
 def _handler(method: Method) -> Handler:

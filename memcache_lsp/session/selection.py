@@ -1,34 +1,29 @@
 """Own what editors without a client of ours can do with a selection: explain it, ask about it or what calls it, sum up its file.
 
-The answer is a Markdown file in the program's state folder, opened by the editor, or a message where it opens none.
-Must not import the engine.
+The answer is shown when it is there, see `showing`. Must not import the engine.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from memcache_lsp.paths import state_dir
 from memcache_lsp.protocol.codec import InvalidParams, parse
+from memcache_lsp.protocol.parts import ProgressToken
 from memcache_lsp.protocol.spec import AskParams
 from memcache_lsp.session.asking import ask_whole
-from memcache_lsp.session.context import INFO, Context
+from memcache_lsp.session.context import Context
 from memcache_lsp.session.lsp import Handler, Server, types
 from memcache_lsp.session.markdown import to_markdown
 from memcache_lsp.session.positions import Position as Place
-from memcache_lsp.session.uris import from_path
+from memcache_lsp.session.showing import show_later
 
 EXPLAIN, ASK = "memcache.explainSelection", "memcache.askSelection"
 CALLERS, SUMMARIZE = "memcache.callersOfSelection", "memcache.summarizeFile"
 _QUESTIONS = {"explain": "Explain this.", "callers": "What calls this?", "summarize": "Summarize this file."}
-KEPT_ANSWERS = 50
 _KIND = "memcache"
-_MESSAGE_CHARACTERS = 4000
 _QUESTION_CHARACTERS = 1000
 _IS_QUESTION = re.compile(r"\w.*\?\s*$", re.DOTALL)
 
@@ -67,32 +62,33 @@ def _action(context: Context, title: str, command: str, intent: str, params: typ
     return {"title": title, "kind": _KIND, "command": call} if context.client.takes_action_literals else call
 
 
-async def _explain(context: Context, arguments: Any) -> dict[str, Any]:
-    return await _answer(context, _params(arguments, _fixed("explain")))
+def _explain(context: Context, arguments: Any) -> None:
+    _answer(context, _params(arguments, _fixed("explain")))
 
 
-async def _callers(context: Context, arguments: Any) -> dict[str, Any]:
-    return await _answer(context, _params(arguments, _fixed("callers")))
+def _callers(context: Context, arguments: Any) -> None:
+    _answer(context, _params(arguments, _fixed("callers")))
 
 
-async def _summarize(context: Context, arguments: Any) -> dict[str, Any]:
-    return await _answer(context, _params(arguments, _fixed("summarize"), whole=True))
+def _summarize(context: Context, arguments: Any) -> None:
+    _answer(context, _params(arguments, _fixed("summarize"), whole=True))
 
 
 def _fixed(intent: str) -> dict[str, Any]:
     return {"intent": intent, "question": _QUESTIONS[intent]}
 
 
-async def _ask(context: Context, arguments: Any) -> dict[str, Any]:
+def _ask(context: Context, arguments: Any) -> None:
     """Ask about a selection; one that is a question itself is the question."""
     params = _params(arguments, {"intent": "ask", "question": "What is this for, and what uses it?"})
     text = _selected(context, params).strip()
     if len(text) <= _QUESTION_CHARACTERS and _IS_QUESTION.search(text):
-        return await _answer(context, AskParams(question=text, text_document=params.text_document))
-    return await _answer(context, params)
+        _answer(context, AskParams(question=text, text_document=params.text_document))
+    else:
+        _answer(context, params)
 
 
-COMMANDS: Mapping[str, Callable[[Context, Any], Awaitable[dict[str, Any]]]] = {
+COMMANDS: Mapping[str, Callable[[Context, Any], None]] = {
     EXPLAIN: _explain,
     ASK: _ask,
     CALLERS: _callers,
@@ -121,31 +117,12 @@ def _selected(context: Context, params: AskParams) -> str:
     return buffer.content.text[start:end]
 
 
-async def _answer(context: Context, params: AskParams) -> dict[str, Any]:
-    result, sources = await ask_whole(context, params)
-    markdown = to_markdown(result, sources=sources, title=params.question)
-    uri = from_path(await asyncio.to_thread(_keep, markdown))
-    context.connection.spawn(_show(context, uri, markdown))  # an editor may open nothing before it has its answer
-    return {"markdown": markdown, "uri": uri}
+def _answer(context: Context, params: AskParams) -> None:
+    async def make(token: ProgressToken | None) -> str:
+        result, sources = await ask_whole(context, replace(params, work_done_token=token, partial_result_token=None))
+        return to_markdown(result, sources=sources, title=params.question)
 
-
-async def _show(context: Context, uri: str, markdown: str) -> None:
-    if not await context.show(uri):
-        text = markdown if len(markdown) <= _MESSAGE_CHARACTERS else markdown[:_MESSAGE_CHARACTERS] + "…"
-        context.connection.notify("window/showMessage", {"type": INFO, "message": text})
-
-
-def _keep(markdown: str) -> Path:
-    """Write an answer into our own folder, and remove the oldest beyond `KEPT_ANSWERS`."""
-    folder = state_dir() / "answers"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"answer-{hashlib.blake2b(markdown.encode(), digest_size=8).hexdigest()}.md"
-    path.touch(mode=0o600)
-    path.write_text(markdown, encoding="utf-8")
-    answers = sorted(folder.glob("answer-*.md"), key=lambda each: each.stat().st_mtime_ns, reverse=True)
-    for old in answers[KEPT_ANSWERS:]:
-        old.unlink(missing_ok=True)
-    return path
+    show_later(context, make)
 
 
 HANDLERS: dict[str, Handler] = {types.TEXT_DOCUMENT_CODE_ACTION: code_action}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from memcache_lsp import __version__
@@ -17,19 +18,28 @@ from memcache_lsp.session import own, selection, symbols, sync
 from memcache_lsp.session.backend import Backend, IndexProgress, SessionInfo
 from memcache_lsp.session.client import read_client
 from memcache_lsp.session.connection import ClientError, Connection
-from memcache_lsp.session.context import Context
+from memcache_lsp.session.context import MAX_FOLDERS, Context
 from memcache_lsp.session.documents import Documents
 from memcache_lsp.session.indexing import IndexingBars
 from memcache_lsp.session.lsp import NAME, Server, is_notification, typed, types, warm
-from memcache_lsp.session.settings import SECTION, parse_settings, section_of
+from memcache_lsp.session.settings import SECTION, SessionSettings, parse_settings, section_of, unknown_settings
 
 _HANDLERS = {**sync.HANDLERS, **own.HANDLERS, **symbols.HANDLERS, **selection.HANDLERS}
 
-_WATCHERS = {
-    "id": "memcache-files",
-    "method": "workspace/didChangeWatchedFiles",
-    "registerOptions": {"watchers": [{"globPattern": "**/*"}]},
-}
+FIRST_SETTINGS_S = 2.0  # for an editor to tell its settings in, until indexing begins without them
+
+_REGISTRATIONS = (
+    {
+        "id": "memcache-files",
+        "method": "workspace/didChangeWatchedFiles",
+        "registerOptions": {"watchers": [{"globPattern": "**/*"}]},
+    },
+    {
+        "id": "memcache-settings",
+        "method": "workspace/didChangeConfiguration",
+        "registerOptions": {"section": SECTION},
+    },
+)
 
 
 async def serve(
@@ -38,17 +48,10 @@ async def serve(
     backend: Backend,
     *,
     session_id: int = 1,
-    on_exit: Callable[[int], None] | None = None,
 ) -> int:
-    """Serve one editor until it leaves; return the exit code that LSP asks for, after `on_exit` was told."""
+    """Serve one editor until it leaves; return the exit code that LSP asks for."""
     connection = Connection(reader, writer, name=f"session {session_id}")
-    code = 1
-    try:
-        code = await connection.run(Session(session_id, connection, backend))
-    finally:
-        if on_exit is not None:
-            on_exit(code)
-    return code
+    return await connection.run(Session(session_id, connection, backend))
 
 
 def prepare() -> None:
@@ -66,6 +69,7 @@ class Session:
         self._server = Server(_HANDLERS)
         self._context: Context | None = None  # until the client has initialized
         self._bars: IndexingBars
+        self._waits = False  # for the editor's settings, before it is indexed
         self._lifecycle: dict[str, Callable[[Any], Awaitable[Any]]] = {
             types.INITIALIZE: self._initialize,
             types.INITIALIZED: self._initialized,
@@ -126,7 +130,7 @@ class Session:
             self._connection,
             client,
             Documents(client.encoding),
-            client.roots,
+            client.roots[:MAX_FOLDERS],
             trace=client.trace,
         )
         context.settings, problems = parse_settings(section_of(client.options))
@@ -135,7 +139,7 @@ class Session:
         self._bars = IndexingBars(context)
         try:
             self._backend.subscribe(self._id, self._heard)
-            await self._backend.open_session(SessionInfo(self._id, client.name, client.roots, context.settings))
+            await self._backend.open_session(SessionInfo(self._id, client.name, context.roots, self._first_settings()))
         except BaseException:
             await self.close()
             raise
@@ -148,12 +152,36 @@ class Session:
         context = self._present
         for problem in context.problems:
             context.warn(problem)
+        context.warn_of_many()
+        for remark in unknown_settings(section_of(context.client.options)):
+            context.note(remark)
         if context.client.gives_configuration:
             self._connection.spawn(self._pull_configuration())
-        if context.client.takes_registrations:  # one that refuses has its files watched by the backend alone
-            await self._connection.ask("client/registerCapability", {"registrations": [_WATCHERS]})
+        wanted = [each for each in _REGISTRATIONS if each["method"] in context.client.registrations]
+        if wanted:  # of one that refuses the backend alone watches the files
+            await self._connection.ask("client/registerCapability", {"registrations": wanted})
+
+    def _first_settings(self) -> SessionSettings:
+        """Return what the session begins with: nothing is indexed before an editor that can has told whether it may be."""
+        settings = self._present.settings
+        self._waits = self._present.client.gives_configuration and settings.index_on_start
+        if not self._waits:
+            return settings
+        self._connection.spawn(self._begin_at_last())
+        return replace(settings, index_on_start=False)
+
+    async def _begin_at_last(self) -> None:
+        await asyncio.sleep(FIRST_SETTINGS_S)
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._waits:
+            self._waits = False
+            self._backend.settings_changed(self._id, self._present.settings)
 
     async def _shutdown(self, _params: Any) -> None:
+        for answer in self._present.shown_later.values():
+            answer.cancel()
         self._bars.close()
 
     async def _set_trace(self, params: types.SetTraceParams) -> None:
@@ -169,9 +197,10 @@ class Session:
         try:
             answer = await self._connection.ask("workspace/configuration", {"items": [{"section": SECTION}]})
         except ClientError:
-            return
+            answer = None
         if isinstance(answer, list) and answer and answer[0] is not None:
             self._configure(answer[0])
+        self._begin()
 
     def _configure(self, section: Any) -> None:
         """Take settings; what they leave out is as `initialize` had it."""
@@ -181,12 +210,19 @@ class Session:
         settings, problems = parse_settings(both)
         for problem in problems:
             context.warn(problem)
+        for remark in unknown_settings(both):
+            context.note(remark)
         if settings != context.settings:
             context.settings = settings
-            self._backend.settings_changed(self._id, settings)
+            if not self._waits:
+                self._backend.settings_changed(self._id, settings)
 
     async def _cancel_progress(self, params: types.WorkDoneProgressCancelParams) -> None:
-        await self._bars.cancel(params.token)
+        answer = self._present.shown_later.get(str(params.token))
+        if answer is None:
+            await self._bars.cancel(params.token)
+        else:
+            answer.cancel()
 
     def _heard(self, news: DidChangeStatusParams | DidChangeThreadParams | IndexProgress) -> None:
         if self._context is None:

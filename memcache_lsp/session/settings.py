@@ -53,16 +53,22 @@ def parse_settings(value: Any) -> tuple[SessionSettings, Problems]:
     taken: dict[str, Any] = {}
     problems = []
     for name, given in value.items():
-        if name not in known:
-            problems.append(
-                f"{SECTION}.{name[:50]} is not taken from an editor (there are {', '.join(known)}); "
-                "what names models, servers or files belongs into the user's own config.toml."
-            )
-        elif given is not None and (wrong := known[name].metadata["check"](given)):
+        if name in known and given is not None and (wrong := known[name].metadata["check"](given)):
             problems.append(f"{SECTION}.{name} {wrong}; its default is used.")
-        elif given is not None:
+        elif name in known and given is not None:
             taken[known[name].name] = given
     return SessionSettings(**taken), tuple(problems)
+
+
+def unknown_settings(value: Any) -> Problems:
+    """Return a remark for each setting that is none of ours: an editor's client may have its own in our section."""
+    known = [each.metadata["name"] for each in fields(SessionSettings)]
+    return tuple(
+        f"{SECTION}.{name[:50]} is not taken from an editor (there are {', '.join(known)}); "
+        "what names models, servers or files belongs into the user's own config.toml."
+        for name in (value if isinstance(value, dict) else {})
+        if name not in known
+    )
 
 
 def section_of(options: Any) -> Any:

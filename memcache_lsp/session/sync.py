@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from memcache_lsp.session.client import folder_paths
-from memcache_lsp.session.context import WARNING, Context
+from memcache_lsp.session.context import MAX_FOLDERS, WARNING, Context
 from memcache_lsp.session.documents import Buffer, Change
 from memcache_lsp.session.lsp import Handler, Server, types
 from memcache_lsp.session.positions import Position
@@ -61,7 +61,9 @@ async def did_change_workspace_folders(ls: Server, params: types.DidChangeWorksp
     removed = folder_paths([{"uri": folder.uri} for folder in params.event.removed])
     added = folder_paths([{"uri": folder.uri} for folder in params.event.added])
     context = ls.context
-    context.roots = tuple(dict.fromkeys([*(root for root in context.roots if root not in removed), *added]))
+    kept = (folder for folder in context.folders if folder not in set(removed))
+    context.folders = tuple(dict.fromkeys([*kept, *added]))[:MAX_FOLDERS]
+    context.warn_of_many()
     await context.send_roots()
 
 

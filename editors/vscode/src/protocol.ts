@@ -115,7 +115,7 @@ export interface Scope {
 
 /** A question, and what it is about. */
 export interface AskParams {
-  /** The question, in words. */
+  /** The question, in words, 1,000,000 characters at most; of a long log its beginning and its end are read. */
   readonly question: string;
   /** What is wanted: an answer, an explanation, a summary, or who calls it. */
   readonly intent?: "ask" | "explain" | "summarize" | "callers";
@@ -135,7 +135,7 @@ export interface AskParams {
 
 /** What to search for, and where. */
 export interface SearchParams {
-  /** Words, names, or a question. */
+  /** Words, names, or a question, 1,000,000 characters at most; of a long log its beginning and its end are read. */
   readonly query: string;
   /** How many hits at most. */
   readonly limit?: number;
@@ -464,6 +464,8 @@ export interface SessionStatus {
   readonly client: string;
   /** Its workspace folders. */
   readonly roots: readonly string[];
+  /** Whether it is the one that asks. */
+  readonly own?: boolean;
 }
 
 /** A child process. */
@@ -480,7 +482,7 @@ export interface WorkerStatus {
 
 /** What waits. */
 export interface QueueStatus {
-  /** Questions that wait for the model. */
+  /** Questions that wait for the model, without the one that is being answered. */
   readonly questions: number;
   /** Files that wait to be indexed. */
   readonly files: number;

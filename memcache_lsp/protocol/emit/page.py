@@ -54,6 +54,13 @@ A client that does not say so can call every request as a command, by `workspace
 the only argument: `{{"command": "memcache.search", "arguments": [{{"query": "retry delay"}}]}}`. Its results carry a field
 `markdown` besides their own: the result as text to be shown. These commands are advertised only to such clients.
 
+With `"show": true` beside the parameters a command is answered with null at once; its Markdown is made beside it and
+then opened through `window/showDocument`, or shown as a message where the client opens no documents. That is for editors
+that drop a command's result, or wait for it with everything else. `memcache.explainSelection` and
+`memcache.askSelection`, which the code actions call with `{{"textDocument": …, "selection": …}}`, always do so. Meanwhile
+a work-done bar of the server's own shows how far it is and can be cancelled; a failure is a message. Without `show`, the
+`workDoneToken` of `workspace/executeCommand` shows the work.
+
 ## What holds everywhere
 
 - Every request is answered exactly once.

@@ -24,7 +24,7 @@
 
 ---A question, and what it is about.
 ---@class memcache.AskParams
----@field question string The question, in words.
+---@field question string The question, in words, 1,000,000 characters at most; of a long log its beginning and its end are read.
 ---@field intent? "ask"|"explain"|"summarize"|"callers" What is wanted: an answer, an explanation, a summary, or who calls it.
 ---@field threadId? string The thread to go on with; without it a new one is opened.
 ---@field textDocument? memcache.TextDocumentIdentifier The document the user is at.
@@ -35,7 +35,7 @@
 
 ---What to search for, and where.
 ---@class memcache.SearchParams
----@field query string Words, names, or a question.
+---@field query string Words, names, or a question, 1,000,000 characters at most; of a long log its beginning and its end are read.
 ---@field limit? integer How many hits at most.
 ---@field scope? memcache.Scope Where to search.
 ---@field textDocument? memcache.TextDocumentIdentifier The document the user is at.
@@ -228,6 +228,7 @@
 ---@field id integer Its number in the log.
 ---@field client string The client's name, empty where it told none.
 ---@field roots string[] Its workspace folders.
+---@field own? boolean Whether it is the one that asks.
 
 ---A child process.
 ---@class memcache.WorkerStatus
@@ -238,7 +239,7 @@
 
 ---What waits.
 ---@class memcache.QueueStatus
----@field questions integer Questions that wait for the model.
+---@field questions integer Questions that wait for the model, without the one that is being answered.
 ---@field files integer Files that wait to be indexed.
 
 ---The language model.

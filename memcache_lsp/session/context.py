@@ -24,6 +24,12 @@ MAX_ROOTS = 64  # of one session; each has a watcher and threads of its own
 ERROR, WARNING, INFO, LOG = 1, 2, 3, 4  # MessageType of LSP
 
 
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass(slots=True)
 class Context:
     """One session; `folders`, `settings` and `trace` change while it lasts."""
@@ -39,6 +45,7 @@ class Context:
     problems: list[str] = field(default_factory=list)  # found before anything may be shown
     told: set[str] = field(default_factory=set)  # problems that the user knows of
     sends_roots: bool = False  # somebody does already
+    roots_known: asyncio.Event = field(default_factory=_set)  # to the backend, all of them
     shown_later: dict[str, asyncio.Task[None]] = field(default_factory=dict)  # answers being made, by their bar's token
 
     @property
@@ -56,12 +63,14 @@ class Context:
         if self.sends_roots:
             return
         self.sends_roots, sent = True, None
+        self.roots_known.clear()
         try:
             while sent != self.roots:
                 sent = self.roots
                 await self.backend.set_roots(self.id, sent)
         finally:
             self.sends_roots = False
+            self.roots_known.set()
 
     def log(self, kind: int, message: str) -> None:
         """Write a line into the editor's log."""

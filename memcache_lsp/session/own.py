@@ -102,6 +102,7 @@ async def _do(method: Method, context: Context, params: Any) -> Any:
     doer = _DOERS.get(method.name)
     if doer is None:
         raise not_yet(method)
+    await context.roots_known.wait()  # what is asked after a folder was added is asked of it too
     return await doer(context, params)
 
 

@@ -19,3 +19,21 @@ def run(short_home, example, tmp_path):
 
 def test_ask_follow_up_and_go_to_the_sources(run):
     run("ask.lua")
+
+
+def test_an_answer_streams_and_stops(run, short_home, smollm2):
+    neovims.configure(short_home, smollm2)
+    run("stop.lua")
+
+
+def test_places_follow_edits(run):
+    run("edited.lua")
+
+
+def test_live_search_lists_and_ranges(run):
+    run("live.lua")
+
+
+def test_a_daemon_and_a_server_that_die_are_replaced(run, short_home, smollm2):
+    neovims.configure(short_home, smollm2)
+    run("death.lua")

@@ -343,8 +343,10 @@ local function finish(answer, turn, err, result)
   )
   local endings = { length = 'cut at its limit', extract = 'quotations, no model', no_answer = 'no answer' }
   local ending = endings[result.finishReason]
-  if result.message then
-    write(answer, turn, (turn.text:match('\n*$') == '' and turn.text ~= '' and '\n\n' or '') .. '*' .. result.message .. '*')
+  local message = result.message or (turn.text == '' and 'Nothing in the index answers this.' or nil)
+  if message then
+    local apart = turn.text == '' and '' or turn.text:find('\n$') and '\n' or '\n\n'
+    write(answer, turn, apart .. '*' .. message .. '*')
   end
   show_stage(answer, turn, (ending and ending .. ', ' or '') .. seconds)
   vim.api.nvim_exec_autocmds('User', { pattern = 'MemcacheAnswer', data = { buf = answer.buf }, modeline = false })

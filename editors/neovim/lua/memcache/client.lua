@@ -115,24 +115,33 @@ function M.find(bufnr)
   end
 end
 
----Return the client for a buffer, a new one where there is none.
+---Tell whether a buffer shows a file of a root.
+---@param bufnr integer
+---@param root? string
+---@return boolean
+local function belongs(bufnr, root)
+  local is_file = vim.bo[bufnr].buftype == '' and vim.api.nvim_buf_get_name(bufnr) ~= ''
+  return is_file and vim.api.nvim_buf_is_loaded(bufnr) and M.root(bufnr) == root
+end
+
+---Return the client for a buffer, a new one where there is none; it knows the buffer's text.
 ---@param bufnr integer
 ---@return vim.lsp.Client?
 function M.ensure(bufnr)
   local found = M.find(bufnr)
   if found then
+    if not found.attached_buffers[bufnr] and belongs(bufnr, found.root_dir) then
+      vim.lsp.buf_attach_client(bufnr, found.id) -- Neovim attaches it later, and not at all where it has no filetype
+    end
     return found
   end
   local config = vim.deepcopy(vim.lsp.config[M.NAME])
   config.root_dir = M.root(bufnr) or assert(vim.uv.cwd())
-  local is_file = vim.bo[bufnr].buftype == '' and vim.api.nvim_buf_get_name(bufnr) ~= ''
-  local id = vim.lsp.start(config, { bufnr = bufnr, attach = is_file })
+  local id = vim.lsp.start(config, { bufnr = bufnr, attach = belongs(bufnr, config.root_dir) })
   if id and vim.lsp.is_enabled(M.NAME) then -- the other buffers of a server that died
     for _, other in ipairs(vim.api.nvim_list_bufs()) do
-      if vim.api.nvim_buf_is_loaded(other) and vim.bo[other].buftype == '' and vim.bo[other].filetype ~= '' then
-        if M.root(other) == config.root_dir then
-          vim.lsp.buf_attach_client(other, id)
-        end
+      if belongs(other, config.root_dir) then
+        vim.lsp.buf_attach_client(other, id)
       end
     end
   end

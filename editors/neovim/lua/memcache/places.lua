@@ -43,10 +43,19 @@ local function where(place)
     if at[1] and at[3].invalid then
       return at[1], at[1] + 1, false
     elseif at[1] then
-      return at[1], math.max(at[3].end_row + (at[3].end_col > 0 and 1 or 0), at[1] + 1), true
+      return at[1], math.max(at[3].end_row, at[1]) + 1, true
     end
   end
   return place.first, place.last, true
+end
+
+---Take the extmark away.
+---@param place memcache.Place
+local function release(place)
+  if place.buf and place.mark and vim.api.nvim_buf_is_valid(place.buf) then
+    vim.api.nvim_buf_del_extmark(place.buf, ns, place.mark)
+  end
+  place.buf, place.mark = nil, nil
 end
 
 ---Put the extmark on lines of the place's file, where that is loaded.
@@ -63,11 +72,11 @@ local function anchor(place, first, last)
   end
   local count = vim.api.nvim_buf_line_count(buf)
   first = math.min(first, count - 1)
+  local end_row = math.max(math.min(last, count) - 1, first)
   place.mark = vim.api.nvim_buf_set_extmark(buf, ns, first, 0, {
     id = place.mark,
-    end_row = math.max(math.min(last, count), first + 1),
-    end_col = 0,
-    strict = false,
+    end_row = end_row, -- the end of the last line, and not the next line: what deletes all of it is told by that
+    end_col = #vim.api.nvim_buf_get_lines(buf, end_row, end_row + 1, false)[1],
     invalidate = true,
     undo_restore = true,
     sign_text = place.shown and place.sign or nil,
@@ -124,10 +133,7 @@ end
 ---@param place memcache.Place
 function M.drop(place)
   places[place] = nil
-  if place.buf and place.mark and vim.api.nvim_buf_is_valid(place.buf) then
-    vim.api.nvim_buf_del_extmark(place.buf, ns, place.mark)
-  end
-  place.buf, place.mark = nil, nil
+  release(place)
 end
 
 ---Return the lines where a place is now, counted from 1, the last one inclusive, and whether they are still there.
@@ -220,12 +226,10 @@ vim.api.nvim_create_autocmd('BufWritePost', { -- what is on disk is what reading
     each(event.buf, settle)
   end,
 })
-vim.api.nvim_create_autocmd('BufUnload', {
+vim.api.nvim_create_autocmd('BufUnload', { -- reading a file again leaves extmarks where they were
   group = group,
   callback = function(event)
-    each(event.buf, function(place)
-      place.buf, place.mark = nil, nil
-    end)
+    each(event.buf, release)
   end,
 })
 

@@ -21,7 +21,7 @@ local tokens = 0
 ---@param message string
 ---@param level? integer
 function M.notify(message, level)
-  vim.notify('memcache: ' .. message, level or vim.log.levels.ERROR)
+  vim.notify('memcache: ' .. message, level or vim.log.levels.WARN) -- an error would look like one of the command
 end
 
 ---Return the folder that is indexed for a buffer: that of its project, else the current one if the file lies below it.
@@ -54,7 +54,7 @@ function M.on_status(_, params, context)
   local before = statuses[context.client_id]
   statuses[context.client_id] = params
   if params.health ~= 'ok' and params.message and not (before and before.message == params.message) then
-    M.notify(params.message, params.health == 'error' and vim.log.levels.ERROR or vim.log.levels.WARN)
+    M.notify(params.message)
   end
   vim.api.nvim_exec_autocmds('User', { pattern = 'MemcacheStatus', data = params, modeline = false })
 end

@@ -37,3 +37,11 @@ def test_live_search_lists_and_ranges(run):
 def test_a_daemon_and_a_server_that_die_are_replaced(run, short_home, smollm2):
     neovims.configure(short_home, smollm2)
     run("death.lua")
+
+
+def test_commands_completion_health_help_and_another_server(run):
+    run("command.lua")
+
+
+def test_all_of_the_protocol(run):
+    run("standin.lua")

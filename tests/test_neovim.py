@@ -45,3 +45,7 @@ def test_commands_completion_health_help_and_another_server(run):
 
 def test_all_of_the_protocol(run):
     run("standin.lua")
+
+
+def test_the_adapters_of_pickers(run):
+    run("pickers.lua")

@@ -41,13 +41,14 @@ function T.settled()
     client = vim.lsp.get_clients({ bufnr = 0, name = 'memcache' })[1]
     return client and client.initialized
   end)
-  local quiescent = T.status(client).quiescent
+  local quiescent = false
   vim.api.nvim_create_autocmd('User', {
     pattern = 'MemcacheStatus',
     callback = function(event)
       quiescent = event.data.quiescent
     end,
   })
+  quiescent = T.status(client).quiescent
   T.wait('it is quiescent', function()
     return quiescent
   end)

@@ -311,6 +311,7 @@ local function take(answer, turn, value)
     show_stage(answer, turn, (STAGES[value.stage] or value.stage) .. percent .. ' …')
   elseif value.type == 'delta' then
     add_text(answer, turn, value.text)
+    show_stage(answer, turn, 'writing …')
   elseif value.type == 'citation' then
     table.insert(turn.citations, links.citation(value, #turn.text))
     mark_turn(answer, turn)

@@ -16,6 +16,7 @@ local FLASH_MS = 800
 ---@field shown boolean
 ---@field buf? integer The buffer that the extmark is in.
 ---@field mark? integer
+---@field sign_mark? integer
 
 ---@type table<memcache.Place, true>
 local places = {}
@@ -54,8 +55,11 @@ end
 local function release(place)
   if place.buf and place.mark and vim.api.nvim_buf_is_valid(place.buf) then
     vim.api.nvim_buf_del_extmark(place.buf, ns, place.mark)
+    if place.sign_mark then
+      vim.api.nvim_buf_del_extmark(place.buf, ns, place.sign_mark)
+    end
   end
-  place.buf, place.mark = nil, nil
+  place.buf, place.mark, place.sign_mark = nil, nil, nil
 end
 
 ---Put the extmark on lines of the place's file, where that is loaded.
@@ -65,7 +69,7 @@ end
 local function anchor(place, first, last)
   local buf = loaded(place.uri)
   if buf ~= place.buf then
-    place.buf, place.mark = buf, nil
+    place.buf, place.mark, place.sign_mark = buf, nil, nil
   end
   if not buf then
     return
@@ -79,10 +83,14 @@ local function anchor(place, first, last)
     end_col = #vim.api.nvim_buf_get_lines(buf, end_row, end_row + 1, false)[1],
     invalidate = true,
     undo_restore = true,
-    sign_text = place.shown and place.sign or nil,
-    sign_hl_group = place.shown and place.sign and 'MemcacheSource' or nil,
-    priority = 1,
   })
+  if place.shown and place.sign then -- one of its own: that of a range shows on all of its lines
+    local sign = { id = place.sign_mark, sign_text = place.sign, sign_hl_group = 'MemcacheSource', priority = 1 }
+    place.sign_mark = vim.api.nvim_buf_set_extmark(buf, ns, first, 0, sign)
+  elseif place.sign_mark then
+    vim.api.nvim_buf_del_extmark(buf, ns, place.sign_mark)
+    place.sign_mark = nil
+  end
 end
 
 ---Keep a place from now on; `shown` ones have a sign.
@@ -161,7 +169,7 @@ end
 function M.go(window, path, first, last)
   vim.api.nvim_set_current_win(window)
   vim.cmd.normal({ "m'", bang = true })
-  local buf = vim.fn.bufadd(path)
+  local buf = vim.fn.bufadd(vim.fn.fnamemodify(path, ':.'))
   vim.bo[buf].buflisted = true
   if vim.api.nvim_win_get_buf(window) ~= buf then
     vim.cmd.buffer({ buf, mods = { keepalt = false } })

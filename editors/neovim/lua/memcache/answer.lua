@@ -166,7 +166,7 @@ local function show(answer, mods)
     vim.api.nvim_set_current_win(window)
     return
   end
-  vim.cmd.split({ mods = vim.tbl_isempty(mods or {}) and { split = 'botright' } or mods })
+  vim.cmd.split({ mods = vim.tbl_extend('keep', mods or {}, { split = 'botright' }) })
   vim.api.nvim_win_set_buf(0, answer.buf)
   local options = { wrap = true, linebreak = true, breakindent = true, number = false, relativenumber = false }
   for name, value in pairs(vim.tbl_extend('force', options, { signcolumn = 'no', spell = false, list = false })) do

@@ -47,9 +47,15 @@ local function names(method, field)
     return {}
   end
   local answer = found:request_sync(method, { action = 'list' }, COMPLETION_MS)
-  return answer and answer.result and vim.iter(answer.result[field]):map(function(each)
-    return each.name
-  end):totable() or {}
+  return answer
+      and answer.result
+      and vim
+        .iter(answer.result[field])
+        :map(function(each)
+          return each.name
+        end)
+        :totable()
+    or {}
 end
 
 ---@class memcache.Subcommand

@@ -38,7 +38,7 @@ local function check_program()
   if vim.lsp.is_enabled('memcache') then
     vim.health.ok("vim.lsp.enable('memcache') was called.")
   else
-    vim.health.warn("The server is not enabled: it starts with the first question only.", "vim.lsp.enable('memcache')")
+    vim.health.warn('The server is not enabled: it starts with the first question only.', "vim.lsp.enable('memcache')")
   end
   return true
 end
@@ -56,14 +56,19 @@ local function check_server()
   end)
   if not came then
     cancel()
-    vim.health.error(('It did not answer within %d s.'):format(PATIENCE_MS / 1000), 'See :LspLog, or run `memcache-lsp doctor`.')
+    vim.health.error(
+      ('It did not answer within %d s.'):format(PATIENCE_MS / 1000),
+      'See :LspLog, or run `memcache-lsp doctor`.'
+    )
   elseif not status then
     vim.health.error(failure or 'It does not answer.', 'See :LspLog, or run `memcache-lsp doctor`.')
   else
     local report = status.health == 'ok' and vim.health.ok or vim.health.warn
     report(table.concat(require('memcache.manage').status_lines(status), '\n'))
     if not status.model then
-      vim.health.info('There is no model: answers are quotations. `memcache-lsp models` lists those that can be fetched.')
+      vim.health.info(
+        'There is no model: answers are quotations. `memcache-lsp models` lists those that can be fetched.'
+      )
     end
   end
 end

@@ -84,7 +84,10 @@ function M.status_lines(status)
     vim.list_extend(lines, root_lines(root))
   end
   local model = status.model
-  table.insert(lines, 'model     ' .. (model and ('%s, %s'):format(model.name, model.state) or 'none: answers are quotations'))
+  table.insert(
+    lines,
+    'model     ' .. (model and ('%s, %s'):format(model.name, model.state) or 'none: answers are quotations')
+  )
   table.insert(lines, 'embedder  ' .. status.embedder)
   table.insert(lines, ('memory    %s'):format(size(status.memoryBytes)))
   for _, session in ipairs(status.sessions) do
@@ -93,9 +96,12 @@ function M.status_lines(status)
   for _, sentence in ipairs(status.outside or {}) do
     table.insert(lines, 'outside   ' .. sentence)
   end
-  return vim.iter(lines):map(function(line)
-    return (line:gsub('\n', ' '))
-  end):totable()
+  return vim
+    .iter(lines)
+    :map(function(line)
+      return (line:gsub('\n', ' '))
+    end)
+    :totable()
 end
 
 ---Show what the server is at.

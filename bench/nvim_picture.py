@@ -24,7 +24,7 @@ _INIT = """
 vim.opt.runtimepath:append(vim.env.PICTURE_TOP .. '/editors/neovim')
 vim.lsp.config('memcache', { cmd = { vim.env.PICTURE_PYTHON, '-m', 'memcache_lsp', 'serve' } })
 vim.lsp.enable('memcache')
-vim.o.swapfile, vim.o.ruler, vim.o.showcmd, vim.o.termguicolors = false, false, false, true
+vim.o.swapfile, vim.o.ruler, vim.o.showcmd, vim.o.hlsearch, vim.o.termguicolors = false, false, false, false, true
 """
 
 

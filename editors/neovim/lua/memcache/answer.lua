@@ -1,16 +1,13 @@
 ---The answer buffer: a thread of questions, each with its sources and its answer as it streams in.
 ---
----Owns the state of an answer (waiting, writing, done, stopped, failed) and its buffer. Text only ever grows at the end
----of the last turn's answer, whose place an extmark keeps.
+---Owns the state of an answer (waiting, writing, done, stopped, failed), its request, and the keys of its buffer.
 
 local client = require('memcache.client')
 local links = require('memcache.links')
+local page = require('memcache.page')
 local places = require('memcache.places')
 
 local M = {}
-
-local ns = vim.api.nvim_create_namespace('memcache.answer')
-local stage_ns = vim.api.nvim_create_namespace('memcache.stage')
 
 local STAGES = {
   waiting = 'waiting for the model',
@@ -19,63 +16,10 @@ local STAGES = {
   writing = 'writing',
 }
 
----@class memcache.AnswerTurn
----@field id? string
----@field question string
----@field text string The answer so far.
----@field sources memcache.Place[] By `n`.
----@field citations memcache.Citation[]
----@field head integer Extmark where the answer begins.
----@field tail integer Extmark where it ends.
----@field state "waiting"|"writing"|"done"|"stopped"|"failed"
-
----@class memcache.Answer
----@field buf integer
----@field origin integer The window that the user asked from.
----@field thread_id? string
----@field turns memcache.AnswerTurn[]
----@field cancel? fun() Stops the question that is open.
-
 ---@type table<integer, memcache.Answer> by buffer
 local answers = {}
 ---@type memcache.Answer?
 local latest
-
----@param buf integer
----@param first integer
----@param last integer
----@param lines string[]
-local function set_lines(buf, first, last, lines)
-  vim.bo[buf].modifiable = true
-  vim.api.nvim_buf_set_lines(buf, first, last, false, lines)
-  vim.bo[buf].modifiable = false
-  vim.bo[buf].modified = false
-end
-
----@param answer memcache.Answer
----@param id integer
----@return integer row
----@return integer column
-local function position(answer, id)
-  local at = vim.api.nvim_buf_get_extmark_by_id(answer.buf, ns, id, {})
-  return at[1], at[2]
-end
-
----Show what is going on behind the text, or nothing.
----@param answer memcache.Answer
----@param turn memcache.AnswerTurn
----@param text? string
----@param group? string
-local function show_stage(answer, turn, text, group)
-  vim.api.nvim_buf_clear_namespace(answer.buf, stage_ns, 0, -1)
-  if text then
-    local row = position(answer, turn.tail)
-    vim.api.nvim_buf_set_extmark(answer.buf, stage_ns, row, 0, {
-      virt_text = { { text, group or 'MemcacheStage' } },
-      virt_text_pos = 'eol',
-    })
-  end
-end
 
 ---@param answer memcache.Answer
 ---@param shown boolean
@@ -114,7 +58,7 @@ local function watch(buf)
       end
     end,
   })
-  vim.api.nvim_create_autocmd('BufWipeout', {
+  vim.api.nvim_create_autocmd('BufUnload', {
     buffer = buf,
     callback = function()
       close(buf)
@@ -141,92 +85,27 @@ end
 ---@param title string
 ---@return memcache.Answer
 local function create(title)
-  local buf = vim.api.nvim_create_buf(false, true)
+  local buf = page.create(title)
   local answer = { buf = buf, origin = vim.api.nvim_get_current_win(), turns = {} }
   answers[buf] = answer
-  vim.api.nvim_buf_set_name(buf, ('memcache://answer/%d/%s'):format(buf, title:gsub('%s+', ' '):sub(1, 60)))
-  vim.bo[buf].bufhidden = 'hide'
-  vim.bo[buf].swapfile = false
-  vim.bo[buf].modifiable = false
-  vim.bo[buf].undolevels = -1
-  vim.bo[buf].filetype = 'memcache'
-  vim.treesitter.start(buf, 'markdown')
   map(buf)
   watch(buf)
   return answer
 end
 
----Show an answer in a window, and give its window options that suit text.
 ---@param answer memcache.Answer
----@param mods? table Modifiers of the command, such as `vertical`.
+---@param mods? table
 local function show(answer, mods)
   latest = answer
-  local window = vim.fn.bufwinid(answer.buf)
-  if window ~= -1 then
-    vim.api.nvim_set_current_win(window)
-    return
-  end
-  vim.cmd.split({ mods = vim.tbl_extend('keep', mods or {}, { split = 'botright' }) })
-  vim.api.nvim_win_set_buf(0, answer.buf)
-  local options = { wrap = true, linebreak = true, breakindent = true, number = false, relativenumber = false }
-  for name, value in pairs(vim.tbl_extend('force', options, { signcolumn = 'no', spell = false, list = false })) do
-    vim.api.nvim_set_option_value(name, value, { scope = 'local', win = 0 })
-  end
+  page.show(answer, mods)
 end
 
----Add a question with room for its answer at the end of the buffer.
 ---@param answer memcache.Answer
 ---@param question string
 ---@return memcache.AnswerTurn
 local function add_turn(answer, question)
   show_sources(answer, false)
-  local heading = { '# ' .. question:gsub('%s*\n%s*', ' '), '', '', '' }
-  local first = #answer.turns > 0 and vim.api.nvim_buf_line_count(answer.buf) or 0
-  set_lines(answer.buf, first, -1, heading)
-  local function mark(right_gravity)
-    return vim.api.nvim_buf_set_extmark(answer.buf, ns, first + 2, 0, { right_gravity = right_gravity })
-  end
-  local turn = {
-    question = question,
-    text = '',
-    sources = {},
-    citations = {},
-    head = mark(false),
-    tail = mark(true),
-    state = 'waiting',
-  }
-  table.insert(answer.turns, turn)
-  return turn
-end
-
----Write below the answer.
----@param answer memcache.Answer
----@param lines string[]
-local function add_below(answer, lines)
-  set_lines(answer.buf, -1, -1, lines)
-end
-
----Write at the end of the answer.
----@param answer memcache.Answer
----@param turn memcache.AnswerTurn
----@param text string
-local function write(answer, turn, text)
-  local row, column = position(answer, turn.tail)
-  local at_end = {} ---@type integer[]
-  for _, window in ipairs(vim.fn.win_findbuf(answer.buf)) do
-    if vim.api.nvim_win_get_cursor(window)[1] - 1 == row then
-      table.insert(at_end, window)
-    end
-  end
-  vim.bo[answer.buf].modifiable = true
-  vim.api.nvim_buf_set_text(answer.buf, row, column, row, column, vim.split(text, '\n', { plain = true }))
-  vim.bo[answer.buf].modifiable = false
-  vim.bo[answer.buf].modified = false
-  local last = position(answer, turn.tail)
-  for _, window in ipairs(at_end) do -- who reads at the end goes on reading at the end
-    vim.api.nvim_win_set_cursor(window, { last + 1, 0 })
-  end
-  links.mark(answer.buf, row, last, turn.citations)
+  return page.add_turn(answer, question)
 end
 
 ---@param answer memcache.Answer
@@ -234,67 +113,7 @@ end
 ---@param text string
 local function add_text(answer, turn, text)
   turn.text, turn.state = turn.text .. text, 'writing'
-  write(answer, turn, text)
-end
-
----@param answer memcache.Answer
----@param turn memcache.AnswerTurn
----@param items memcache.Hit[]
-local function add_sources(answer, turn, items)
-  local lines, list = { '**Sources**', '' }, {}
-  for n, hit in ipairs(items) do
-    local place = places.keep(hit.location, n < 100 and tostring(n) or nil, vim.fn.bufwinid(answer.buf) ~= -1)
-    turn.sources[n] = place
-    local first, last = places.lines(place)
-    local symbol = hit.symbol ~= '' and ' ' .. hit.symbol:gsub('%s+', ' ') or ''
-    table.insert(lines, ('- [%d] `%s:%d-%d`%s'):format(n, places.path(place.uri), first, last, symbol))
-    table.insert(list, {
-      filename = vim.uri_to_fname(hit.location.uri),
-      lnum = first,
-      end_lnum = last,
-      text = ('[%d] %s'):format(n, hit.symbol ~= '' and hit.symbol or vim.trim(vim.split(hit.snippet, '\n')[1])),
-    })
-  end
-  if #items == 0 then
-    return
-  end
-  local first = vim.api.nvim_buf_line_count(answer.buf)
-  table.insert(lines, '')
-  add_below(answer, lines)
-  links.mark(answer.buf, first, first + #lines - 1, turn.citations)
-  for _, window in ipairs(vim.list_extend({ answer.origin }, vim.fn.win_findbuf(answer.buf))) do
-    if vim.api.nvim_win_is_valid(window) then
-      vim.fn.setloclist(window, {}, ' ', { title = 'memcache: ' .. turn.question, items = list })
-    end
-  end
-end
-
----@param answer memcache.Answer
----@param turn memcache.AnswerTurn
----@param from integer
----@param to integer Both in the text so far, in UTF-16 units.
-local function add_unsupported(answer, turn, from, to)
-  local head = position(answer, turn.head)
-  ---@param offset integer
-  local function place(offset)
-    local before = turn.text:sub(1, vim.str_byteindex(turn.text, 'utf-16', offset, false))
-    local _, breaks = before:gsub('\n', '')
-    return head + breaks, #before:match('[^\n]*$')
-  end
-  local row, column = place(from)
-  local end_row, end_column = place(to)
-  vim.api.nvim_buf_set_extmark(answer.buf, ns, row, column, {
-    end_row = end_row,
-    end_col = end_column,
-    hl_group = 'MemcacheUnsupported',
-  })
-end
-
----Mark the citations of an answer anew, after one came or changed.
----@param answer memcache.Answer
----@param turn memcache.AnswerTurn
-local function mark_turn(answer, turn)
-  links.mark(answer.buf, position(answer, turn.head), position(answer, turn.tail), turn.citations)
+  page.write(answer, turn, text)
 end
 
 ---Take a partial result.
@@ -305,18 +124,18 @@ local function take(answer, turn, value)
   if not vim.api.nvim_buf_is_valid(answer.buf) then
     return
   elseif value.type == 'sources' then
-    add_sources(answer, turn, value.items)
+    page.add_sources(answer, turn, value.items)
   elseif value.type == 'stage' then
     local percent = value.percent > 0 and (' %d %%'):format(value.percent) or ''
-    show_stage(answer, turn, (STAGES[value.stage] or value.stage) .. percent .. ' …')
+    page.stage(answer, turn, (STAGES[value.stage] or value.stage) .. percent .. ' …')
   elseif value.type == 'delta' then
     add_text(answer, turn, value.text)
-    show_stage(answer, turn, 'writing …')
+    page.stage(answer, turn, 'writing …')
   elseif value.type == 'citation' then
     table.insert(turn.citations, links.citation(value, #turn.text))
-    mark_turn(answer, turn)
+    page.mark(answer, turn)
   elseif value.type == 'unsupported' then
-    add_unsupported(answer, turn, value.start, value['end'])
+    page.add_unsupported(answer, turn, value.start, value['end'])
   end
 end
 
@@ -332,7 +151,7 @@ local function finish(answer, turn, err, result)
   end
   if err then
     turn.state = 'failed'
-    show_stage(answer, turn, err, 'DiagnosticError')
+    page.stage(answer, turn, err, 'DiagnosticError')
     return
   end
   assert(result)
@@ -347,9 +166,9 @@ local function finish(answer, turn, err, result)
   local message = result.message or (turn.text == '' and 'Nothing in the index answers this.' or nil)
   if message then
     local apart = turn.text == '' and '' or turn.text:find('\n$') and '\n' or '\n\n'
-    write(answer, turn, apart .. '*' .. message .. '*')
+    page.write(answer, turn, apart .. '*' .. message .. '*')
   end
-  show_stage(answer, turn, (ending and ending .. ', ' or '') .. seconds)
+  page.stage(answer, turn, (ending and ending .. ', ' or '') .. seconds)
   vim.api.nvim_exec_autocmds('User', { pattern = 'MemcacheAnswer', data = { buf = answer.buf }, modeline = false })
 end
 
@@ -380,8 +199,8 @@ function M.ask(params, title, options)
   params = vim.tbl_extend('keep', params, { threadId = answer.thread_id })
   show(answer, options.mods)
   local turn = add_turn(answer, title)
-  vim.api.nvim_win_set_cursor(0, { position(answer, turn.tail) + 1, 0 })
-  show_stage(answer, turn, 'asking …')
+  vim.api.nvim_win_set_cursor(0, { page.position(answer, turn.tail) + 1, 0 })
+  page.stage(answer, turn, 'asking …')
   answer.cancel = client.request(options.buf, options.method or 'memcache/ask', params, function(err, result, server)
     if result and server and vim.api.nvim_buf_is_valid(answer.buf) then
       vim.b[answer.buf].memcache_client = server.id
@@ -416,7 +235,7 @@ function M.show_thread(thread, server, mods)
     turn.citations = vim.tbl_map(links.citation, past.citations)
     add_text(answer, turn, past.answer)
     turn.id, turn.state = past.turnId, 'done'
-    add_below(answer, links.list(turn.citations))
+    page.add_below(answer, links.list(turn.citations))
   end
 end
 
@@ -432,7 +251,7 @@ function M.stop(buf)
   answer.cancel = nil
   local turn = answer.turns[#answer.turns]
   turn.state = 'stopped'
-  show_stage(answer, turn, 'stopped')
+  page.stage(answer, turn, 'stopped')
   return true
 end
 
@@ -465,9 +284,9 @@ end
 local function locate(answer, row, column)
   local found = answer.turns[1]
   for _, turn in ipairs(answer.turns) do
-    found = position(answer, turn.head) - 2 <= row and turn or found
+    found = page.position(answer, turn.head) - 2 <= row and turn or found
   end
-  local head = position(answer, found.head)
+  local head = page.position(answer, found.head)
   local offset = row < head and -1 or 0
   for _, line in ipairs(row > head and vim.api.nvim_buf_get_lines(answer.buf, head, row, false) or {}) do
     offset = offset + #line + 1
@@ -504,7 +323,7 @@ function M.thread_changed(params)
     for _, turn in ipairs(answer.thread_id == params.threadId and answer.turns or {}) do
       if turn.id == params.turnId then
         links.update(turn.citations, params.stale)
-        mark_turn(answer, turn)
+        page.mark(answer, turn)
       end
     end
   end

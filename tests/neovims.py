@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,12 @@ def configure(home, model):
 
 
 def index(root):
-    """Index a project before an editor comes: a worker that nobody waits for is slow on a busy machine."""
+    """Index a project before an editor comes: a worker that nobody waits for is slow on a busy machine.
+
+    Its files are made to look old, or those that are as young as the index would be read again.
+    """
+    for path in root.rglob("*"):
+        os.utime(path, (time.time() - 3600,) * 2)
     command = [sys.executable, "-m", "memcache_lsp", "index", "--root", str(root)]
     subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S)
 

@@ -17,6 +17,7 @@ SOURCES := $(shell find memcache_lsp -type f -not -name '*.pyc')
 LLAMA_CMAKE := -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
   -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_CURL=OFF
 TEST_HOME := $(CURDIR)/$(VENV)/test-home
+STYLUA := @johnnymorganz/stylua@2.5.2
 TEST_WORKERS ?= 3 # much of what the tests do is waiting for processes
 
 .PHONY: demo test check bench speed serving scale clean
@@ -61,6 +62,7 @@ $(VENV)/.dev: $(VENV)/.package
 	@echo "Adding what the tests need."
 	$(PIP) install torch==2.13.0
 	$(PIP) install --group dev ".[all]"
+	if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $(VENV) $(STYLUA); fi
 	@touch $@
 
 $(TEST_HOME)/.models: $(VENV)/.dev

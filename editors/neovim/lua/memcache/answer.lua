@@ -1,0 +1,339 @@
+---The answer buffer: a thread of questions, each with its sources and its answer as it streams in.
+---
+---Owns the state of an answer (waiting, writing, done, stopped, failed), its request, and the keys of its buffer.
+
+local client = require('memcache.client')
+local links = require('memcache.links')
+local page = require('memcache.page')
+local places = require('memcache.places')
+
+local M = {}
+
+local STAGES = {
+  waiting = 'waiting for the model',
+  loading = 'loading the model',
+  reading = 'reading the sources',
+  writing = 'writing',
+}
+
+---@type table<integer, memcache.Answer> by buffer
+local answers = {}
+---@type memcache.Answer?
+local latest
+
+---@param answer memcache.Answer
+---@param shown boolean
+local function show_sources(answer, shown)
+  for index, turn in ipairs(answer.turns) do
+    for _, place in ipairs(turn.sources) do
+      places.show(place, shown and index == #answer.turns)
+    end
+  end
+end
+
+---Forget everything about an answer whose buffer is gone.
+---@param buf integer
+local function close(buf)
+  local answer = answers[buf]
+  answers[buf] = nil
+  if not answer then
+    return
+  end
+  if answer.cancel then
+    answer.cancel()
+  end
+  for _, turn in ipairs(answer.turns) do
+    vim.iter({ turn.sources, vim.tbl_map(links.place, turn.citations) }):flatten():each(places.drop)
+  end
+  latest = latest ~= answer and latest or nil
+end
+
+---@param buf integer
+local function watch(buf)
+  vim.api.nvim_create_autocmd({ 'BufWinEnter', 'BufWinLeave' }, {
+    buffer = buf,
+    callback = function(event)
+      if answers[buf] then
+        show_sources(answers[buf], event.event == 'BufWinEnter')
+      end
+    end,
+  })
+  vim.api.nvim_create_autocmd('BufUnload', {
+    buffer = buf,
+    callback = function()
+      close(buf)
+    end,
+  })
+end
+
+---@param buf integer
+local function map(buf)
+  local function set(keys, act, desc)
+    vim.keymap.set('n', keys, act, { buffer = buf, desc = desc, nowait = true })
+  end
+  set('<CR>', function()
+    M.open_at_cursor()
+  end, 'Open the lines of [n]')
+  set('gf', function()
+    M.open_at_cursor()
+  end, 'Open the lines of [n]')
+  set('<C-c>', function()
+    M.stop(buf)
+  end, 'Stop the answer')
+end
+
+---@param title string
+---@return memcache.Answer
+local function create(title)
+  local buf = page.create(title)
+  local answer = { buf = buf, origin = vim.api.nvim_get_current_win(), turns = {} }
+  answers[buf] = answer
+  map(buf)
+  watch(buf)
+  return answer
+end
+
+---@param answer memcache.Answer
+---@param mods? table
+local function show(answer, mods)
+  latest = answer
+  page.show(answer, mods)
+end
+
+---@param answer memcache.Answer
+---@param question string
+---@return memcache.AnswerTurn
+local function add_turn(answer, question)
+  show_sources(answer, false)
+  return page.add_turn(answer, question)
+end
+
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param text string
+local function add_text(answer, turn, text)
+  turn.text, turn.state = turn.text .. text, 'writing'
+  page.write(answer, turn, text)
+end
+
+---Take a partial result.
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param value table
+local function take(answer, turn, value)
+  if not vim.api.nvim_buf_is_valid(answer.buf) then
+    return
+  elseif value.type == 'sources' then
+    page.add_sources(answer, turn, value.items)
+  elseif value.type == 'stage' then
+    local percent = value.percent > 0 and (' %d %%'):format(value.percent) or ''
+    page.stage(answer, turn, (STAGES[value.stage] or value.stage) .. percent .. ' …')
+  elseif value.type == 'delta' then
+    add_text(answer, turn, value.text)
+    page.stage(answer, turn, 'writing …')
+  elseif value.type == 'citation' then
+    table.insert(turn.citations, links.citation(value, #turn.text))
+    page.mark(answer, turn)
+  elseif value.type == 'unsupported' then
+    page.add_unsupported(answer, turn, value.start, value['end'])
+  end
+end
+
+---Take how an answer ended.
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param err? string
+---@param result? memcache.AskResult
+local function finish(answer, turn, err, result)
+  answer.cancel = nil
+  if not vim.api.nvim_buf_is_valid(answer.buf) then
+    return
+  end
+  if err then
+    turn.state = 'failed'
+    page.stage(answer, turn, err, 'DiagnosticError')
+    return
+  end
+  assert(result)
+  turn.state, turn.id, answer.thread_id = 'done', result.turnId, result.threadId
+  local seconds = ('%d of %d places read, %.1f s'):format(
+    result.evidence.read,
+    result.evidence.found,
+    result.timings.totalSeconds
+  )
+  local endings = { length = 'cut at its limit', extract = 'quotations, no model', no_answer = 'no answer' }
+  local ending = endings[result.finishReason]
+  local message = result.message or (turn.text == '' and 'Nothing in the index answers this.' or nil)
+  if message then
+    local apart = turn.text == '' and '' or turn.text:find('\n$') and '\n' or '\n\n'
+    page.write(answer, turn, apart .. '*' .. message .. '*')
+  end
+  page.stage(answer, turn, (ending and ending .. ', ' or '') .. seconds)
+  vim.api.nvim_exec_autocmds('User', { pattern = 'MemcacheAnswer', data = { buf = answer.buf }, modeline = false })
+end
+
+---Return the answer that a buffer shows.
+---@param buf integer
+---@return memcache.Answer?
+function M.of(buf)
+  return answers[buf]
+end
+
+---@class memcache.AskOptions
+---@field buf integer The buffer that the question is about, or an answer that it goes on with.
+---@field method? string `memcache/ask` where left out.
+---@field mods? table Modifiers of the command.
+---@field new? boolean Whether a new thread is opened even in an answer.
+
+---Ask, and show the answer while it comes. In an answer's buffer, its thread goes on.
+---@param params table of `memcache/ask`, or of `memcache/threads` to ask again
+---@param title string
+---@param options memcache.AskOptions
+---@return memcache.Answer
+function M.ask(params, title, options)
+  local answer = not options.new and answers[options.buf] or nil
+  if answer and answer.cancel then
+    M.stop(answer.buf)
+  end
+  answer = answer or create(title)
+  params = vim.tbl_extend('keep', params, { threadId = answer.thread_id })
+  show(answer, options.mods)
+  local turn = add_turn(answer, title)
+  vim.api.nvim_win_set_cursor(0, { page.position(answer, turn.tail) + 1, 0 })
+  page.stage(answer, turn, 'asking …')
+  answer.cancel = client.request(options.buf, options.method or 'memcache/ask', params, function(err, result, server)
+    if result and server and vim.api.nvim_buf_is_valid(answer.buf) then
+      vim.b[answer.buf].memcache_client = server.id
+    end
+    finish(answer, turn, err, result and (result.asked or result))
+  end, {
+    quiet = true,
+    stream = function(value)
+      take(answer, turn, value)
+    end,
+  })
+  return answer
+end
+
+---Show a thread of earlier.
+---@param thread memcache.Thread
+---@param server vim.lsp.Client
+---@param mods? table
+function M.show_thread(thread, server, mods)
+  for _, answer in pairs(answers) do
+    if answer.thread_id == thread.threadId then
+      show(answer, mods)
+      return
+    end
+  end
+  local answer = create(thread.title)
+  answer.thread_id = thread.threadId
+  vim.b[answer.buf].memcache_client = server.id
+  show(answer, mods)
+  for _, past in ipairs(thread.turns or {}) do
+    local turn = add_turn(answer, past.question)
+    turn.citations = vim.tbl_map(links.citation, past.citations)
+    add_text(answer, turn, past.answer)
+    turn.id, turn.state = past.turnId, 'done'
+    page.add_below(answer, links.list(turn.citations))
+  end
+end
+
+---Stop an answer, or the one that was asked last.
+---@param buf? integer
+---@return boolean whether one was open
+function M.stop(buf)
+  local answer = buf and answers[buf] or latest
+  if not (answer and answer.cancel) then
+    return false
+  end
+  answer.cancel()
+  answer.cancel = nil
+  local turn = answer.turns[#answer.turns]
+  turn.state = 'stopped'
+  page.stage(answer, turn, 'stopped')
+  return true
+end
+
+---Return the window that files are opened in: the one asked from, another one with a file, or a new one.
+---@param answer memcache.Answer
+---@return integer
+local function target(answer)
+  local here = vim.api.nvim_get_current_tabpage()
+  local windows = vim.list_extend({ answer.origin }, vim.api.nvim_tabpage_list_wins(here))
+  for _, window in ipairs(windows) do
+    if
+      vim.api.nvim_win_is_valid(window)
+      and vim.api.nvim_win_get_tabpage(window) == here
+      and vim.bo[vim.api.nvim_win_get_buf(window)].buftype == ''
+      and vim.api.nvim_win_get_config(window).relative == ''
+    then
+      return window
+    end
+  end
+  vim.cmd.split({ mods = { split = 'aboveleft' } })
+  return vim.api.nvim_get_current_win()
+end
+
+---Return the turn that a row belongs to, and the offset of a place in its answer (negative or too great outside of it).
+---@param answer memcache.Answer
+---@param row integer
+---@param column integer
+---@return memcache.AnswerTurn
+---@return integer
+local function locate(answer, row, column)
+  local found = answer.turns[1]
+  for _, turn in ipairs(answer.turns) do
+    found = page.position(answer, turn.head) - 2 <= row and turn or found
+  end
+  local head = page.position(answer, found.head)
+  local offset = row < head and -1 or 0
+  for _, line in ipairs(row > head and vim.api.nvim_buf_get_lines(answer.buf, head, row, false) or {}) do
+    offset = offset + #line + 1
+  end
+  return found, offset + column
+end
+
+---Go to the lines of the `[n]` under the cursor, or of the first one after it in the line.
+function M.open_at_cursor()
+  local answer = answers[vim.api.nvim_get_current_buf()]
+  if not answer or #answer.turns == 0 then
+    return
+  end
+  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+  local n, at = links.number_at(vim.api.nvim_get_current_line(), column)
+  if not n then
+    vim.notify('memcache: There is no [n] here.', vim.log.levels.INFO)
+    return
+  end
+  local turn, offset = locate(answer, row - 1, at)
+  local cited = links.find(turn.citations, n, offset)
+  local place = offset <= #turn.text and cited or turn.sources[n] or cited
+  if not place then
+    vim.notify(('memcache: [%d] is none of the sources.'):format(n), vim.log.levels.WARN)
+    return
+  end
+  places.open(target(answer), place)
+end
+
+---Take that citations of an answer no longer hold.
+---@param params memcache.DidChangeThreadParams
+function M.thread_changed(params)
+  for _, answer in pairs(answers) do
+    for _, turn in ipairs(answer.thread_id == params.threadId and answer.turns or {}) do
+      if turn.id == params.turnId then
+        links.update(turn.citations, params.stale)
+        page.mark(answer, turn)
+      end
+    end
+  end
+end
+
+---Return what there is of an answer, for those who look on.
+---@param buf integer
+---@return memcache.AnswerTurn[]
+function M.turns(buf)
+  return answers[buf] and answers[buf].turns or {}
+end
+
+return M

@@ -1,0 +1,193 @@
+---Ask and search a project. Everything that `:Memcache` does, as functions for mappings and other plugins.
+
+local client = require('memcache.client')
+
+local M = {}
+
+---@class memcache.About
+---@field buf? integer The buffer that is meant; the current one where left out.
+---@field first? integer First line of a range, counted from 1.
+---@field last? integer Last line of it, inclusive.
+---@field mods? table Modifiers of the command, for the window of the answer.
+---@field new? boolean Whether a question in an answer's buffer opens a new thread.
+
+---@param about? memcache.About
+---@return memcache.About
+local function resolved(about)
+  vim.validate('about', about, 'table', true)
+  about = vim.tbl_extend('keep', about or {}, { buf = vim.api.nvim_get_current_buf() })
+  vim.validate('about.first', about.first, 'number', true)
+  vim.validate('about.last', about.last, 'number', true)
+  return about
+end
+
+---Return what tells the server where the user is: the document, and the lines of a range.
+---@param about memcache.About
+---@return { textDocument: memcache.TextDocumentIdentifier?, selection: memcache.Range? }
+local function context(about)
+  if vim.bo[about.buf].buftype ~= '' or vim.api.nvim_buf_get_name(about.buf) == '' then
+    return {}
+  end
+  local params = { textDocument = { uri = vim.uri_from_bufnr(about.buf) } }
+  if about.first then
+    params.selection = {
+      start = { line = about.first - 1, character = 0 },
+      ['end'] = { line = about.last or about.first, character = 0 },
+    }
+  end
+  return params
+end
+
+---Ask the user for a line, and go on where there is one.
+---@param prompt string
+---@param act fun(text: string)
+local function prompted(prompt, act)
+  vim.ui.input({ prompt = prompt }, function(text)
+    if text and vim.trim(text) ~= '' then
+      act(vim.trim(text))
+    end
+  end)
+end
+
+---Return how the lines of a range are called in a title.
+---@param about memcache.About
+---@return string
+local function named(about)
+  local name = vim.fs.basename(vim.api.nvim_buf_get_name(about.buf))
+  return about.first and ('%s:%d-%d'):format(name, about.first, about.last or about.first) or name
+end
+
+---@param intent "ask"|"explain"|"summarize"|"callers"
+---@param question string
+---@param about memcache.About
+---@param title? string
+local function ask(intent, question, about, title)
+  local params = vim.tbl_extend('error', { question = question, intent = intent }, context(about))
+  local options = { buf = about.buf, mods = about.mods, new = about.new }
+  return require('memcache.answer').ask(params, title or question, options)
+end
+
+---Ask a question; without one the user is asked for it. In an answer's buffer its thread goes on.
+---@param question? string
+---@param about? memcache.About
+function M.ask(question, about)
+  vim.validate('question', question, 'string', true)
+  about = resolved(about)
+  if question and vim.trim(question) ~= '' then
+    ask('ask', question, about)
+  else
+    prompted('Ask: ', function(text)
+      ask('ask', text, about)
+    end)
+  end
+end
+
+---Have the lines of a range explained, or the whole file.
+---@param about? memcache.About
+function M.explain(about)
+  about = resolved(about)
+  about.new = true
+  ask('explain', 'Explain this.', about, 'Explain ' .. named(about))
+end
+
+---Have the lines of a range summarized, or the whole file.
+---@param about? memcache.About
+function M.summarize(about)
+  about = resolved(about)
+  about.new = true
+  ask('summarize', 'Summarize this.', about, 'Summarize ' .. named(about))
+end
+
+---Do what a code action of the server says: explain a selection, or ask the user what to ask about it.
+---@param params memcache.AskParams
+---@param buf integer
+function M.ask_by_action(params, buf)
+  local about = { buf = buf, new = true }
+  local function go(question, title)
+    local full = vim.tbl_extend('force', params, { question = question })
+    require('memcache.answer').ask(full, title or question, about)
+  end
+  if params.intent == 'explain' then
+    go('Explain this.', 'Explain ' .. named(about))
+  else
+    prompted('Ask about this: ', go)
+  end
+end
+
+---Search; without a query, while the user types it.
+---@param query? string
+---@param options? { loclist?: boolean } Whether hits go into the location list instead of being offered.
+function M.search(query, options)
+  vim.validate('query', query, 'string', true)
+  local pickers = require('memcache.pickers')
+  if not query or vim.trim(query) == '' then
+    pickers.live()
+    return
+  end
+  local window = vim.api.nvim_get_current_win()
+  pickers.search(vim.api.nvim_get_current_buf(), query, function(items, complete, err)
+    local title = query .. (complete and '' or ' (still indexing)')
+    local hits = vim.tbl_map(function(item)
+      return item.hit
+    end, items)
+    if err then
+      return
+    elseif options and options.loclist then
+      M.to_loclist(window, hits, title)
+    else
+      pickers.pick(hits, title)
+    end
+  end)
+end
+
+---Put hits into a window's location list, and open it.
+---@param window integer
+---@param hits memcache.Hit[]
+---@param title string
+function M.to_loclist(window, hits, title)
+  local items = vim.tbl_map(require('memcache.pickers').item, hits)
+  vim.fn.setloclist(window, {}, ' ', {
+    title = 'memcache: ' .. title,
+    items = vim.tbl_map(function(item)
+      return { filename = item.filename, lnum = item.lnum, end_lnum = item.end_lnum, text = item.text }
+    end, items),
+  })
+  vim.api.nvim_win_call(window, function()
+    vim.cmd.lopen()
+  end)
+end
+
+---Search for what resembles the lines of a range, or the cursor's line.
+---@param about? memcache.About
+---@param options? { loclist?: boolean }
+function M.similar(about, options)
+  about = resolved(about)
+  about.first = about.first or vim.api.nvim_win_get_cursor(0)[1]
+  local params = context(about)
+  if not params.textDocument then
+    client.notify('This buffer has no file whose lines could be compared.')
+    return
+  end
+  local window = vim.api.nvim_get_current_win()
+  local wanted = { textDocument = params.textDocument, range = params.selection }
+  client.request(about.buf, 'memcache/similar', wanted, function(_, result)
+    local title = 'Similar to ' .. named(about)
+    if result and options and options.loclist then
+      M.to_loclist(window, result.hits, title)
+    elseif result then
+      require('memcache.pickers').pick(result.hits, title)
+    end
+  end)
+end
+
+---Stop the answer of the current buffer, or the one that was asked last.
+function M.stop()
+  if not require('memcache.answer').stop(vim.api.nvim_get_current_buf()) then
+    vim.notify('memcache: Nothing is being answered.', vim.log.levels.INFO)
+  end
+end
+
+---Return what a status line can show.
+M.statusline = client.statusline
+
+return M

@@ -1,0 +1,213 @@
+---The page of an answer: its buffer, its window, and what is written where.
+---
+---Text only ever grows at the end of the last turn's answer, whose place an extmark keeps; sources stand below it. Must
+---not know requests or the state of an answer.
+
+local links = require('memcache.links')
+local places = require('memcache.places')
+
+local M = {}
+
+local ns = vim.api.nvim_create_namespace('memcache.answer')
+local stage_ns = vim.api.nvim_create_namespace('memcache.stage')
+
+---@class memcache.AnswerTurn
+---@field id? string
+---@field question string
+---@field text string The answer so far.
+---@field sources memcache.Place[] By `n`.
+---@field citations memcache.Citation[]
+---@field head integer Extmark where the answer begins.
+---@field tail integer Extmark where it ends.
+---@field state "waiting"|"writing"|"done"|"stopped"|"failed"
+
+---@class memcache.Answer
+---@field buf integer
+---@field origin integer The window that the user asked from.
+---@field thread_id? string
+---@field turns memcache.AnswerTurn[]
+---@field cancel? fun() Stops the question that is open.
+
+---@param buf integer
+---@param first integer
+---@param last integer
+---@param lines string[]
+local function set_lines(buf, first, last, lines)
+  vim.bo[buf].modifiable = true
+  vim.api.nvim_buf_set_lines(buf, first, last, false, lines)
+  vim.bo[buf].modifiable = false
+  vim.bo[buf].modified = false
+end
+
+---@param answer memcache.Answer
+---@param id integer
+---@return integer row
+---@return integer column
+function M.position(answer, id)
+  local at = vim.api.nvim_buf_get_extmark_by_id(answer.buf, ns, id, {})
+  return at[1], at[2]
+end
+
+---Show what is going on behind the text, or nothing.
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param text? string
+---@param group? string
+function M.stage(answer, turn, text, group)
+  vim.api.nvim_buf_clear_namespace(answer.buf, stage_ns, 0, -1)
+  if text then
+    local row = M.position(answer, turn.tail)
+    vim.api.nvim_buf_set_extmark(answer.buf, stage_ns, row, 0, {
+      virt_text = { { text, group or 'MemcacheStage' } },
+      virt_text_pos = 'eol',
+    })
+  end
+end
+
+---Make the buffer.
+---@param title string
+---@return integer
+function M.create(title)
+  local buf = vim.api.nvim_create_buf(false, true)
+  vim.api.nvim_buf_set_name(buf, ('memcache://answer/%d/%s'):format(buf, title:gsub('%s+', ' '):sub(1, 60)))
+  vim.bo[buf].bufhidden = 'hide'
+  vim.bo[buf].swapfile = false
+  vim.bo[buf].modifiable = false
+  vim.bo[buf].undolevels = -1
+  vim.bo[buf].filetype = 'memcache'
+  pcall(vim.treesitter.start, buf, 'markdown') -- some builds come without the parser; :checkhealth says so
+  return buf
+end
+
+---Show an answer in a window, and give its window options that suit text.
+---@param answer memcache.Answer
+---@param mods? table Modifiers of the command, such as `vertical`.
+function M.show(answer, mods)
+  local window = vim.fn.bufwinid(answer.buf)
+  if window ~= -1 then
+    vim.api.nvim_set_current_win(window)
+    return
+  end
+  vim.cmd.split({ mods = vim.tbl_extend('keep', mods or {}, { split = 'botright' }) })
+  vim.api.nvim_win_set_buf(0, answer.buf)
+  local options = { wrap = true, linebreak = true, breakindent = true, number = false, relativenumber = false }
+  for name, value in pairs(vim.tbl_extend('force', options, { signcolumn = 'no', spell = false, list = false })) do
+    vim.api.nvim_set_option_value(name, value, { scope = 'local', win = 0 })
+  end
+end
+
+---Add a question with room for its answer at the end of the buffer.
+---@param answer memcache.Answer
+---@param question string
+---@return memcache.AnswerTurn
+function M.add_turn(answer, question)
+  local heading = { '# ' .. question:gsub('%s*\n%s*', ' '), '', '', '' }
+  local first = #answer.turns > 0 and vim.api.nvim_buf_line_count(answer.buf) or 0
+  set_lines(answer.buf, first, -1, heading)
+  local function mark(right_gravity)
+    return vim.api.nvim_buf_set_extmark(answer.buf, ns, first + 2, 0, { right_gravity = right_gravity })
+  end
+  local turn = {
+    question = question,
+    text = '',
+    sources = {},
+    citations = {},
+    head = mark(false),
+    tail = mark(true),
+    state = 'waiting',
+  }
+  table.insert(answer.turns, turn)
+  return turn
+end
+
+---Write below the answer.
+---@param answer memcache.Answer
+---@param lines string[]
+function M.add_below(answer, lines)
+  set_lines(answer.buf, -1, -1, lines)
+end
+
+---Write at the end of the answer.
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param text string
+function M.write(answer, turn, text)
+  local row, column = M.position(answer, turn.tail)
+  local at_end = {} ---@type integer[]
+  for _, window in ipairs(vim.fn.win_findbuf(answer.buf)) do
+    if vim.api.nvim_win_get_cursor(window)[1] - 1 == row then
+      table.insert(at_end, window)
+    end
+  end
+  vim.bo[answer.buf].modifiable = true
+  vim.api.nvim_buf_set_text(answer.buf, row, column, row, column, vim.split(text, '\n', { plain = true }))
+  vim.bo[answer.buf].modifiable = false
+  vim.bo[answer.buf].modified = false
+  local last = M.position(answer, turn.tail)
+  for _, window in ipairs(at_end) do -- who reads at the end goes on reading at the end
+    vim.api.nvim_win_set_cursor(window, { last + 1, 0 })
+  end
+  links.mark(answer.buf, row, last, turn.citations)
+end
+
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param items memcache.Hit[]
+function M.add_sources(answer, turn, items)
+  local lines, list = { '**Sources**', '' }, {}
+  for n, hit in ipairs(items) do
+    local place = places.keep(hit.location, n < 100 and tostring(n) or nil, vim.fn.bufwinid(answer.buf) ~= -1)
+    turn.sources[n] = place
+    local first, last = places.lines(place)
+    local symbol = hit.symbol ~= '' and ' ' .. hit.symbol:gsub('%s+', ' ') or ''
+    table.insert(lines, ('- [%d] `%s:%d-%d`%s'):format(n, places.path(place.uri), first, last, symbol))
+    table.insert(list, {
+      filename = vim.uri_to_fname(hit.location.uri),
+      lnum = first,
+      end_lnum = last,
+      text = ('[%d] %s'):format(n, hit.symbol ~= '' and hit.symbol or vim.trim(vim.split(hit.snippet, '\n')[1])),
+    })
+  end
+  if #items == 0 then
+    return
+  end
+  local first = vim.api.nvim_buf_line_count(answer.buf)
+  table.insert(lines, '')
+  M.add_below(answer, lines)
+  links.mark(answer.buf, first, first + #lines - 1, turn.citations)
+  for _, window in ipairs(vim.list_extend({ answer.origin }, vim.fn.win_findbuf(answer.buf))) do
+    if vim.api.nvim_win_is_valid(window) then
+      vim.fn.setloclist(window, {}, ' ', { title = 'memcache: ' .. turn.question, items = list })
+    end
+  end
+end
+
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param from integer
+---@param to integer Both in the text so far, in UTF-16 units.
+function M.add_unsupported(answer, turn, from, to)
+  local head = M.position(answer, turn.head)
+  ---@param offset integer
+  local function place(offset)
+    local before = turn.text:sub(1, vim.str_byteindex(turn.text, 'utf-16', offset, false))
+    local _, breaks = before:gsub('\n', '')
+    return head + breaks, #before:match('[^\n]*$')
+  end
+  local row, column = place(from)
+  local end_row, end_column = place(to)
+  vim.api.nvim_buf_set_extmark(answer.buf, ns, row, column, {
+    end_row = end_row,
+    end_col = end_column,
+    hl_group = 'MemcacheUnsupported',
+  })
+end
+
+---Mark the citations of an answer anew, after one came or changed.
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+function M.mark(answer, turn)
+  links.mark(answer.buf, M.position(answer, turn.head), M.position(answer, turn.tail), turn.citations)
+end
+
+return M

@@ -1,0 +1,101 @@
+---How hits are offered: `vim.ui.select` and a window of our own, or the picker that `vim.g.memcache_picker` names.
+---
+---Owns what a hit looks like in a list. What is special to a picker is in the module of its name.
+
+local client = require('memcache.client')
+local places = require('memcache.places')
+
+local M = {}
+
+M.NAMES = { 'select', 'telescope', 'fzf-lua', 'snacks' }
+M.LIMIT = 50
+
+---@class memcache.Item
+---@field hit memcache.Hit
+---@field filename string
+---@field lnum integer Counted from 1.
+---@field end_lnum integer
+---@field text string
+
+---@param hit memcache.Hit
+---@return memcache.Item
+function M.item(hit)
+  local range = hit.location.range
+  local first_line = vim.trim(vim.iter(vim.split(hit.snippet, '\n')):find(function(line)
+    return line:find('%S')
+  end) or '')
+  return {
+    hit = hit,
+    filename = vim.uri_to_fname(hit.location.uri),
+    lnum = range.start.line + 1,
+    end_lnum = math.max(range['end'].line + (range['end'].character > 0 and 1 or 0), range.start.line + 1),
+    text = hit.symbol ~= '' and hit.symbol:gsub('%s+', ' ') or first_line,
+  }
+end
+
+---@param item memcache.Item
+---@return string
+function M.format(item)
+  return ('%s:%d  %s'):format(places.path(item.hit.location.uri), item.lnum, item.text)
+end
+
+---@param item memcache.Item
+---@param window? integer
+function M.open(item, window)
+  places.go(window or vim.api.nvim_get_current_win(), item.filename, item.lnum, item.end_lnum)
+end
+
+---Search; the callback gets items, and whether there could be more of them soon.
+---@param buf integer
+---@param query string
+---@param callback fun(items: memcache.Item[], complete: boolean, error: string?)
+---@param options? memcache.RequestOptions
+---@return fun() cancel
+function M.search(buf, query, callback, options)
+  local params = { query = query, limit = M.LIMIT }
+  if vim.bo[buf].buftype == '' and vim.api.nvim_buf_get_name(buf) ~= '' then
+    params.textDocument = { uri = vim.uri_from_bufnr(buf) }
+  end
+  return client.request(buf, 'memcache/search', params, function(err, result)
+    callback(err and {} or vim.tbl_map(M.item, result.hits), err ~= nil or result.complete, err)
+  end, options)
+end
+
+---Return the module of the user's picker, nil where it is `vim.ui.select`.
+---@return table?
+local function chosen()
+  local name = vim.g.memcache_picker or 'select'
+  if not vim.list_contains(M.NAMES, name) then
+    client.notify(('vim.g.memcache_picker must be one of %s.'):format(table.concat(M.NAMES, ', ')))
+    return nil
+  end
+  return name ~= 'select' and require('memcache.pickers.' .. name:gsub('-', '_')) or nil
+end
+
+---Let the user choose one of some hits, and go there.
+---@param hits memcache.Hit[]
+---@param title string
+function M.pick(hits, title)
+  local items = vim.tbl_map(M.item, hits)
+  local picker = chosen()
+  if #items == 0 then
+    vim.notify('memcache: Nothing was found.', vim.log.levels.INFO)
+  elseif picker then
+    picker.pick(items, title)
+  else
+    vim.ui.select(items, { prompt = title, kind = 'memcache', format_item = M.format }, function(item)
+      if item then
+        M.open(item)
+      end
+    end)
+  end
+end
+
+---Let the user search while typing.
+---@param query? string
+function M.live(query)
+  local picker = chosen() or require('memcache.live')
+  picker.live(query or '')
+end
+
+return M

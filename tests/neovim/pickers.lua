@@ -1,0 +1,191 @@
+---The adapters of telescope, fzf-lua and snacks, each held against a stand-in of the interface that it documents.
+local calls = {}
+
+---Run an adapter's finder as the picker would, in a coroutine that waits; return what it came to.
+local function awaited(act)
+  local result
+  coroutine.wrap(function()
+    result = act() or false
+  end)()
+  T.wait('the finder', function()
+    return result ~= nil
+  end)
+  return result
+end
+
+package.preload['plenary.async.control'] = function()
+  local function oneshot()
+    local sent, waiting
+    local function send(...)
+      sent = { ... }
+      if waiting then
+        coroutine.resume(waiting)
+      end
+    end
+    local function receive()
+      if not sent then
+        waiting = coroutine.running()
+        coroutine.yield()
+      end
+      return unpack(sent)
+    end
+    return send, receive
+  end
+  return { channel = { oneshot = oneshot } }
+end
+package.preload['telescope.config'] = function()
+  local function named(name)
+    return function()
+      return name
+    end
+  end
+  return { values = { grep_previewer = named('previewer'), generic_sorter = named('sorter') } }
+end
+package.preload['telescope.sorters'] = function()
+  return {
+    highlighter_only = function()
+      return 'highlighter'
+    end,
+  }
+end
+package.preload['telescope.finders'] = function()
+  local function same(options)
+    return options
+  end
+  return { new_table = same, new_dynamic = same }
+end
+package.preload['telescope.pickers'] = function()
+  return {
+    new = function(options, picker)
+      return {
+        find = function()
+          table.insert(calls, { options = options, picker = picker })
+        end,
+      }
+    end,
+  }
+end
+package.preload['telescope'] = function()
+  return {
+    register_extension = function(extension)
+      return extension
+    end,
+  }
+end
+package.preload['fzf-lua'] = function()
+  local function called(name)
+    return function(contents, options)
+      table.insert(calls, { name = name, contents = contents, options = options })
+    end
+  end
+  return {
+    fzf_exec = called('exec'),
+    fzf_live = called('live'),
+    make_entry = {
+      file = function(line)
+        return line
+      end,
+    },
+    defaults = { actions = { files = 'actions' } },
+  }
+end
+package.preload['snacks'] = function()
+  return {
+    picker = {
+      pick = function(options)
+        table.insert(calls, options)
+      end,
+    },
+  }
+end
+package.preload['snacks.picker.util.async'] = function()
+  return {
+    running = function()
+      local thread = coroutine.running()
+      return {
+        on = function() end,
+        suspend = function()
+          coroutine.yield()
+        end,
+        resume = function()
+          coroutine.resume(thread)
+        end,
+      }
+    end,
+  }
+end
+
+---Search with a picker, by the command; return what it was called with.
+local function search(picker, query)
+  vim.g.memcache_picker = picker
+  local before = #calls
+  vim.cmd('Memcache search ' .. (query or ''))
+  T.wait(picker, function()
+    return #calls > before
+  end)
+  return calls[#calls]
+end
+
+T.run(function()
+  vim.cmd.edit('courier/retry.py')
+  T.settled()
+
+  local listed = search('telescope', 'dead letters')
+  T.equal('dead letters', listed.picker.prompt_title, 'title')
+  T.equal('previewer', listed.picker.previewer, 'previewer')
+  local entry = listed.picker.finder.entry_maker(listed.picker.finder.results[1])
+  T.check(vim.uv.fs_stat(entry.filename) and entry.lnum > 0 and entry.display:find('dead', 1, true), vim.inspect(entry))
+  local live = search('telescope').picker.finder
+  T.equal(
+    {},
+    awaited(function()
+      return live.fn('')
+    end),
+    'nothing is typed'
+  )
+  local results = awaited(function()
+    return live.fn('webhook signature')
+  end)
+  T.check(live.entry_maker(results[1]).display:lower():find('webhook'), 'hits')
+  local before = #calls
+  require('telescope._extensions.memcache').exports.memcache({})
+  T.equal(before + 1, #calls, ':Telescope memcache')
+
+  listed = search('fzf-lua', 'dead letters')
+  local path, line = listed.contents[1]:match('^(.-):(%d+):1:')
+  T.check(vim.uv.fs_stat(path) and tonumber(line) > 0, listed.contents[1])
+  T.equal('actions', listed.options.actions, 'actions on files')
+  live = search('fzf-lua')
+  for _, typed in ipairs({ { 'webhook signature' }, 'webhook signature' }) do -- a list since 0.7
+    local emitted, ended = {}, false
+    live.contents(typed)(function(text)
+      table.insert(emitted, text)
+      ended = ended or text == nil
+    end)
+    T.wait('the end', function()
+      return ended
+    end)
+    T.check(emitted[1]:find('webhook'), 'hits')
+  end
+
+  listed = search('snacks', 'dead letters')
+  T.check(vim.uv.fs_stat(listed.items[1].file) and listed.items[1].pos[1] > 0, vim.inspect(listed.items[1]))
+  live = search('snacks')
+  T.check(live.live and live.supports_live, 'live')
+  T.equal({}, live.finder({}, { filter = { search = ' ' } }), 'nothing is typed')
+  local found = awaited(function()
+    local items = {}
+    live.finder({}, { filter = { search = 'webhook signature' } })(function(item)
+      table.insert(items, item)
+    end)
+    return items
+  end)
+  T.check(found[1].text:lower():find('webhook'), 'hits')
+
+  vim.g.memcache_picker = 'nonsense'
+  T.choosing(function() end)
+  vim.cmd('Memcache search dead letters')
+  T.wait('a sentence, and vim.ui.select', function()
+    return T.told('must be one of select, telescope') and T.offered
+  end)
+end)

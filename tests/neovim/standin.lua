@@ -1,0 +1,269 @@
+---A server of the test's own, in Neovim's process: what the protocol allows and the real server seldom does.
+local seen = {} ---@type table<string, table> the last parameters, by method
+local asked ---@type { params: table, reply: fun(err: table?, result: table?) }
+local dispatchers
+
+local METHODS = { 'ask', 'search', 'similar', 'explain', 'status', 'index', 'threads', 'caches', 'models' }
+local RESULTS = {
+  initialize = {
+    capabilities = {
+      textDocumentSync = 1,
+      positionEncoding = 'utf-16',
+      executeCommandProvider = { commands = {} },
+      experimental = {
+        memcache = {
+          version = 1,
+          methods = vim.tbl_map(function(name)
+            return 'memcache/' .. name
+          end, METHODS),
+        },
+      },
+    },
+  },
+  ['memcache/models'] = { models = { { name = 'small', sizeBytes = 98e6, fetched = true, used = true } } },
+  ['memcache/caches'] = { caches = { { name = 'handbook', uri = 'file:///tmp/handbook', files = 64 } } },
+  ['memcache/index'] = { roots = { { uri = 'file:///tmp/p', state = 'paused' } } },
+}
+
+vim.lsp.config('memcache', {
+  cmd = function(given)
+    dispatchers = given
+    local id = 0
+    return {
+      request = function(method, params, callback, notify)
+        id = id + 1
+        seen[method] = params
+        local function reply(err, result)
+          vim.schedule(function()
+            if notify then
+              notify(id)
+            end
+            callback(err, result)
+          end)
+        end
+        if method == 'memcache/ask' or params and params.action == 'askAgain' then
+          asked = { params = params, reply = reply }
+        else
+          reply(nil, RESULTS[method] or {})
+        end
+        return true, id
+      end,
+      notify = function(method, params)
+        seen[method] = params
+        if method == 'exit' then
+          given.on_exit(0, 0)
+        end
+      end,
+      is_closing = function()
+        return false
+      end,
+      terminate = function() end,
+    }
+  end,
+})
+
+local function send(value)
+  dispatchers.notification('$/progress', { token = asked.params.partialResultToken, value = value })
+end
+
+local function location(path, first, last)
+  local uri = vim.uri_from_fname(vim.fs.abspath(path))
+  local range = { start = { line = first, character = 0 }, ['end'] = { line = last, character = 0 } }
+  return { uri = uri, range = range }
+end
+
+local function result(turn, more)
+  return vim.tbl_extend('force', {
+    threadId = 't1',
+    turnId = turn,
+    finishReason = 'stop',
+    evidence = { read = 1, found = 2 },
+    usage = { promptTokens = 1, reusedTokens = 0, answerTokens = 1 },
+    timings = { firstTextSeconds = 0.1, totalSeconds = 0.2 },
+  }, more or {})
+end
+
+---Return what is highlighted in a group, in order.
+local function highlighted(buf, group)
+  local found = {}
+  for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(buf, -1, 0, -1, { details = true })) do
+    if mark[4].hl_group == group then
+      local text = vim.api.nvim_buf_get_text(buf, mark[2], mark[3], mark[4].end_row, mark[4].end_col, {})
+      table.insert(found, table.concat(text, '\n'))
+    end
+  end
+  return found
+end
+
+T.run(function()
+  vim.cmd.edit('courier/retry.py')
+  local source = vim.api.nvim_get_current_buf()
+  T.wait('the client', function()
+    local client = vim.lsp.get_clients({ name = 'memcache', bufnr = 0 })[1]
+    return client and client.initialized
+  end)
+  T.equal(true, seen.initialize.capabilities.experimental.memcache, 'it declares itself')
+  T.equal({ 'utf-16' }, seen.initialize.capabilities.general.positionEncodings, 'encodings')
+
+  -- What is on no token of ours goes to Neovim's own handler.
+  local progress
+  vim.api.nvim_create_autocmd('LspProgress', {
+    callback = function(event)
+      progress = event.data.params
+    end,
+  })
+  local bar = { kind = 'begin', title = 'Indexing' }
+  dispatchers.notification('$/progress', { token = 'theirs', value = bar })
+  T.wait('LspProgress', function()
+    return progress
+  end)
+  T.equal('Indexing', progress.value.title, 'title')
+
+  vim.cmd('2,4Memcache ask what?')
+  T.wait('the request', function()
+    return asked
+  end)
+  T.equal({ line = 1, character = 0 }, asked.params.selection.start, 'range')
+  T.equal({ line = 4, character = 0 }, asked.params.selection['end'], 'whole lines')
+  local buf, turn = T.answer()
+  local hit = { location = location('courier/retry.py', 0, 3), path = 'courier/retry.py', symbol = '', kind = 'block' }
+  send({
+    type = 'sources',
+    items = { vim.tbl_extend('error', hit, { snippet = '\n  x\n', score = 1, origin = 'index' }) },
+  })
+  send({ type = 'stage', stage = 'reading', percent = 40 })
+  T.wait('the stage', function()
+    return vim.iter(vim.api.nvim_buf_get_extmarks(buf, -1, 0, -1, { details = true })):any(function(mark)
+      return vim.deep_equal(mark[4].virt_text, { { 'reading the sources 40 % …', 'MemcacheStage' } })
+    end)
+  end)
+  send({ type = 'delta', seq = 0, text = 'A 𝄞 note' })
+  send({ type = 'delta', seq = 1, text = ' [1].\nIt is é false' })
+  send({ type = 'citation', n = 1, location = location('courier/retry.py', 9, 11), status = 'fresh' })
+  send({ type = 'delta', seq = 2, text = ' [1, 2].' })
+  send({ type = 'citation', n = 1, location = location('courier/retry.py', 20, 22), status = 'fresh' })
+  send({ type = 'citation', n = 2, location = location('docs/retries.md', 4, 5), status = 'fresh' })
+  local text = 'A 𝄞 note [1].\nIt is é false [1, 2].'
+  local from = vim.str_utfindex(text, 'utf-16', text:find('é false') - 1)
+  send({ type = 'unsupported', start = from, ['end'] = from + 7 })
+  asked.reply(nil, result('1'))
+  T.wait('the end', function()
+    return turn.state == 'done'
+  end)
+  T.equal(text, turn.text, 'text')
+  T.equal({ 'é false' }, highlighted(buf, 'MemcacheUnsupported'), 'unsupported')
+  T.equal({ '[1]', '[1, 2]', '[1]' }, highlighted(buf, 'MemcacheCitation'), 'citations, and the source')
+
+  local function line_of(pattern, offset)
+    vim.api.nvim_set_current_win(vim.fn.bufwinid(buf))
+    T.on(pattern)
+    local at = vim.api.nvim_win_get_cursor(0)
+    vim.api.nvim_win_set_cursor(0, { at[1], at[2] + (offset or 0) })
+    T.keys('<CR>')
+    return vim.fn.fnamemodify(vim.api.nvim_buf_get_name(0), ':t') .. ':' .. vim.fn.line('.')
+  end
+  T.equal('retry.py:10', line_of('%[1%]%.'), 'the first [1]')
+  T.equal('retry.py:21', line_of('%[1, 2%]'), 'the second one')
+  T.equal('retries.md:5', line_of('%[1, 2%]', 4), 'the other number')
+  T.equal('retry.py:1', line_of('^%- %[1%]'), 'the source')
+
+  -- Citations that no longer hold.
+  dispatchers.notification('memcache/didChangeThread', {
+    threadId = 't1',
+    turnId = '1',
+    stale = {
+      { n = 1, location = location('courier/retry.py', 24, 26), status = 'moved' },
+      { n = 2, location = location('docs/retries.md', 4, 5), status = 'stale' },
+    },
+  })
+  T.wait('marks', function()
+    return #highlighted(buf, 'MemcacheStale') > 0
+  end)
+  T.equal({ '[1, 2]' }, highlighted(buf, 'MemcacheStale'), 'the worst of both')
+  T.equal('retry.py:25', line_of('%[1, 2%]'), 'the nearer one has moved')
+  T.equal('retry.py:10', line_of('%[1%]%.'), 'and the other has not')
+
+  -- Asked again, in the same buffer; an error ends it with its sentence.
+  vim.api.nvim_set_current_win(vim.fn.bufwinid(buf))
+  vim.cmd('Memcache threads again')
+  T.wait('the request', function()
+    return asked.params.action == 'askAgain'
+  end)
+  T.equal({ 't1', '1' }, { asked.params.threadId, asked.params.turnId }, 'which')
+  local _, again = T.answer()
+  send({ type = 'delta', seq = 0, text = 'Anew.' })
+  asked.reply(nil, { threads = {}, asked = result('2', { finishReason = 'no_answer', message = 'Ask otherwise.' }) })
+  T.wait('the end', function()
+    return again.state == 'done'
+  end)
+  T.check(T.text(buf):find('Anew.\n\n*Ask otherwise.*', 1, true), T.text(buf))
+  vim.cmd('Memcache ask and?')
+  T.wait('the request', function()
+    return asked.params.question == 'and?'
+  end)
+  T.equal('t1', asked.params.threadId, 'the thread goes on')
+  local _, failed = T.answer()
+  asked.reply({ code = -32803, message = 'The model is missing.' })
+  T.wait('the failure', function()
+    return failed.state == 'failed'
+  end)
+
+  -- Code actions of the server come back as this command.
+  vim.ui.input = function(_, on_confirm)
+    on_confirm('why so?')
+  end
+  local client = vim.lsp.get_clients({ name = 'memcache' })[1]
+  local selection = location('courier/retry.py', 3, 5).range
+  local about = { textDocument = { uri = vim.uri_from_bufnr(source) }, selection = selection, intent = 'ask' }
+  client:exec_cmd({ title = 'Ask', command = 'memcache.ask', arguments = { about } }, { bufnr = source })
+  T.wait('the request', function()
+    return asked.params.question == 'why so?'
+  end)
+  T.equal(selection, asked.params.selection, 'its selection')
+  T.equal(nil, asked.params.threadId, 'a new thread')
+
+  -- Lists, their completion, and what is sent.
+  T.equal({ 'small' }, vim.fn.getcompletion('Memcache models use ', 'cmdline'), 'names')
+  T.equal({ 'handbook' }, vim.fn.getcompletion('Memcache caches remove ', 'cmdline'), 'names')
+  vim.cmd('Memcache models use small')
+  T.wait('the list', function()
+    return T.text():find('small  98 MB, fetched')
+  end)
+  T.equal({ action = 'use', name = 'small' }, seen['memcache/models'], 'parameters')
+  T.keys('q')
+  vim.cmd('Memcache caches add /tmp/handbook')
+  T.wait('the list', function()
+    return T.text():find('handbook  /tmp/handbook, 64 files')
+  end)
+  local sent = { action = 'add', name = 'handbook', uri = 'file:///tmp/handbook' }
+  T.equal(sent, seen['memcache/caches'], 'parameters')
+  T.keys('q')
+  vim.cmd('Memcache index pause')
+  T.wait('its state', function()
+    return T.told('/tmp/p is paused')
+  end)
+
+  -- The status line, and what is wrong.
+  dispatchers.notification('memcache/didChangeStatus', { health = 'ok', quiescent = false })
+  T.wait('the status line', function()
+    return require('memcache').statusline() == 'memcache: indexing'
+  end)
+  dispatchers.notification('memcache/didChangeStatus', { health = 'error', quiescent = true, message = 'No disk.' })
+  T.wait('the sentence', function()
+    return T.told('No disk')
+  end)
+  T.equal('memcache: No disk.', require('memcache').statusline(), 'status line')
+
+  -- A server that ends takes what waits with it.
+  local open = select(2, T.answer())
+  vim.api.nvim_set_current_win(vim.fn.win_findbuf(source)[1])
+  vim.cmd('Memcache! ask still there?')
+  open = select(2, T.answer())
+  T.wait('the request', function()
+    return asked.params.question == 'still there?'
+  end)
+  dispatchers.on_exit(1, 0)
+  T.wait('its end', function()
+    return open.state == 'failed'
+  end)
+end)

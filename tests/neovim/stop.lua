@@ -1,0 +1,55 @@
+---With a model: the answer streams, stops when told (while the model reads, while it writes), and the next one comes.
+vim.lsp.config('memcache', { settings = { memcache = { answerTokens = 32 } } })
+
+T.run(function()
+  vim.cmd.edit('courier/retry.py')
+  local _, client = T.settled()
+  local answer = require('memcache.answer')
+
+  local pieces = 0
+  vim.cmd('Memcache ask what happens to a parcel that fails too often?')
+  local buf, turn = T.answer()
+  T.wait('the sources', function()
+    return #turn.sources > 0
+  end)
+  T.equal('', turn.text, 'sources come before the text')
+  T.keys('<C-c>')
+  T.equal('stopped', turn.state, 'stopped while it reads')
+
+  vim.cmd('Memcache ask and how long does it wait between attempts?')
+  local _, second = T.answer()
+  vim.api.nvim_buf_attach(buf, false, {
+    on_lines = function()
+      pieces = pieces + 1
+    end,
+  })
+  T.wait('text streams', function()
+    return second.state == 'writing' and pieces > 2
+  end)
+  T.check(T.status(client).model.state == 'answering', 'the model answers')
+  vim.cmd.wincmd('p')
+  vim.cmd('Memcache stop')
+  T.equal('stopped', second.state, 'stopped from another window')
+  local text = T.text(buf)
+  T.wait('the model is at rest', function()
+    return T.status(client).model.state == 'ready'
+  end)
+  T.equal(text, T.text(buf), 'nothing comes after a stop')
+  vim.cmd('Memcache stop')
+  T.check(T.told('Nothing is being answered'), 'there is nothing more to stop')
+
+  vim.api.nvim_set_current_win(vim.fn.bufwinid(buf))
+  local _, third = T.ask('Memcache ask what is a dead letter?')
+  T.check(#third.text > 0, 'the next question is answered')
+  T.equal(3, #answer.turns(buf), 'turns')
+
+  vim.cmd('Memcache! ask what is a webhook?')
+  local other = T.answer()
+  T.wait('it is at work', function()
+    return T.status(client).model.state == 'answering'
+  end)
+  vim.api.nvim_buf_delete(other, { force = true })
+  T.wait('closing the buffer stops it', function()
+    return T.status(client).model.state == 'ready'
+  end)
+end)

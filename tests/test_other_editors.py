@@ -1,0 +1,113 @@
+"""The set-ups of examples/editors: their servers start and answer, by standard methods alone; eglot is driven for real."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import neovims
+import pytest
+from lsp import process, run
+
+EXAMPLES = neovims.TOP / "examples" / "editors"
+QUESTION = "what happens to a parcel that fails too often?"
+# What each editor's client says of itself, as far as the server goes by it.
+CAPABILITIES = {
+    "helix": {
+        "workspace": {"configuration": True, "didChangeWatchedFiles": {"dynamicRegistration": True}},
+        "window": {"workDoneProgress": True, "showDocument": {"support": True}},
+        "textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": [""]}}}},
+    },
+    "kakoune": {
+        "workspace": {"configuration": True},
+        "textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": [""]}}}},
+    },
+    "sublime": {
+        "workspace": {"configuration": True},
+        "window": {"workDoneProgress": True, "showDocument": {"support": True}},
+        "textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": [""]}}}},
+    },
+}
+
+
+def sublime(name):
+    """Read one of Sublime Text's files: JSON with comments and with commas after the last element."""
+    text = re.sub(r"^\s*//.*$", "", (EXAMPLES / name).read_text(), flags=re.MULTILINE)
+    return json.loads(re.sub(r",(\s*[}\]])", r"\1", text))
+
+
+def servers():
+    """Return the command line of the server in each editor's file."""
+    helix = tomllib.loads((EXAMPLES / "helix-languages.toml").read_text())
+    server = helix["language-server"]["memcache"]
+    assert all(language["language-servers"][-1] == "memcache" for language in helix["language"])
+    block = re.search(r"lsp_servers %\{\n(.*?)\n    \}", (EXAMPLES / "kakrc").read_text(), re.DOTALL)[1]
+    kakoune = tomllib.loads("\n".join(line.strip() for line in block.splitlines()))["memcache-lsp"]
+    client = sublime("LSP.sublime-settings")["clients"]["memcache"]
+    return {
+        "helix": [server["command"], *server["args"]],
+        "kakoune": [kakoune["command"], *kakoune["args"]],
+        "sublime": client["command"],
+    }
+
+
+@pytest.mark.parametrize("editor", CAPABILITIES)
+def test_a_set_up_starts_the_server_which_answers_by_standard_methods(editor, short_home, example):
+    neovims.index(example)
+    program, *arguments = servers()[editor]
+    assert program == "memcache-lsp"
+    commands = [("memcache.ask", {"question": QUESTION})]
+    if editor == "sublime":
+        commands = [
+            (each["args"]["command_name"], *each["args"]["command_args"])
+            for each in sublime("memcache.sublime-commands")
+        ]
+    path = example / "courier" / "retry.py"
+
+    @run
+    async def talk():
+        async with process(sys.executable, "-m", "memcache_lsp", *arguments, cwd=example) as client:
+            client.answers["window/showDocument"] = {"success": True}
+            result = await client.initialize(example, capabilities=CAPABILITIES[editor])
+            assert result["capabilities"]["workspaceSymbolProvider"]
+            client.notify("initialized", {})
+            item = {"uri": path.as_uri(), "languageId": "python", "version": 1, "text": path.read_text()}
+            client.notify("textDocument/didOpen", {"textDocument": item})
+            symbols = await client.request("workspace/symbol", {"query": "how long does a retry wait"})
+            assert "retr" in symbols[0]["location"]["uri"]
+            where = {"start": {"line": 31, "character": 0}, "end": {"line": 60, "character": 0}}
+            about = {"textDocument": {"uri": path.as_uri()}, "range": where, "context": {"diagnostics": []}}
+            explain = (await client.request("textDocument/codeAction", about))[0]["command"]
+            answer = await client.execute(explain["command"], *explain["arguments"])
+            assert "retry.py" in answer["markdown"]
+            for command, argument in commands:
+                assert command in result["capabilities"]["executeCommandProvider"]["commands"]
+                assert (await client.execute(command, argument))["markdown"]
+            await client.shutdown()
+
+    talk()
+
+
+def test_plain_eglot_searches_acts_and_asks(short_home, example, tmp_path):
+    emacs = shutil.which("emacs")
+    if emacs is None:
+        neovims.missing("there is no Emacs")
+    libraries = subprocess.run(
+        [emacs, "--batch", "--eval", "(progn (require 'package) (package-initialize) (require 'eglot))"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if libraries.returncode:
+        neovims.missing("this Emacs has no eglot: apt-get install elpa-eglot")
+    neovims.index(example)
+    (example / "operations.txt").write_text("What a depot does when a parcel fails too often.\n")
+    programs = str(Path(sys.executable).parent)
+    assert shutil.which("memcache-lsp", path=programs), "the package is not installed beside this Python"
+    env = neovims.environment(tmp_path) | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    command = [emacs, "--batch", "-l", str(neovims.TOP / "tests" / "eglot" / "drive.el")]
+    done = subprocess.run(command, cwd=example, env=env, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr[-6000:]
+    assert "driven" in done.stdout

@@ -1,0 +1,140 @@
+/** A real VS Code for tests: its server, a window of its web workbench in Chromium, and what a user does in it. */
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { type Browser, type FrameLocator, type Locator, type Page, chromium } from "playwright-core";
+
+export const TIMEOUT_MS = 60_000;
+
+/** Where things are; given by whoever runs the tests. */
+export interface Setup {
+  /** `server-main.js` of VS Code. */
+  readonly vscode: string;
+  readonly chromium: string;
+  /** The packed extension. */
+  readonly vsix: string;
+  /** A folder of its own for this run. */
+  readonly folder: string;
+  readonly images: string;
+}
+
+export function setup(): Setup {
+  const [, , file] = process.argv;
+  if (file === undefined) throw new Error("Give the file that says where things are.");
+  return JSON.parse(readFileSync(file, "utf8")) as Setup;
+}
+
+export class Workbench {
+  private constructor(
+    private readonly server: ChildProcess,
+    private readonly browser: Browser,
+    private readonly url: string,
+  ) {}
+
+  static async start({ vscode, chromium: executablePath, vsix, folder }: Setup): Promise<Workbench> {
+    const data = join(folder, "data");
+    const shared = ["--accept-server-license-terms", "--extensions-dir", join(folder, "extensions"), "--server-data-dir", data];
+    mkdirSync(join(data, "data", "Machine"), { recursive: true });
+    const settings = { "workbench.startupEditor": "none", "telemetry.telemetryLevel": "off" };
+    writeFileSync(join(data, "data", "Machine", "settings.json"), JSON.stringify(settings));
+    const installed = spawnSync(process.execPath, [vscode, "--install-extension", vsix, ...shared], { encoding: "utf8" });
+    if (installed.status !== 0) throw new Error(`The extension cannot be installed: ${installed.stdout}${installed.stderr}`);
+    const flags = ["--without-connection-token", "--host", "127.0.0.1", "--port", "0", "--telemetry-level", "off", "--force-disable-user-env"];
+    const server = spawn(process.execPath, [vscode, ...flags, ...shared], { stdio: ["ignore", "pipe", "ignore"] });
+    const port = await listening(server);
+    const args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+    const browser = await chromium.launch({ executablePath, args });
+    return new Workbench(server, browser, `http://127.0.0.1:${port}/`);
+  }
+
+  /** Open a folder, or a file that lists folders, in a window of its own. */
+  async open(path: string, { trust = true }: { trust?: boolean } = {}): Promise<Window> {
+    const context = await this.browser.newContext({ viewport: { width: 1100, height: 720 } });
+    context.setDefaultTimeout(TIMEOUT_MS);
+    const page = await context.newPage();
+    const kind = path.endsWith(".code-workspace") ? "workspace" : "folder";
+    await page.goto(`${this.url}?${kind}=${encodeURIComponent(path)}`);
+    const answer = trust ? /^(Yes, I trust the authors|Trust)/ : /^(No, I don't trust the authors|Don't Trust)/;
+    await page.getByRole("button", { name: answer }).first().click();
+    await page.getByRole("tab", { name: /memcache/ }).first().waitFor();
+    return new Window(page);
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    this.server.kill();
+  }
+}
+
+export class Window {
+  constructor(readonly page: Page) {}
+
+  get panel(): FrameLocator {
+    return this.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+  }
+
+  get turn(): Locator {
+    return this.panel.locator(".turn").last();
+  }
+
+  /** Run a command of the palette. */
+  async run(title: string): Promise<void> {
+    await this.page.keyboard.press("F1");
+    const input = this.page.locator(".quick-input-widget input.input, .quick-input-widget input").first();
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().waitFor();
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Open a file by its name. */
+  async edit(name: string): Promise<void> {
+    await this.page.keyboard.press("Control+P");
+    await this.page.locator(".quick-input-widget input").first().fill(name);
+    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().waitFor();
+    await this.page.keyboard.press("Enter");
+    await this.page.locator(".monaco-editor .view-lines").first().waitFor();
+  }
+
+  async ask(question: string): Promise<void> {
+    const before = await this.panel.locator(".turn").count();
+    await this.panel.getByRole("textbox", { name: "Question" }).fill(question);
+    await this.page.keyboard.press("Enter");
+    await this.panel.locator(".turn").nth(before).waitFor();
+  }
+
+  /** Wait until the last turn ended in one of these ways. */
+  async ended(...states: string[]): Promise<void> {
+    const wanted = (states.length === 0 ? ["done"] : states).map((state) => `.turn:last-child[data-state="${state}"]`);
+    await this.panel.locator(wanted.join(", ")).waitFor();
+  }
+
+  /** Tell where the cursor is: the file of the active editor, and the line. */
+  async cursor(): Promise<{ file: string; line: number }> {
+    const file = await this.page.locator(".tab.active .label-name").first().textContent();
+    const status = await this.page.locator('[id="status.editor.selection"]').textContent();
+    return { file: file ?? "", line: Number(/Ln (\d+)/.exec(status ?? "")?.[1]) };
+  }
+
+  /** Wait until the cursor is in a file, and give its line. */
+  async cursorIn(file: string): Promise<number> {
+    await this.page.locator(".tab.active", { hasText: file }).waitFor();
+    await this.page.locator('[id="status.editor.selection"]', { hasText: /Ln \d+/ }).waitFor();
+    return (await this.cursor()).line;
+  }
+}
+
+async function listening(server: ChildProcess): Promise<number> {
+  if (server.stdout === null) throw new Error("The server's output is not read.");
+  const lines = createInterface(server.stdout);
+  for await (const line of lines) {
+    const found = /agent listening on (\d+)/.exec(line);
+    if (found !== null) {
+      server.stdout.resume();
+      return Number(found[1]);
+    }
+  }
+  throw new Error("VS Code's server ended before it listened.");
+}

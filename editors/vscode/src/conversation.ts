@@ -3,7 +3,7 @@
 import * as vscode from "vscode";
 import { moved } from "./edits";
 import type { ToPanel } from "./messages";
-import { fromRange } from "./places";
+import { fromRange, nameOf } from "./places";
 import { type AskParams, type AskPartial, Method, type Range, type TextDocumentIdentifier } from "./protocol";
 import { NoServer, type Server, isCancelled, sentence } from "./server";
 import { type Turn, finish, keptTurn, newTurn, restate, take } from "./turn";
@@ -140,6 +140,8 @@ export class Conversation implements vscode.Disposable {
     this.clear();
     [this.#threadId, this.#title] = [threadId, thread.title];
     this.#turns = (thread.turns ?? []).map(keptTurn);
+    for (const { citations, names } of this.#turns)
+      for (const { location } of citations) names[location.uri] = nameOf(location.uri);
     this.tellAll();
   }
 
@@ -163,7 +165,8 @@ export class Conversation implements vscode.Disposable {
     try {
       await ask({
         token: running.token,
-        partial: (partial) => {
+        partial: (told) => {
+          const partial = named(told);
           take(turn, partial);
           gathered.add(partial);
         },
@@ -220,6 +223,12 @@ export class Conversation implements vscode.Disposable {
   #tellPlaces({ key, citations, sources }: Turn): void {
     this.#messages.fire({ type: "places", key, citations, sources });
   }
+}
+
+/** Give sources the names that their files have in this workspace. */
+function named(partial: AskPartial): AskPartial {
+  if (partial.type !== "sources") return partial;
+  return { ...partial, items: partial.items.map((hit) => ({ ...hit, path: nameOf(hit.location.uri) })) };
 }
 
 interface Wishes {

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 import type { About, Conversation } from "./conversation";
 import type { FromPanel, Peek, ToPanel } from "./messages";
-import { lastLine, open, read } from "./places";
+import { lastLine, nameOf, open, read } from "./places";
 import type { Cited, Hit } from "./protocol";
 import { cited } from "./turn";
 
@@ -103,8 +103,7 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
     const turn = this.conversation.turn(key);
     if (turn === undefined) return;
     const places = turn.citations.map(({ n, location }) => {
-      const path = vscode.workspace.asRelativePath(vscode.Uri.parse(location.uri));
-      return `[${n}]: ${path}:${location.range.start.line + 1}-${lastLine(location.range) + 1}`;
+      return `[${n}]: ${nameOf(location.uri)}:${location.range.start.line + 1}-${lastLine(location.range) + 1}`;
     });
     await vscode.env.clipboard.writeText([turn.text.trim(), places.join("\n")].filter(Boolean).join("\n\n") + "\n");
     vscode.window.setStatusBarMessage("The answer was copied.", 3000);
@@ -134,7 +133,7 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
       place === undefined || found === undefined
         ? null
         : {
-            path: vscode.workspace.asRelativePath(vscode.Uri.parse(place.location.uri)),
+            path: nameOf(place.location.uri),
             firstLine: place.location.range.start.line + 1,
             text: found.text,
             language: "language" in place ? place.language : found.language,
@@ -173,6 +172,7 @@ function page(webview: vscode.Webview, dist: vscode.Uri): string {
 </head>
 <body>
 <main id="main" aria-label="Questions and answers">
+  <h1 class="hidden">Answers</h1>
   <p id="empty">Ask about this project. Every claim in the answer links to the lines it comes from.</p>
   <div id="turns"></div>
 </main>

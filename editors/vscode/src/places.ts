@@ -27,9 +27,14 @@ export function lastLine({ start, end }: Range): number {
   return end.character === 0 && end.line > start.line ? end.line - 1 : end.line;
 }
 
+/** Name a file for people: its path in its folder, which is named where there are several. */
+export function nameOf(uri: string): string {
+  return vscode.workspace.asRelativePath(vscode.Uri.parse(uri));
+}
+
 /** Name a place for people: `src/retry.py:12-20`. */
 export function label(uri: string, range?: Range): string {
-  const path = vscode.workspace.asRelativePath(vscode.Uri.parse(uri));
+  const path = nameOf(uri);
   if (range === undefined) return path;
   const [first, last] = [range.start.line + 1, lastLine(range) + 1];
   return first === last ? `${path}:${first}` : `${path}:${first}-${last}`;

@@ -1,7 +1,7 @@
 /** Search as one types: the hits in a quick pick, best first, each shown in the editor when it is the active one. */
 
 import * as vscode from "vscode";
-import { lastLine, open } from "./places";
+import { lastLine, nameOf, open } from "./places";
 import { type Hit, Method, type SearchResult } from "./protocol";
 import { type Server, isCancelled, sentence } from "./server";
 
@@ -164,7 +164,7 @@ class Picker {
   /** A hit's label is an icon alone: by a text the quick pick would put its own order in place of the server's. */
   #item(hit: Hit): Found {
     const { range } = hit.location;
-    const lines = `${hit.path}:${range.start.line + 1}-${lastLine(range) + 1}`;
+    const lines = `${nameOf(hit.location.uri)}:${range.start.line + 1}-${lastLine(range) + 1}`;
     return {
       hit,
       label: `$(${ICONS[hit.kind] ?? "symbol-file"})`,

@@ -63,8 +63,9 @@ export class Server implements vscode.Disposable {
   readonly log = vscode.window.createOutputChannel("memcache-lsp", { log: true });
   readonly #bars = new Map<string | number, string>();
   readonly #settings = vscode.workspace.onDidChangeConfiguration((event) => {
+    if (event.affectsConfiguration("memcache.server.path") && this.isStarted) void this.restart().catch(() => undefined);
     // It asks for them then.
-    if (event.affectsConfiguration("memcache") && this.#client?.isRunning() === true)
+    else if (event.affectsConfiguration("memcache") && this.#client?.isRunning() === true)
       void this.#client.sendNotification("workspace/didChangeConfiguration", { settings: null });
   });
   #client: LanguageClient | undefined;

@@ -25,14 +25,16 @@ export interface Turn {
   finish?: AskResult["finishReason"];
   /** One sentence for the user. */
   message?: string;
+  /** Names of the cited files, by URI. */
+  names: Record<string, string>;
 }
 
 let count = 0;
 
 export function newTurn(question: string, about?: string): Turn {
   const key = `turn-${++count}`;
-  const turn = { key, question, sources: [], citations: [], unsupported: [], text: "", state: "running" } as const;
-  return { ...turn, citations: [], unsupported: [], ...(about === undefined ? {} : { about }) };
+  const empty = { sources: [], citations: [], unsupported: [], text: "", names: {} };
+  return { key, question, ...empty, state: "running", ...(about === undefined ? {} : { about }) };
 }
 
 /** Show a turn that the server kept. */

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type Browser, type FrameLocator, type Locator, type Page, chromium } from "playwright-core";
+import { type Browser, type Frame, type FrameLocator, type Locator, type Page, chromium } from "playwright-core";
 
 export const TIMEOUT_MS = 60_000;
 
@@ -29,7 +29,7 @@ export function setup(): Setup {
 export class Workbench {
   private constructor(
     private readonly server: ChildProcess,
-    private readonly browser: Browser,
+    readonly browser: Browser,
     private readonly url: string,
   ) {}
 
@@ -37,8 +37,9 @@ export class Workbench {
     const data = join(folder, "data");
     const shared = ["--accept-server-license-terms", "--extensions-dir", join(folder, "extensions"), "--server-data-dir", data];
     mkdirSync(join(data, "data", "Machine"), { recursive: true });
-    const settings = { "workbench.startupEditor": "none", "telemetry.telemetryLevel": "off" };
+    const settings = { "workbench.startupEditor": "none", "telemetry.telemetryLevel": "off", "memcache.answerTokens": 24 };
     writeFileSync(join(data, "data", "Machine", "settings.json"), JSON.stringify(settings));
+    writeProbe(join(folder, "extensions", "memcache-lsp.probe-0.0.1"));
     const installed = spawnSync(process.execPath, [vscode, "--install-extension", vsix, ...shared], { encoding: "utf8" });
     if (installed.status !== 0) throw new Error(`The extension cannot be installed: ${installed.stdout}${installed.stderr}`);
     const flags = ["--without-connection-token", "--host", "127.0.0.1", "--port", "0", "--telemetry-level", "off", "--force-disable-user-env"];
@@ -72,7 +73,7 @@ export class Window {
   constructor(readonly page: Page) {}
 
   get panel(): FrameLocator {
-    return this.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+    return this.page.frameLocator('iframe.webview.ready[src*="extensionId=memcache-lsp"]').frameLocator("#active-frame");
   }
 
   get turn(): Locator {
@@ -85,17 +86,44 @@ export class Window {
     const input = this.page.locator(".quick-input-widget input.input, .quick-input-widget input").first();
     await input.waitFor();
     await input.fill(`>${title}`);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().waitFor();
-    await this.page.keyboard.press("Enter");
+    await this.row(title).click();
   }
 
-  /** Open a file by its name. */
-  async edit(name: string): Promise<void> {
-    await this.page.keyboard.press("Control+P");
-    await this.page.locator(".quick-input-widget input").first().fill(name);
-    await this.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().waitFor();
+  /** Search by meaning, as one types. */
+  async search(text: string): Promise<void> {
+    await this.run("memcache: Search by Meaning…");
+    await this.page.locator(".quick-input-title", { hasText: "Search by Meaning" }).waitFor();
+    await this.page.locator(".quick-input-widget input").first().pressSequentially(text, { delay: 20 });
+  }
+
+  /** A line of what was opened from above. */
+  row(text: string): Locator {
+    return this.page.locator(".quick-input-list .monaco-list-row", { hasText: text }).first();
+  }
+
+  /** Open a file by a search for its path. */
+  async edit(path: string): Promise<void> {
+    await this.search(path);
+    await this.row(path).waitFor();
     await this.page.keyboard.press("Enter");
-    await this.page.locator(".monaco-editor .view-lines").first().waitFor();
+    await this.cursorIn(path.split("/").pop() ?? path);
+  }
+
+  /** Choose a colour theme. */
+  async colours(theme: string): Promise<void> {
+    await this.run("Preferences: Color Theme");
+    await this.page.locator(".quick-input-widget input").first().fill(theme);
+    await this.row(theme).click();
+    await this.page.locator(".quick-input-list").waitFor({ state: "hidden" });
+  }
+
+  /** The panel's document, for what locators cannot do. */
+  async frame(): Promise<Frame> {
+    const outer = await this.page.locator('iframe.webview.ready[src*="extensionId=memcache-lsp"]').elementHandle();
+    const inner = await (await outer?.contentFrame())?.waitForSelector("#active-frame");
+    const frame = await inner?.contentFrame();
+    if (!frame) throw new Error("There is no panel.");
+    return frame;
   }
 
   async ask(question: string): Promise<void> {
@@ -137,4 +165,24 @@ async function listening(server: ChildProcess): Promise<number> {
     }
   }
   throw new Error("VS Code's server ended before it listened.");
+}
+
+/** Another assistant: an extension that uses ours by what VS Code offers for that. */
+function writeProbe(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const commands = [{ command: "probe.tool", title: "Use the Tool", category: "probe" }];
+  const about = { name: "probe", publisher: "memcache-lsp", version: "0.0.1", engines: { vscode: "^1.95.0" } };
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ ...about, main: "probe.js", contributes: { commands } }));
+  writeFileSync(
+    join(folder, "probe.js"),
+    `const vscode = require("vscode");
+exports.activate = (context) => {
+  context.subscriptions.push(vscode.commands.registerCommand("probe.tool", async () => {
+    const input = { query: "dead letters", limit: 3 };
+    const { content } = await vscode.lm.invokeTool("memcache_search", { input, toolInvocationToken: undefined });
+    vscode.window.showInformationMessage("The tool said: " + content[0].value.slice(0, 200));
+  }));
+};
+`,
+  );
 }

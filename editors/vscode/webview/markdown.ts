@@ -10,7 +10,8 @@ const [BEGIN, END] = ["\uE000", "\uE001"]; // stand in the text where a stretch 
 const MARKS = /[\uE000\uE001]/g;
 const CITATION = /\[\s*\d{1,4}(?:\s*[,;]\s*\d{1,4})*\s*\]/; // as the server reads them, dashes aside
 const PIECES = new RegExp(`(${BEGIN}|${END}|${CITATION.source})`);
-const BLOCK_PREFIX = /^(?:\s*(?:[-*+]|\d{1,9}[.)]|#{1,6}|>)\s+|\s+)+/;
+const BLOCK_PREFIX = /^(?:\s*(?:[-*+]|\d{1,9}[.)]|#{1,6}|>|\|)\s+|\s+)+/;
+const STRUCTURE = /^\s*(?:`{3,}.*|~{3,}.*|[|:\-=\s]*)$/; // fences, rules, blank lines: a mark there would change the block
 const UNSUPPORTED = '<mark class="unsupported" title="The cited lines do not bear this out.">';
 
 /** What is known while a text is rendered. */
@@ -70,27 +71,35 @@ function offsetOf(line: number, text: string): number {
   return at;
 }
 
-/** Put marks where stretches begin and end; where a line begins, after what makes it a list or a heading. */
+/** Put marks where stretches begin and end. */
 function marked(text: string, offset: number, unsupported: readonly Stretch[]): string {
   const marks = unsupported.flatMap(({ start, end }) => [
-    { at: start - offset, mark: BEGIN },
-    { at: end - offset, mark: END },
+    { at: placed(text, start - offset, BEGIN), mark: BEGIN },
+    { at: placed(text, end - offset, END), mark: END },
   ]);
   let made = text;
-  for (const { at, mark } of marks.sort((a, b) => b.at - a.at)) {
-    if (at < 0 || at > text.length) continue;
-    const line = text.lastIndexOf("\n", at - 1) + 1;
-    const prefix = mark === BEGIN ? (BLOCK_PREFIX.exec(text.slice(line))?.[0].length ?? 0) : 0;
-    const place = Math.max(at, line + prefix);
-    made = made.slice(0, place) + mark + made.slice(place);
-  }
+  for (const { at, mark } of marks.sort((a, b) => b.at - a.at)) if (at >= 0) made = made.slice(0, at) + mark + made.slice(at);
   return made;
+}
+
+/** Give the place nearest to `at` where a mark changes no block and splits no citation; -1 where there is none. */
+function placed(text: string, at: number, mark: string): number {
+  if (at < 0 || at > text.length) return -1;
+  const begin = text.lastIndexOf("\n", at - 1) + 1;
+  const next = text.indexOf("\n", begin);
+  const line = text.slice(begin, next < 0 ? text.length : next);
+  if (STRUCTURE.test(line)) return next < 0 ? -1 : placed(text, next + 1, mark);
+  const place = Math.max(at, begin + (BLOCK_PREFIX.exec(line)?.[0].length ?? 0));
+  for (const { index, 0: found } of text.matchAll(new RegExp(CITATION, "g")))
+    if (index < place && place < index + found.length) return mark === BEGIN ? index : index + found.length;
+  return place;
 }
 
 /** Make citations and marks of the text tokens. */
 function split(state: StateCore): void {
   const env = state.env as Env;
   for (const token of state.tokens) {
+    if (token.type.startsWith("heading")) token.tag = lower(token.tag);
     if (token.type === "fence" || token.type === "code_block") follow(token.content, env);
     if (token.type !== "inline" || token.children === null) continue;
     let links = 0;
@@ -104,6 +113,11 @@ function split(state: StateCore): void {
     }
     token.children = made;
   }
+}
+
+/** The answer's headings stand below that of its question. */
+function lower(tag: string): string {
+  return `h${Math.min(6, Number(tag.slice(1)) + 2)}`;
 }
 
 function follow(text: string, env: Env): void {

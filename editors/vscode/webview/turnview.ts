@@ -97,14 +97,14 @@ export class TurnView {
 
   /** List the sources; of a turn that the server kept only what was cited is known. */
   #drawSources(): void {
-    const { sources, citations } = this.turn;
+    const { sources, citations, names } = this.turn;
     const listed: { n: number; hit?: Hit; cited?: Cited }[] = sources.map((hit, index) => {
       const cited = citations.find(({ n }) => n === index + 1);
       return { n: index + 1, hit, ...(cited && { cited }) };
     });
     if (listed.length === 0) for (const cited of citations) listed.push({ n: cited.n, cited });
     const shown = listed.filter(({ cited }, index) => this.#all || index < FIRST_SOURCES || cited !== undefined);
-    this.#sources.replaceChildren(...shown.map(({ n, hit, cited }) => item(n, hit, cited)));
+    this.#sources.replaceChildren(...shown.map(({ n, hit, cited }) => item(n, hit, cited, names)));
     this.#sources.hidden = shown.length === 0;
     this.#more.hidden = shown.length === listed.length;
     this.#more.textContent = `${listed.length - shown.length} more sources`;
@@ -128,9 +128,9 @@ export class TurnView {
   }
 }
 
-function item(n: number, hit: Hit | undefined, cited: Cited | undefined): HTMLLIElement {
+function item(n: number, hit?: Hit, cited?: Cited, names: Turn["names"] = {}): HTMLLIElement {
   const range = hit?.location.range ?? cited?.location.range;
-  const path = hit?.path ?? decodeURIComponent(cited?.location.uri.split("/").pop() ?? "");
+  const path = hit?.path ?? names[cited?.location.uri ?? ""] ?? "";
   const first = (range?.start.line ?? 0) + 1;
   const end = range === undefined ? first : range.end.character === 0 ? range.end.line : range.end.line + 1;
   const link = button("source", "", () => undefined);

@@ -23,7 +23,7 @@ async function bundle() {
 
 async function bundleTests() {
   const node = { platform: "node", target: "node20", format: "esm", packages: "external" };
-  const entryPoints = ["all", "units", "stand-in"].map((name) => `test/${name}.ts`);
+  const entryPoints = ["all", "units", "stand-in", "pictures"].map((name) => `test/${name}.ts`);
   await build({ ...common, ...node, entryPoints, outdir: "dist/test", outExtension: { ".js": ".mjs" } });
 }
 

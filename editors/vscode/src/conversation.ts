@@ -1,0 +1,260 @@
+/** The one thread that the panel shows: its turns, the question that is being answered, and what is kept of both. */
+
+import * as vscode from "vscode";
+import { moved } from "./edits";
+import type { ToPanel } from "./messages";
+import { fromRange, nameOf } from "./places";
+import { type AskParams, type AskPartial, Method, type Range, type TextDocumentIdentifier } from "./protocol";
+import { NoServer, type Server, isCancelled, sentence } from "./server";
+import { type Turn, finish, keptTurn, newTurn, restate, take } from "./turn";
+
+const GATHERED_MS = 25; // how long partial results are gathered before the panel gets them
+const KEPT_QUESTIONS = 50;
+const HISTORY = "memcache.questions";
+
+export type Intent = NonNullable<AskParams["intent"]>;
+
+/** What a question is about. */
+export interface About {
+  readonly label: string;
+  readonly textDocument: TextDocumentIdentifier;
+  readonly selection?: Range;
+}
+
+export interface Question {
+  readonly question: string;
+  readonly intent?: Intent;
+  readonly about?: About;
+}
+
+export class Conversation implements vscode.Disposable {
+  readonly #messages = new vscode.EventEmitter<ToPanel>();
+  readonly #asked = new vscode.EventEmitter<void>();
+  /** What the panel is to know. */
+  readonly onMessage = this.#messages.event;
+  /** A question was answered, or stopped. */
+  readonly onAsked = this.#asked.event;
+  readonly #subscriptions: vscode.Disposable[];
+  #turns: Turn[] = [];
+  #questions = new Map<string, Question>();
+  #threadId: string | undefined;
+  #title = "";
+  #running: vscode.CancellationTokenSource | undefined;
+
+  constructor(
+    private readonly server: Server,
+    private readonly memory: vscode.Memento,
+  ) {
+    this.#subscriptions = [
+      vscode.workspace.onDidChangeTextDocument((event) => {
+        this.#edited(event);
+      }),
+      server.onThread(({ threadId, turnId, stale }) => {
+        const turn = threadId === this.#threadId ? this.#turns.find((each) => each.turnId === turnId) : undefined;
+        if (turn === undefined) return;
+        restate(turn, stale);
+        this.#tellPlaces(turn);
+      }),
+    ];
+  }
+
+  get threadId(): string | undefined {
+    return this.#threadId;
+  }
+
+  get history(): readonly string[] {
+    return this.memory.get<string[]>(HISTORY, []);
+  }
+
+  turn(key: string): Turn | undefined {
+    return this.#turns.find((turn) => turn.key === key);
+  }
+
+  /** Tell everything, to a panel that knows nothing. */
+  tellAll(): void {
+    this.#messages.fire({ type: "thread", title: this.#title, turns: this.#turns });
+    this.#messages.fire({ type: "history", questions: this.history });
+  }
+
+  /** Ask, after what is being answered was stopped; the answer streams to the panel. */
+  async ask(question: Question): Promise<void> {
+    this.stop();
+    const turn = newTurn(question.question, question.about?.label);
+    this.#questions.set(turn.key, question);
+    this.#begin(turn);
+    await this.#remember(question.question);
+    const params = this.#params(question);
+    await this.#answer(turn, async (wishes) => {
+      const wasReady = await this.server.isQuiescent();
+      let result = await this.server.request(Method.ask, params, wishes);
+      if (result.finishReason === "no_answer" && !wasReady) {
+        turn.message = "This is looked for again when the index is complete.";
+        this.#messages.fire({ type: "turn", turn });
+        await this.server.quiescent(wishes.token); // it may be in what was not indexed yet
+        delete turn.message;
+        result = await this.server.request(Method.ask, params, wishes);
+      }
+      if (this.turn(turn.key) !== undefined) this.#threadId = result.threadId;
+      finish(turn, result);
+    });
+  }
+
+  /** Ask a question of the thread again. */
+  async again(key: string): Promise<void> {
+    const old = this.turn(key);
+    if (old === undefined) return;
+    const known = this.#questions.get(key) ?? { question: old.question };
+    const [threadId, turnId] = [this.#threadId, old.turnId];
+    if (threadId === undefined || turnId === undefined) {
+      await this.ask(known);
+      return;
+    }
+    this.stop();
+    const turn = newTurn(old.question, old.about);
+    this.#questions.set(turn.key, known);
+    this.#begin(turn);
+    await this.#answer(turn, async (wishes) => {
+      const params = { action: "askAgain", threadId, turnId } as const;
+      const { asked } = await this.server.request(Method.threads, params, wishes);
+      if (asked !== undefined) finish(turn, asked);
+    });
+  }
+
+  stop(): void {
+    this.#running?.cancel();
+  }
+
+  /** Begin with nothing; the next question opens a thread. */
+  clear(): void {
+    this.stop();
+    [this.#turns, this.#threadId, this.#title] = [[], undefined, ""];
+    this.#questions.clear();
+    this.tellAll();
+  }
+
+  /** Show a thread that the server keeps. */
+  async open(threadId: string): Promise<void> {
+    const { threads } = await this.server.request(Method.threads, { action: "get", threadId });
+    const thread = threads.find((each) => each.threadId === threadId);
+    if (thread === undefined) return;
+    this.clear();
+    [this.#threadId, this.#title] = [threadId, thread.title];
+    this.#turns = (thread.turns ?? []).map(keptTurn);
+    for (const { citations, names } of this.#turns)
+      for (const { location } of citations) names[location.uri] = nameOf(location.uri);
+    this.tellAll();
+  }
+
+  dispose(): void {
+    this.stop();
+    for (const each of [...this.#subscriptions, this.#messages, this.#asked]) each.dispose();
+  }
+
+  #begin(turn: Turn): void {
+    if (this.#title === "") this.#title = turn.question;
+    this.#turns.push(turn);
+    this.#messages.fire({ type: "turn", turn });
+  }
+
+  async #answer(turn: Turn, ask: (wishes: Wishes) => Promise<void>): Promise<void> {
+    const running = (this.#running = new vscode.CancellationTokenSource());
+    const gathered = new Gathering((items) => {
+      this.#messages.fire({ type: "partials", key: turn.key, items });
+    });
+    void vscode.commands.executeCommand("setContext", "memcache.answering", true);
+    try {
+      await ask({
+        token: running.token,
+        partial: (told) => {
+          const partial = named(told);
+          take(turn, partial);
+          gathered.add(partial);
+        },
+      });
+    } catch (error) {
+      turn.state = isCancelled(error) ? "stopped" : "failed";
+      const message = error instanceof NoServer ? error.message : sentence(error);
+      if (message !== undefined) turn.message = message;
+    } finally {
+      gathered.flush();
+      running.dispose();
+      if (this.#running === running) {
+        this.#running = undefined;
+        void vscode.commands.executeCommand("setContext", "memcache.answering", false);
+      }
+      this.#messages.fire({ type: "turn", turn });
+      this.#asked.fire();
+    }
+  }
+
+  #params({ question, intent, about }: Question): AskParams {
+    const active = vscode.window.activeTextEditor?.document;
+    const at = active?.uri.scheme === "file" ? { uri: active.uri.toString() } : undefined;
+    const textDocument = about?.textDocument ?? at;
+    return {
+      question,
+      ...(intent === undefined ? {} : { intent }),
+      ...(this.#threadId === undefined ? {} : { threadId: this.#threadId }),
+      ...(textDocument === undefined ? {} : { textDocument }),
+      ...(about?.selection === undefined ? {} : { selection: about.selection }),
+    };
+  }
+
+  async #remember(question: string): Promise<void> {
+    const others = this.history.filter((each) => each !== question);
+    await this.memory.update(HISTORY, [question, ...others].slice(0, KEPT_QUESTIONS));
+    this.#messages.fire({ type: "history", questions: this.history });
+  }
+
+  #edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
+    const uri = document.uri.toString();
+    const edits = contentChanges.map(({ range, text }) => ({ range: fromRange(range), text }));
+    const here = (location: { uri: string }): boolean => vscode.Uri.parse(location.uri).toString() === uri;
+    for (const turn of this.#turns) {
+      if (![...turn.citations, ...turn.sources].some((each) => here(each.location))) continue;
+      const follow = <T extends Turn["citations"][number] | Turn["sources"][number]>(each: T): T =>
+        here(each.location) ? { ...each, location: moved(each.location, edits) } : each;
+      turn.citations = turn.citations.map(follow);
+      turn.sources = turn.sources.map(follow);
+      this.#tellPlaces(turn);
+    }
+  }
+
+  #tellPlaces({ key, citations, sources }: Turn): void {
+    this.#messages.fire({ type: "places", key, citations, sources });
+  }
+}
+
+/** Give sources the names that their files have in this workspace. */
+function named(partial: AskPartial): AskPartial {
+  if (partial.type !== "sources") return partial;
+  return { ...partial, items: partial.items.map((hit) => ({ ...hit, path: nameOf(hit.location.uri) })) };
+}
+
+interface Wishes {
+  readonly token: vscode.CancellationToken;
+  readonly partial: (partial: AskPartial) => void;
+}
+
+/** Gathers what comes quickly, so that the panel is not sent a message for each token. */
+class Gathering {
+  #items: AskPartial[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly send: (items: readonly AskPartial[]) => void) {}
+
+  add(item: AskPartial): void {
+    this.#items.push(item);
+    this.#timer ??= setTimeout(() => {
+      this.flush();
+    }, GATHERED_MS);
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#items.length === 0) return;
+    this.send(this.#items);
+    this.#items = [];
+  }
+}

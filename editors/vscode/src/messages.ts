@@ -1,0 +1,36 @@
+/** What the extension and its panel say to each other. Must not import vscode. */
+
+import type { AskPartial, Cited, Hit } from "./protocol";
+import type { Turn } from "./turn";
+
+/** To the panel. */
+export type ToPanel =
+  | { readonly type: "thread"; readonly title: string; readonly turns: readonly Turn[] }
+  | { readonly type: "turn"; readonly turn: Turn }
+  | { readonly type: "partials"; readonly key: string; readonly items: readonly AskPartial[] }
+  | { readonly type: "places"; readonly key: string; readonly citations: Cited[]; readonly sources: readonly Hit[] }
+  | { readonly type: "history"; readonly questions: readonly string[] }
+  | { readonly type: "about"; readonly about: string | null }
+  | { readonly type: "focus" }
+  | { readonly type: "peeked"; readonly key: string; readonly n: number; readonly peek: Peek | null };
+
+/** To the extension. */
+export type FromPanel =
+  | { readonly type: "ready" }
+  | { readonly type: "ask"; readonly question: string }
+  | { readonly type: "stop" }
+  | { readonly type: "again"; readonly key: string }
+  | { readonly type: "copy"; readonly key: string }
+  | { readonly type: "open"; readonly key: string; readonly n: number; readonly source: boolean; readonly beside: boolean }
+  | { readonly type: "peek"; readonly key: string; readonly n: number; readonly source: boolean }
+  | { readonly type: "forgetAbout" }
+  | { readonly type: "newThread" };
+
+/** Lines as they are now. */
+export interface Peek {
+  readonly path: string;
+  readonly firstLine: number;
+  readonly text: string;
+  readonly language: string;
+  readonly status: Cited["status"];
+}

@@ -1,0 +1,75 @@
+/** Places in files: between the protocol and vscode, after edits, and on the screen. */
+
+import * as vscode from "vscode";
+import type { Location, Range } from "./protocol";
+
+const PEEKED_LINES = 14;
+const HIGHLIGHT = vscode.window.createTextEditorDecorationType({
+  backgroundColor: new vscode.ThemeColor("editor.rangeHighlightBackground"),
+  isWholeLine: true,
+});
+
+export function toRange(range: Range): vscode.Range {
+  return new vscode.Range(range.start.line, range.start.character, range.end.line, range.end.character);
+}
+
+/** Give a range of the editor as the protocol has it. */
+export function fromRange(range: vscode.Range): Range {
+  const { start, end } = range;
+  return {
+    start: { line: start.line, character: start.character },
+    end: { line: end.line, character: end.character },
+  };
+}
+
+/** The last line of a range, which may end at character 0 of the line after it. */
+export function lastLine({ start, end }: Range): number {
+  return end.character === 0 && end.line > start.line ? end.line - 1 : end.line;
+}
+
+/** Name a file for people: its path in its folder, which is named where there are several. */
+export function nameOf(uri: string): string {
+  return vscode.workspace.asRelativePath(vscode.Uri.parse(uri));
+}
+
+/** Name a place for people: `src/retry.py:12-20`. */
+export function label(uri: string, range?: Range): string {
+  const path = nameOf(uri);
+  if (range === undefined) return path;
+  const [first, last] = [range.start.line + 1, lastLine(range) + 1];
+  return first === last ? `${path}:${first}` : `${path}:${first}-${last}`;
+}
+
+/** Open a place: the cursor at its beginning, its lines highlighted until the cursor moves. */
+export async function open(location: Location, options: vscode.TextDocumentShowOptions = {}): Promise<void> {
+  const range = toRange(location.range);
+  const start = new vscode.Range(range.start, range.start);
+  const editor = await vscode.window.showTextDocument(vscode.Uri.parse(location.uri), { ...options, selection: start });
+  highlight(editor, new vscode.Range(range.start.line, 0, lastLine(location.range), 0));
+  editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+}
+
+function highlight(editor: vscode.TextEditor, lines: vscode.Range): void {
+  editor.setDecorations(HIGHLIGHT, [lines]);
+  const first = lines.start.line;
+  const subscription = vscode.window.onDidChangeTextEditorSelection((event) => {
+    if (event.textEditor !== editor || event.selections[0]?.active.line === first) return;
+    editor.setDecorations(HIGHLIGHT, []);
+    subscription.dispose();
+  });
+}
+
+/** Read the lines of a place as they are now: in the editor, or on disk. */
+export async function read(location: Location): Promise<{ text: string; language: string } | undefined> {
+  const uri = vscode.Uri.parse(location.uri);
+  const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
+  const first = location.range.start.line;
+  const last = Math.min(lastLine(location.range), first + PEEKED_LINES - 1);
+  try {
+    const text = open?.getText() ?? new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
+    const lines = text.split(/\r\n|\n|\r/).slice(first, last + 1);
+    return { text: lines.join("\n"), language: open?.languageId ?? "" };
+  } catch {
+    return undefined; // the file is gone
+  }
+}

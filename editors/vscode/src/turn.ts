@@ -1,0 +1,97 @@
+/** A question and its answer as the panel shows them, and how what streams changes them. Must not import vscode. */
+
+import type { AskPartial, AskResult, AskStage, Cited, Hit, Turn as Kept } from "./protocol";
+
+export interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
+
+export type TurnState = "running" | "done" | "stopped" | "failed";
+
+export interface Turn {
+  /** Unique among all turns that are shown. */
+  readonly key: string;
+  turnId?: string;
+  readonly question: string;
+  /** What the question is about, such as `retry.py:12-20`. */
+  readonly about?: string;
+  sources: readonly Hit[];
+  citations: Cited[];
+  unsupported: Stretch[];
+  text: string;
+  stage?: AskStage;
+  state: TurnState;
+  finish?: AskResult["finishReason"];
+  /** One sentence for the user. */
+  message?: string;
+  /** Names of the cited files, by URI. */
+  names: Record<string, string>;
+}
+
+let count = 0;
+
+export function newTurn(question: string, about?: string): Turn {
+  const key = `turn-${++count}`;
+  const empty = { sources: [], citations: [], unsupported: [], text: "", names: {} };
+  return { key, question, ...empty, state: "running", ...(about === undefined ? {} : { about }) };
+}
+
+/** Show a turn that the server kept. */
+export function keptTurn(kept: Kept): Turn {
+  const turn = newTurn(kept.question);
+  turn.turnId = kept.turnId;
+  turn.text = kept.answer;
+  turn.citations = [...kept.citations];
+  turn.state = kept.finishReason === undefined ? "stopped" : "done";
+  if (kept.finishReason !== undefined) turn.finish = kept.finishReason;
+  return turn;
+}
+
+/** Take what streamed. */
+export function take(turn: Turn, partial: AskPartial): void {
+  switch (partial.type) {
+    case "sources":
+      turn.sources = partial.items;
+      break;
+    case "stage":
+      turn.stage = partial;
+      break;
+    case "delta":
+      turn.text += partial.text;
+      break;
+    case "citation":
+      turn.citations.push({ n: partial.n, location: partial.location, status: partial.status });
+      break;
+    case "unsupported":
+      turn.unsupported.push({ start: partial.start, end: partial.end });
+      break;
+  }
+}
+
+/** Take the end of an answer. */
+export function finish(turn: Turn, result: AskResult): void {
+  turn.state = "done";
+  turn.turnId = result.turnId;
+  turn.finish = result.finishReason;
+  if (result.answer !== undefined) turn.text = result.answer;
+  if (result.citations !== undefined) turn.citations = [...result.citations];
+  if (result.message !== undefined) turn.message = result.message;
+}
+
+/** Replace the citations that changed, each by the nearest one of its number. */
+export function restate(turn: Turn, changed: readonly Cited[]): void {
+  for (const now of changed) {
+    const line = now.location.range.start.line;
+    const [best] = turn.citations
+      .map((cited, index) => ({ cited, index, away: Math.abs(cited.location.range.start.line - line) }))
+      .filter(({ cited }) => cited.n === now.n)
+      .sort((a, b) => a.away - b.away);
+    if (best !== undefined) turn.citations[best.index] = now;
+  }
+}
+
+/** The places that `[n]` stands for: the cited lines, or else the source. */
+export function cited(turn: Turn, n: number): Cited | Hit | undefined {
+  return turn.citations.find((each) => each.n === n) ?? turn.sources[n - 1];
+}

@@ -1,0 +1,4 @@
+/** Everything, in one workbench. */
+
+import "./workbench";
+import "./rendering";

@@ -1,0 +1,125 @@
+/** A server that says what a test wants to see: long answers at speed, stale citations, models and caches. */
+
+import { pathToFileURL } from "node:url";
+import type { AskPartial, Cited, Hit, Model, Thread } from "../src/protocol";
+
+const TOKENS = 2000;
+const PER_TICK = 10; // tokens every TICK_MS: some 600 a second, many times what a model writes here
+const TICK_MS = 16;
+
+interface Message {
+  readonly id?: number | string;
+  readonly method?: string;
+  readonly params?: Record<string, unknown>;
+}
+
+const models: Model[] = [
+  { name: "small", sizeBytes: 98_000_000, fetched: true, used: true },
+  { name: "large", sizeBytes: 491_000_000, fetched: false, used: false },
+];
+const asked: string[] = [];
+let root = "";
+
+function send(message: object): void {
+  const body = Buffer.from(JSON.stringify({ jsonrpc: "2.0", ...message }));
+  process.stdout.write(`Content-Length: ${body.length}\r\n\r\n`);
+  process.stdout.write(body);
+}
+
+function place(line: number): Cited["location"] {
+  const range = { start: { line, character: 0 }, end: { line: line + 2, character: 0 } };
+  return { uri: `${root}/sample.py`, range };
+}
+
+function hit(n: number): Hit {
+  const about = { path: "sample.py", symbol: `wait_${n}`, kind: "function", language: "python" } as const;
+  return { ...about, location: place(n * 4), score: 1 / (n + 1), snippet: `def wait_${n}():`, origin: "index" };
+}
+
+const SHORT = "It **waits** `base_s` [1].\n\n- The limit is made up entirely.\n- See [2, 3] and [9].\n\n<img src=x onerror=alert(1)>\n\n```python\ndef wait():\n    return 1  # seconds\n```\n";
+
+/** Many tokens of all that Markdown has. */
+function* tokens(): Generator<string> {
+  const words = "The delay grows with each attempt until it meets the limit [1] and then stays there . ".split(/(?<= )/);
+  for (let n = 0; n < TOKENS; n++) {
+    const at = n % 200;
+    if (at === 0) yield `\n\n## Part ${n / 200}\n\n`;
+    else if (at === 60) yield "\n\n```python\n";
+    else if (at > 60 && at < 120) yield at % 6 === 0 ? "\n" : `call_${n}(x) `;
+    else if (at === 120) yield "\n```\n\n- ";
+    else if (at > 120 && at % 15 === 0) yield "\n- ";
+    else yield words[n % words.length] ?? "";
+  }
+}
+
+async function answer(id: number | string, token: unknown, question: string): Promise<void> {
+  const tell = (value: AskPartial): void => {
+    send({ method: "$/progress", params: { token, value } });
+  };
+  tell({ type: "sources", items: Array.from({ length: 8 }, (_, n) => hit(n)) });
+  tell({ type: "stage", stage: "writing", percent: 0 });
+  let seq = 0;
+  if (question.startsWith("stream")) {
+    let tick = 0;
+    for (const text of tokens()) {
+      tell({ type: "delta", seq: seq++, text });
+      if (++tick % PER_TICK === 0) await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    }
+  } else {
+    tell({ type: "delta", seq: seq++, text: SHORT });
+    for (const n of [1, 2, 3]) tell({ type: "citation", n, location: place((n - 1) * 4), status: "fresh" });
+    const start = SHORT.indexOf("The limit");
+    tell({ type: "unsupported", start, end: start + "The limit is made up entirely.".length });
+  }
+  asked.push(question);
+  const turnId = String(asked.length);
+  const usage = { promptTokens: 1, reusedTokens: 0, answerTokens: seq };
+  const timings = { firstTextSeconds: 0, totalSeconds: 1 };
+  send({ id, result: { threadId: "t1", turnId, finishReason: "stop", evidence: { read: 3, found: 8 }, usage, timings } });
+  if (question.startsWith("stale")) {
+    const stale: Cited[] = [{ n: 1, location: place(0), status: "stale" }];
+    send({ method: "memcache/didChangeThread", params: { threadId: "t1", turnId, stale } });
+  }
+}
+
+const thread: Thread = { threadId: "t1", title: "how long", updated: "2026-01-31T18:05:00Z" };
+const status = { health: "ok", quiescent: true, version: "0.0.0", mode: "in_process", pid: process.pid, roots: [] };
+const answers: Record<string, (params: Record<string, unknown>) => unknown> = {
+  initialize: (params) => {
+    root = String(params["rootUri"]);
+    return { capabilities: { experimental: { memcache: {} } } };
+  },
+  shutdown: () => null,
+  "memcache/status": () => ({ ...status, embedder: "none", sessions: [], workers: [], queue: { questions: 0, files: 0 }, memoryBytes: 1e7 }),
+  "memcache/threads": ({ action }) => ({ threads: action === "list" && asked.length > 0 ? [thread] : [] }),
+  "memcache/models": ({ action, name }) => {
+    for (const [index, model] of models.entries()) {
+      if (action === "pull" && model.name === name) models[index] = { ...model, fetched: true };
+      if (action === "use") models[index] = { ...model, used: model.name === name };
+    }
+    return { models };
+  },
+  "memcache/caches": () => ({ caches: [{ name: "handbook", uri: pathToFileURL("/tmp/handbook").href, files: 3 }] }),
+};
+
+function heard({ id, method = "", params = {} }: Message): void {
+  if (method === "exit") process.exit(0);
+  if (id === undefined) return;
+  if (method === "memcache/ask") void answer(id, params["partialResultToken"], String(params["question"]));
+  else if (method in answers) send({ id, result: answers[method]?.(params) });
+  else send({ id, error: { code: -32601, message: `The stand-in has no ${method}.` } });
+}
+
+let buffer = Buffer.alloc(0);
+process.stdin.on("data", (data: Buffer) => {
+  buffer = Buffer.concat([buffer, data]);
+  for (;;) {
+    const end = buffer.indexOf("\r\n\r\n");
+    const length = Number(/Content-Length: (\d+)/i.exec(buffer.subarray(0, end + 1).toString())?.[1]);
+    if (end < 0 || buffer.length < end + 4 + length) return;
+    const body = buffer.subarray(end + 4, end + 4 + length).toString();
+    buffer = buffer.subarray(end + 4 + length);
+    heard(JSON.parse(body) as Message);
+  }
+});
+process.stdin.on("end", () => process.exit(0));

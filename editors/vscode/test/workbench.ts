@@ -1,0 +1,162 @@
+/** What a user sees: the extension in a real workbench, with the real server and a real model. */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { check, here, open, window } from "./run";
+
+const project = join(here.folder, "courier");
+const QUESTION = "what happens to a parcel that fails too often?";
+/** A line of a file on disk. */
+function lineOf(file: string, line: number): string {
+  return readFileSync(join(here.folder, file), "utf8").split("\n")[line - 1] ?? "";
+}
+
+/** A source's path and first line, as the panel shows them. */
+async function shownAt(source: { textContent(): Promise<string | null> }): Promise<[string, number]> {
+  const [, path, first] = /\](\S+?):(\d+)-/.exec((await source.textContent()) ?? "") ?? [];
+  return [path ?? "", Number(first)];
+}
+
+function daemon(): number {
+  const { stdout } = spawnSync("memcache-lsp", ["status", "--json", "--root", project], { encoding: "utf8" });
+  return (JSON.parse(stdout) as { daemon: { pid: number } }).daemon.pid;
+}
+
+check("nothing runs until it is used", async () => {
+  mkdirSync(join(here.folder, "notes"));
+  writeFileSync(join(here.folder, "notes", "rain.md"), "# Rain\n\nUmbrellas are lent out at the gate when it rains.\n");
+  const folders = [{ path: "courier" }, { path: "notes" }];
+  writeFileSync(join(here.folder, "two.code-workspace"), JSON.stringify({ folders }));
+  await open(join(here.folder, "two.code-workspace"));
+  assert.deepEqual(readdirSync(process.env["MEMCACHE_HOME"] ?? "").filter((name) => name === "runtime"), []);
+  await window.page.locator('[id="memcache.status"]').waitFor({ state: "detached" });
+});
+
+check("a question is answered from its sources, and streams", async () => {
+  await window.run("memcache: Ask…");
+  await window.ask(QUESTION);
+  await window.turn.locator(".source").first().waitFor();
+  await window.ended();
+  assert.notEqual(await window.turn.locator(".answer").textContent(), "");
+});
+
+check("a source opens at its lines, also in an edited file", async () => {
+  const source = window.turn.locator(".source", { hasText: ".py" }).first();
+  const [path, first] = await shownAt(source);
+  const [name, text] = [path.split("/").pop() ?? "", lineOf(path, first)];
+  await source.click();
+  assert.equal(await window.cursorIn(name), first);
+  await window.page.keyboard.press("Control+Home");
+  await window.page.keyboard.type("# one\n# two\n# three\n");
+  await window.turn.locator(".path", { hasText: `${path}:${first + 3}-` }).waitFor();
+  await source.click();
+  await window.page.locator('[id="status.editor.selection"]', { hasText: `Ln ${first + 3},` }).waitFor();
+  const shown = await window.page.locator(".monaco-editor .view-line", { hasText: text.trim() }).first().textContent();
+  assert.equal(shown?.replace(/\u00a0/g, " ").trim(), text.trim());
+});
+
+check("a peek shows a source's lines when it is pointed at", async () => {
+  const source = window.turn.locator(".source").first();
+  await source.hover();
+  const peek = window.panel.locator("#peek");
+  await peek.waitFor();
+  const [path] = await shownAt(source);
+  assert.ok((await peek.textContent())?.startsWith(`${path}:`));
+  assert.equal(await source.getAttribute("aria-describedby"), "peek");
+  await window.page.keyboard.press("Escape");
+});
+
+check("an answer is stopped", async () => {
+  await window.ask(QUESTION + " tell me everything");
+  await window.panel.getByRole("button", { name: "Stop" }).click();
+  await window.ended("stopped");
+  await window.turn.getByText("Stopped.").waitFor();
+});
+
+check("the next question goes on with the thread, and the arrow key brings questions back", async () => {
+  const box = window.panel.getByRole("textbox", { name: "Question" });
+  await box.focus();
+  await window.page.keyboard.press("ArrowUp");
+  assert.equal(await box.inputValue(), QUESTION + " tell me everything");
+  await window.page.keyboard.press("ArrowUp");
+  assert.equal(await box.inputValue(), QUESTION);
+  await window.ask("and where is the limit set?");
+  await window.ended();
+  assert.equal(await window.panel.locator(".turn").count(), 3);
+});
+
+check("a killed daemon is told, and the next question is answered", async () => {
+  await window.ask(QUESTION);
+  process.kill(daemon(), "SIGKILL");
+  await window.ended("failed", "done");
+  await window.ask(QUESTION);
+  await window.ended("done");
+});
+
+check("hits are listed as one types, and shown", async () => {
+  await window.search("webhook sign");
+  await window.row("webhooks.py").waitFor();
+  await window.page.locator(".tab.active", { hasText: "webhooks.py" }).waitFor();
+  await window.page.screenshot({ path: join(here.images, "search.png") });
+  await window.page.keyboard.press("Enter");
+  const line = await window.cursorIn("webhooks.py");
+  assert.match(lineOf("courier/courier/webhooks.py", line), /sign|hmac|webhook/i);
+});
+
+check("both folders of the workspace are searched and told", async () => {
+  await window.search("umbrellas");
+  await window.row("rain.md").waitFor();
+  await window.page.keyboard.press("Escape");
+  await window.run("memcache: Status");
+  for (const name of ["courier", "notes"])
+    await window.row(`${here.folder}/${name}`).waitFor();
+  await window.page.keyboard.press("Escape");
+});
+
+check("a selection is explained by the light bulb's action", async () => {
+  await window.edit("courier/retry.py");
+  await window.page.keyboard.press("Control+Home");
+  for (let line = 0; line < 5; line++) await window.page.keyboard.press("Shift+ArrowDown");
+  await window.page.keyboard.press("Control+.");
+  await window.page.getByText("Ask about this", { exact: true }).waitFor();
+  await window.page.keyboard.press("ArrowDown");
+  await window.page.keyboard.press("Enter");
+  await window.panel.locator("#about-label", { hasText: "retry.py:1-5" }).waitFor();
+  await window.panel.getByRole("button", { name: "Ask about everything" }).click();
+});
+
+check("what resembles a place is found", async () => {
+  await window.edit("courier/retry.py");
+  await window.run("memcache: Find Similar");
+  await window.page.locator(".quick-input-list .monaco-list-row").nth(1).waitFor();
+  await window.page.keyboard.press("Escape");
+});
+
+check("threads are listed and opened", async () => {
+  await window.run("memcache: New Thread");
+  await window.panel.locator("#empty").waitFor();
+  await window.page.getByRole("button", { name: "Threads Section" }).click();
+  await window.page.locator(".monaco-list-row", { hasText: QUESTION.slice(0, 30) }).first().click();
+  await window.panel.locator(".turn").first().waitFor();
+  assert.equal(await window.panel.locator(".turn h2").first().textContent(), QUESTION);
+});
+
+check("another assistant uses the search as a tool", async () => {
+  await window.run("probe: Use the Tool");
+  await window.page.getByText(/The tool said: .*:\d+-\d+/).first().waitFor();
+});
+
+check("a workspace that is not trusted has nothing run, and is served all the same", async () => {
+  const folder = join(here.folder, "hostile");
+  const evil = join(folder, "memcache-lsp");
+  mkdirSync(join(folder, ".vscode"), { recursive: true });
+  writeFileSync(join(folder, "plans.md"), "# Plans\n\nThe moon is reached by a ladder.\n");
+  writeFileSync(evil, `#!/bin/sh\ntouch ${join(here.folder, "harmed")}\n`, { mode: 0o755 });
+  writeFileSync(join(folder, ".vscode", "settings.json"), JSON.stringify({ "memcache.server.path": evil }));
+  await open(folder, { trust: false });
+  await window.search("ladder to the moon");
+  await window.row("plans.md").waitFor();
+  assert.ok(!existsSync(join(here.folder, "harmed")));
+});

@@ -1,0 +1,150 @@
+/** One question with its sources, stage and answer on the screen. */
+
+import type { FromPanel } from "../src/messages";
+import type { Cited, Hit } from "../src/protocol";
+import type { Turn } from "../src/turn";
+import { Answer } from "./answer";
+import { button, element } from "./dom";
+
+const FIRST_SOURCES = 5; // the others are shown on demand
+const STAGES = { waiting: "Waiting for the model", loading: "Loading the model", reading: "Reading", writing: "Writing" };
+const ENDS = {
+  stop: undefined,
+  length: "The answer was cut at its limit.",
+  extract: "Quoted from the sources, without a model.",
+  no_answer: "Nothing here answers that.",
+};
+
+export class TurnView {
+  readonly element = element("article", "turn");
+  readonly #sources = element("ol", "sources");
+  readonly #more = button("more", "", () => {
+    this.#all = true;
+    this.#drawSources();
+  });
+  readonly #stage = element("div", "stage");
+  readonly #bar = document.createElement("progress");
+  readonly #stageText = element("span");
+  readonly #answer = new Answer();
+  readonly #message = element("p", "message");
+  readonly #tools = element("div", "tools");
+  #all = false;
+  #drawn: unknown[] = [];
+
+  constructor(
+    readonly turn: Turn,
+    post: (message: FromPanel) => void,
+  ) {
+    const { key, question, about } = turn;
+    const heading = element("h2", "", question);
+    heading.id = `${key}-question`;
+    this.element.dataset["key"] = key;
+    this.element.setAttribute("aria-labelledby", heading.id);
+    this.#sources.setAttribute("aria-label", "Sources");
+    this.#bar.max = 100;
+    this.#bar.setAttribute("aria-label", "Progress of the answer");
+    this.#stage.append(this.#bar, this.#stageText);
+    this.#tools.append(
+      button("again", "Ask Again", () => {
+        post({ type: "again", key });
+      }),
+      button("copy", "Copy", () => {
+        post({ type: "copy", key });
+      }),
+    );
+    this.element.append(heading);
+    if (about !== undefined && !question.includes(about)) this.element.append(element("p", "about", `About ${about}`));
+    this.element.append(this.#sources, this.#more, this.#stage, this.#answer.element, this.#message, this.#tools);
+    this.draw();
+  }
+
+  get plainText(): string {
+    return this.#answer.plainText;
+  }
+
+  /** Show the turn as it is now. */
+  draw(): void {
+    const { turn } = this;
+    this.element.dataset["state"] = turn.state;
+    this.element.setAttribute("aria-busy", String(turn.state === "running"));
+    this.#drawStage();
+    this.#answer.show(turn);
+    const drawn = [turn.sources, turn.citations, turn.citations.length, turn.text.length === 0];
+    if (drawn.some((each, index) => each !== this.#drawn[index])) this.#drawSources();
+    this.#drawn = drawn;
+    const message = turn.message ?? this.#end();
+    this.#message.hidden = message === undefined;
+    this.#message.textContent = message ?? "";
+    this.#tools.hidden = turn.state === "running";
+    this.#nameCitations();
+  }
+
+  #end(): string | undefined {
+    const { state, finish } = this.turn;
+    if (state === "stopped") return "Stopped.";
+    return finish && ENDS[finish];
+  }
+
+  #drawStage(): void {
+    const { stage, state } = this.turn;
+    this.#stage.hidden = state !== "running" || stage?.stage === "writing";
+    const percent = stage?.percent ?? 0;
+    if (percent > 0) this.#bar.value = percent;
+    else this.#bar.removeAttribute("value");
+    const what = stage === undefined ? "Searching" : STAGES[stage.stage];
+    this.#stageText.textContent = percent > 0 ? `${what} ${percent} %` : `${what} …`;
+  }
+
+  /** List the sources; of a turn that the server kept only what was cited is known. */
+  #drawSources(): void {
+    const { sources, citations, names } = this.turn;
+    const listed: { n: number; hit?: Hit; cited?: Cited }[] = sources.map((hit, index) => {
+      const cited = citations.find(({ n }) => n === index + 1);
+      return { n: index + 1, hit, ...(cited && { cited }) };
+    });
+    if (listed.length === 0) for (const cited of citations) listed.push({ n: cited.n, cited });
+    const shown = listed.filter(({ cited }, index) => this.#all || index < FIRST_SOURCES || cited !== undefined);
+    this.#sources.replaceChildren(...shown.map(({ n, hit, cited }) => item(n, hit, cited, names)));
+    this.#sources.hidden = shown.length === 0;
+    this.#more.hidden = shown.length === listed.length;
+    this.#more.textContent = `${listed.length - shown.length} more sources`;
+  }
+
+  /** Tell at each `[n]` of the answer what it stands for, and disable those that stand for nothing. */
+  #nameCitations(): void {
+    const { sources, citations, state } = this.turn;
+    for (const mark of this.#answer.element.querySelectorAll<HTMLButtonElement>("button.cite:not([data-named])")) {
+      const n = Number(mark.dataset["n"]);
+      const path = sources[n - 1]?.path;
+      const known = path !== undefined || citations.some((cited) => cited.n === n);
+      if (!known && state === "running") continue;
+      mark.disabled = !known;
+      mark.dataset["named"] = "";
+      if (path !== undefined) mark.setAttribute("aria-label", `Source ${n}: ${path}`);
+    }
+    for (const { n, status } of citations)
+      for (const mark of this.#answer.element.querySelectorAll<HTMLElement>(`button.cite[data-n="${n}"]`))
+        mark.dataset["status"] = status;
+  }
+}
+
+function item(n: number, hit?: Hit, cited?: Cited, names: Turn["names"] = {}): HTMLLIElement {
+  const range = hit?.location.range ?? cited?.location.range;
+  const path = hit?.path ?? names[cited?.location.uri ?? ""] ?? "";
+  const first = (range?.start.line ?? 0) + 1;
+  const end = range === undefined ? first : range.end.character === 0 ? range.end.line : range.end.line + 1;
+  const link = button("source", "", () => undefined);
+  link.dataset["n"] = String(n);
+  link.dataset["source"] = "";
+  link.append(
+    element("span", "number", `[${n}]`),
+    element("span", "path", `${path}:${first}-${Math.max(first, end)}`),
+    element("span", "symbol", hit?.symbol ?? ""),
+  );
+  if (cited?.status === "stale") link.append(element("span", "badge", "changed since"));
+  if (cited?.status === "moved") link.append(element("span", "badge", "moved"));
+  const line = element("li");
+  line.classList.toggle("cited", cited !== undefined);
+  line.append(link);
+  return line;
+}

@@ -53,12 +53,13 @@
 (cl-defstruct (memcache--turn (:copier nil))
   "A question and its answer in a buffer.
 STATE is `asked', `writing', `done', `stopped' or `failed'; EARLY if it was
-asked while the project was being indexed.  SOURCES are places
+asked while the project was being indexed, BARE while new text is not
+fontified.  SOURCES are places
 in order; CITED are (N . PLACE), latest first; MARKS are (OFFSET . PLACE), what
 a [n] at an offset of the text stands for."
   buffer question id state connection request token params
   queue timer stage
-  sources cited marks sources-start text end markdown (unsupported 0) result early)
+  sources cited marks sources-start text end markdown (unsupported 0) result early bare)
 
 (defvar-local memcache--thread nil
   "Id of the thread that this buffer shows, nil while it has none.")
@@ -192,7 +193,8 @@ Windows whose point is at the end stay there."
       (with-current-buffer (memcache--turn-buffer turn)
         (memcache--writing
           (while (and values (< (float-time) until))
-            (setq values (memcache--write turn values)))))
+            (setq values (memcache--write turn values)))
+          (memcache--dress turn nil)))
       (when values
         (setf (memcache--turn-queue turn)
               (nconc (memcache--turn-queue turn) (nreverse values)))
@@ -205,7 +207,9 @@ Windows whose point is at the end stay there."
   (let ((value (pop values)))
     (pcase (if (memq (car value) '(result problem)) (car value) (memcache-partial-type value))
       ("sources" (memcache--write-sources turn (memcache-ask-sources-items value)))
-      ("stage" (memcache--show-stage turn (memcache--stage-text value)))
+      ("stage" (unless (and (equal (memcache-partial-type (car values)) "delta")
+                            (memcache--turn-text turn))
+                 (memcache--show-stage turn (memcache--stage-text value))))
       ("delta"
        (let ((texts (list (memcache-ask-delta-text value))))
          (while (equal (memcache-partial-type (car values)) "delta")
@@ -295,18 +299,16 @@ Windows whose point is at the end stay there."
           (memcache--turn-state turn) 'writing)
     (memcache--show-stage turn "Writing"))
   (goto-char (point-max))
-  (insert (memcache--clean-text text))
-  (memcache--dress turn nil))
-
-(defun memcache--clean-text (text)
-  "Return TEXT without properties; other places count its characters."
-  (substring-no-properties text))
+  (insert text)
+  (setf (memcache--turn-bare turn) t))
 
 (defun memcache--dress (turn final)
-  "Fontify the text of TURN, FINAL if it is complete."
-  (memcache--markdown-advance
-   (memcache--turn-markdown turn) (point-max) final
-   (lambda (start end) (memcache--make-buttons turn start end))))
+  "Fontify the text of TURN that is bare, FINAL if it is complete."
+  (when (and (memcache--turn-text turn) (or final (memcache--turn-bare turn)))
+    (setf (memcache--turn-bare turn) nil)
+    (memcache--markdown-advance
+     (memcache--turn-markdown turn) (point-max) final
+     (lambda (start end) (memcache--make-buttons turn start end)))))
 
 ;;;; Citations
 
@@ -345,7 +347,7 @@ Windows whose point is at the end stay there."
       (and (> n 0) (nth (1- n) (memcache--turn-sources turn)))))
 
 (defun memcache--make-buttons (turn start end)
-  "Make buttons of the [n] of TURN between START and END."
+  "Turn each [n] of TURN between START and END into a button."
   (remove-text-properties start end '(button nil category nil))
   (save-excursion
     (goto-char start)
@@ -373,6 +375,7 @@ It is the last such [n] that has no lines of its own."
                                     (oref (memcache--turn-connection turn) host)
                                     (and source (memcache--place-path source)))))
     (setf (memcache--place-status place) (memcache-ask-citation-status cited))
+    (memcache--dress turn nil)
     (push (cons n place) (memcache--turn-cited turn))
     (when-let* ((text (memcache--turn-text turn))
                 (button (memcache--last-mark turn n)))
@@ -440,7 +443,7 @@ It is the last such [n] that has no lines of its own."
       (setf (memcache--place-status source) (memcache-cited-status cited)))))
 
 (defun memcache--repaint (turn)
-  "Paint the sources and marks of TURN as their places want it."
+  "Paint sources and citations of TURN as their places want it."
   (with-silent-modifications
     (let ((inhibit-read-only t))
       (save-excursion

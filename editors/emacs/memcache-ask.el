@@ -315,7 +315,7 @@ Each [n] and each source is a button that leads to lines of a file.
   (memcache--open (memcache--place-here) t))
 
 (defun memcache-answer-quit ()
-  "Leave the answer; one that is being written goes on."
+  "Leave the answer; if it is being written, it is not stopped."
   (interactive)
   (memcache--end-preview)
   (quit-window))

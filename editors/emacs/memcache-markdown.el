@@ -29,6 +29,9 @@
 (defconst memcache--code-limit 20000
   "Longer blocks of code stay without colours, in characters.")
 
+(defconst memcache--line-limit 1000
+  "Longer lines are done in parts, in characters.")
+
 (defconst memcache--code-modes
   '(("bash" . sh-mode) ("shell" . sh-mode) ("console" . sh-mode) ("zsh" . sh-mode)
     ("javascript" . js-mode) ("jsx" . js-mode) ("json" . js-mode)
@@ -64,10 +67,19 @@ MARKS is called with start and end of each stretch that is not code."
             (memcache--markdown-line state start (point) (or whole final) marks)
             (if whole
                 (set-marker (memcache--markdown-from state) (point))
-              (setq done t)))))
+              (setq done t)
+              (memcache--markdown-bound state start end)))))
       (when (memcache--markdown-language state)
         (memcache--code-advance state (if final end (marker-position
                                                      (memcache--markdown-from state))))))))
+
+(defun memcache--markdown-bound (state start end)
+  "Have STATE be done with most of the line from START to END if it is long.
+So the work for each piece of a line stays the same however long it gets."
+  (when (> (- end start) memcache--line-limit)
+    (goto-char (- end 100))
+    (when (re-search-backward "[[:alpha:].,] [[:alpha:]]" start t)
+      (set-marker (memcache--markdown-from state) (1+ (point))))))
 
 (defun memcache--markdown-line (state start end complete marks)
   "Fontify the line from START to END by STATE.
@@ -75,7 +87,7 @@ Only a COMPLETE line changes STATE.  MARKS as in `memcache--markdown-advance'."
   (remove-text-properties start end '(face nil))
   (goto-char start)
   (cond
-   ((looking-at "[ \t]*```[ \t]*\\([^ \t\n`]*\\)[^`\n]*$")
+   ((and (bolp) (looking-at "[ \t]*```[ \t]*\\([^ \t\n`]*\\)[^`\n]*$"))
     (put-text-property start end 'face 'shadow)
     (when complete
       (memcache--markdown-fence state (match-string-no-properties 1) start end)))
@@ -94,8 +106,10 @@ Only a COMPLETE line changes STATE.  MARKS as in `memcache--markdown-advance'."
           (memcache--markdown-coded state) (copy-marker end))))
 
 (defun memcache--markdown-prose (start end marks)
-  "Fontify the line of text from START to END, and call MARKS."
-  (cond ((looking-at "#\\{1,6\\} .*")
+  "Fontify the line of text from START to END.
+MARKS as in `memcache--markdown-advance'."
+  (cond ((not (bolp)))
+        ((looking-at "#\\{1,6\\} .*")
          (put-text-property start end 'face 'bold))
         ((looking-at "[ \t]*\\(>\\|[-*+]\\|[0-9]+[.)]\\) ")
          (put-text-property (match-beginning 1) (match-end 1) 'face 'font-lock-keyword-face)))
@@ -183,9 +197,10 @@ Only a COMPLETE line changes STATE.  MARKS as in `memcache--markdown-advance'."
   "Return a hidden buffer in MODE, without its hooks."
   (with-current-buffer (get-buffer-create (format " *memcache %s*" mode))
     (buffer-disable-undo)
-    (with-demoted-errors "Memcache: %S"
-      (delay-mode-hooks (funcall mode))
-      (font-lock-set-defaults))
+    (let ((inhibit-message t) (message-log-max nil))
+      (with-demoted-errors "Memcache: %S"
+        (delay-mode-hooks (funcall mode))
+        (font-lock-set-defaults)))
     (current-buffer)))
 
 (defun memcache--code-colour (state end buffer)

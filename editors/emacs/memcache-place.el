@@ -24,13 +24,19 @@
 
 ;;;; Files
 
+(defconst memcache--uri-chars
+  (let ((chars (copy-sequence url-path-allowed-chars)))
+    (aset chars ?% nil)
+    chars)
+  "Characters that stand for themselves in a URI's path, as a table.")
+
 (defun memcache--uri (file)
   "Return the URI of FILE on the machine where it is."
   (concat "file://"
           (url-hexify-string
            (encode-coding-string (directory-file-name (file-local-name (expand-file-name file)))
                                  (memcache--name-coding))
-           url-path-allowed-chars)))
+           memcache--uri-chars)))
 
 (defun memcache--file (uri host)
   "Return the file that URI names on HOST, nil where it is none."

@@ -80,5 +80,19 @@ The buffer is killed afterwards, the file is as before."
        (memcache--leave connection))
      (memcache-test-until (null memcache--connections))))
 
+(defun memcache-test-connection ()
+  "Return a connection that nobody answers."
+  (let ((connection
+         (make-instance 'memcache-connection :name "nobody" :host nil
+                        :notification-dispatcher #'ignore :request-dispatcher #'ignore
+                        :events-buffer-scrollback-size 0
+                        :process (lambda ()
+                                   (make-process :name "nobody" :command '("sleep" "600")
+                                                 :connection-type 'pipe :noquery t)))))
+    (oset connection progress (make-hash-table :test #'equal))
+    (oset connection state 'ready)
+    (oset connection methods (list memcache-method-ask memcache-method-threads))
+    connection))
+
 (provide 'memcache-test-util)
 ;;; memcache-test-util.el ends here

@@ -50,6 +50,9 @@
 (defconst memcache--flush-budget 0.015
   "How long one flush may take before Emacs gets its turn, in seconds.")
 
+(defconst memcache--retry-seconds 1.5
+  "How long to wait before a question is asked again while a project is indexed.")
+
 (cl-defstruct (memcache--turn (:copier nil))
   "A question and its answer in a buffer.
 STATE is `asked', `writing', `done', `stopped' or `failed'; EARLY if it was
@@ -464,7 +467,7 @@ It is the last such [n] that has no lines of its own."
   "Take RESULT, how TURN ended; that of a thread has it within."
   (let ((asked (or (plist-get result :asked) result)))
     (if (memcache--too-early-p turn asked)
-        (memcache--ask-later turn)
+        (memcache--ask-later turn asked)
       (memcache--take-result turn asked))))
 
 (defun memcache--take-result (turn asked)
@@ -487,8 +490,14 @@ It is the last such [n] that has no lines of its own."
 (defvar memcache--early nil
   "Turns that are asked again when indexing is done.")
 
-(defun memcache--ask-later (turn)
-  "Ask TURN again when the project is indexed, which may be so already."
+(defun memcache--ask-later (turn result)
+  "Ask TURN again when the project is indexed, which may be so already.
+The thread that RESULT opened for nothing is forgotten."
+  (unless (equal (memcache-ask-result-thread-id result) memcache--thread)
+    (memcache--request (memcache--turn-connection turn) memcache-method-threads
+                       (memcache-make-threads-params
+                        :action "delete" :thread-id (memcache-ask-result-thread-id result))
+                       :error #'ignore))
   (memcache--show-stage turn "The project is being indexed, the question waits")
   (push turn memcache--early)
   (setf (memcache--turn-request turn)
@@ -512,9 +521,25 @@ It is the last such [n] that has no lines of its own."
         (setq memcache--early (delq turn memcache--early))
         (memcache--heard turn (list 'problem :message (memcache--last-words connection))))
        ((oref connection quiescent)
+        (when (memcache--turn-timer turn)
+          (cancel-timer (memcache--turn-timer turn))
+          (setf (memcache--turn-timer turn) nil))
         (setq memcache--early (delq turn memcache--early))
         (memcache--send-turn turn))
-       (t (memcache--tell-indexing turn connection))))))
+       (t (memcache--tell-indexing turn connection)
+          (memcache--retry turn))))))
+
+(defun memcache--retry (turn)
+  "Ask TURN again in a moment, for some of the project is indexed by then.
+What a question is about is indexed next."
+  (unless (memcache--turn-timer turn)
+    (setf (memcache--turn-timer turn)
+          (run-at-time memcache--retry-seconds nil
+                       (lambda ()
+                         (setf (memcache--turn-timer turn) nil)
+                         (when (memq turn memcache--early)
+                           (setq memcache--early (delq turn memcache--early))
+                           (memcache--send-turn turn)))))))
 
 (defun memcache--tell-indexing (turn connection)
   "Show how far CONNECTION's server is with the index that TURN waits for."

@@ -181,25 +181,31 @@ ROOT is the first folder that it is told of."
 (defun memcache--initialize (connection root)
   "Introduce this Emacs, with the folder ROOT, to the server behind CONNECTION."
   (oset connection roots (list root))
-  (jsonrpc-async-request
-   connection :initialize
-   (list :processId (unless (oref connection host) (emacs-pid))
-         :clientInfo (list :name "Emacs" :version emacs-version)
-         :rootUri (memcache--uri root)
-         :workspaceFolders (vector (memcache--folder root))
-         :initializationOptions
-         (list :codeActions :json-false :answerTokens memcache-answer-tokens)
-         :capabilities
-         (list :general '(:positionEncodings ["utf-32"])
-               :window '(:workDoneProgress t)
-               :workspace '(:workspaceFolders t)
-               :experimental (list memcache-capability t)))
-   :timeout nil
-   :success-fn (lambda (result)
-                 (memcache--guard #'memcache--begin connection result))
-   :error-fn (lambda (problem)
-               (memcache--fail-waiting connection problem)
-               (memcache--kill connection))))
+  (condition-case nil
+      (jsonrpc-async-request
+       connection :initialize (memcache--introduction connection root)
+       :timeout nil
+       :success-fn (lambda (result)
+                     (memcache--guard #'memcache--begin connection result))
+       :error-fn (lambda (problem)
+                   (unless (eql (plist-get problem :code) -1) ; its end is told elsewhere
+                     (memcache--fail-waiting connection problem)
+                     (memcache--kill connection))))
+    (error nil)))                       ; it ended at once, and its sentinel comes
+
+(defun memcache--introduction (connection root)
+  "Return the params of `initialize' for CONNECTION, with the folder ROOT."
+  (list :processId (unless (oref connection host) (emacs-pid))
+        :clientInfo (list :name "Emacs" :version emacs-version)
+        :rootUri (memcache--uri root)
+        :workspaceFolders (vector (memcache--folder root))
+        :initializationOptions
+        (list :codeActions :json-false :answerTokens memcache-answer-tokens)
+        :capabilities
+        (list :general '(:positionEncodings ["utf-32"])
+              :window '(:workDoneProgress t)
+              :workspace '(:workspaceFolders t)
+              :experimental (list memcache-capability t))))
 
 (defun memcache--begin (connection result)
   "Take RESULT of `initialize', and send what waited in CONNECTION."
@@ -229,7 +235,7 @@ ROOT is the first folder that it is told of."
     (oset connection waiting nil)
     (dolist (request waiting)
       (memcache--settle request #'memcache--request-error problem))
-    (unless waiting
+    (unless (or waiting (eq (oref connection state) 'stopping))
       (message "Memcache: %s" (plist-get problem :message)))))
 
 (defun memcache--ended (connection)
@@ -237,8 +243,11 @@ ROOT is the first folder that it is told of."
   (let ((host (oref connection host)))
     (when (eq (alist-get host memcache--connections nil nil #'equal) connection)
       (setf (alist-get host memcache--connections nil 'remove #'equal) nil))
-    (memcache--fail-waiting
-     connection (list :code -1 :message (memcache--last-words connection)))
+    ;; What it said last may still be on its way.
+    (run-at-time 0.1 nil
+                 (lambda ()
+                   (memcache--fail-waiting
+                    connection (list :code -1 :message (memcache--last-words connection)))))
     (memcache--run 'memcache--lost-functions connection)
     (memcache--run 'memcache--status-functions)
     (dolist (buffer (list (get-buffer (format "*%s events*" (jsonrpc-name connection)))
@@ -253,6 +262,7 @@ ROOT is the first folder that it is told of."
            (line (and (buffer-live-p buffer)
                       (with-current-buffer buffer
                         (goto-char (point-max))
+                        (re-search-backward "^Process .* stderr finished" nil t)
                         (skip-chars-backward " \n\t")
                         (buffer-substring-no-properties
                          (line-beginning-position) (point))))))
@@ -311,6 +321,9 @@ by default the message is shown.  Neither is called before this returns."
              :success-fn (lambda (result)
                            (memcache--settle request #'memcache--request-success result))
              :error-fn (lambda (problem)
+                         (when (eql (plist-get problem :code) -1)
+                           (setq problem (list :code -1 :message
+                                               (memcache--last-words connection))))
                          (memcache--settle request #'memcache--request-error problem)))
             (setf (memcache--request-id request) (oref connection sent)
                   (memcache--request-state request) 'sent))

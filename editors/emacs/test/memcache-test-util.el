@@ -12,7 +12,7 @@
 (require 'cl-lib)
 (require 'memcache)
 
-(defvar memcache-test-patience 60
+(defvar memcache-test-patience 120
   "Seconds until what is waited for is given up.")
 
 (defvar memcache-test-project
@@ -28,7 +28,8 @@
        (when (> (float-time) end)
          (ert-fail (list "It did not happen" ',condition
                          (when (get-buffer "*memcache*")
-                           (with-current-buffer "*memcache*" (buffer-string))))))
+                           (with-current-buffer "*memcache*"
+                           (buffer-substring-no-properties (point-min) (point-max)))))))
        (accept-process-output nil 0.02))
      value))
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 CLIENT = ROOT / "editors" / "emacs"
 QUESTION = "what happens to a parcel that fails too often?"
 SETUP = """(progn (setq memcache-command '({server}) inhibit-startup-screen t split-width-threshold 100)
- (menu-bar-mode -1) (load-theme 'modus-vivendi t) (global-memcache-mode)
+ (setq-default truncate-lines t) (menu-bar-mode -1) (load-theme 'modus-vivendi t) (global-memcache-mode)
  (global-set-key (kbd "C-c m") 'memcache-command-map))"""
 
 

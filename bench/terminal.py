@@ -18,9 +18,10 @@ import pyte
 
 _PATIENCE_S = 120.0
 _WIDTH, _HEIGHT, _MARGIN = 8.4, 18, 10
+NO_BREAK = "\u00a0"  # a plain space is collapsed
 _INK, _PAPER = "#d8dee9", "#1e222a"
 _NAMED = {
-    "black": "#3b4252", "red": "#e06c75", "green": "#98c379", "brown": "#e5c07b", "blue": "#61afef",
+    "black": "#1e222a", "red": "#e06c75", "green": "#98c379", "brown": "#e5c07b", "blue": "#61afef",
     "magenta": "#c678dd", "cyan": "#56b6c2", "white": "#e5e9f0",
 }  # fmt: skip
 
@@ -93,7 +94,7 @@ class Terminal:
         rows = "".join(part for row in range(self.screen.lines) for part in self._row(row))
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-            f'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14" xml:space="preserve">'
+            f'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">'
             f'<rect width="100%" height="100%" rx="6" fill="{_PAPER}"/>{rows}</svg>\n'
         )
 
@@ -116,7 +117,7 @@ class Terminal:
                 style += ' text-decoration="underline"' * underscore
                 yield (
                     f'<text x="{left:.1f}" y="{top + 13}" fill="{ink}" textLength="{length:.1f}"{style}>'
-                    f"{escape(text)}</text>"
+                    f"{escape(text).replace(' ', NO_BREAK)}</text>"
                 )
             column += len(text)
 

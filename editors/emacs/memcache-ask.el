@@ -6,15 +6,14 @@
 ;;; Commentary:
 
 ;; Owns the commands that ask, and the mode of the buffers where the answers
-;; are: moving between citations, opening, asking again, copying, export.
+;; are: moving between citations, opening, stopping, asking again.
 
 ;;; Code:
 
 (require 'thingatpt)
 (require 'memcache-answer)
+(require 'memcache-export)
 (require 'memcache-sync)
-
-(declare-function org-mode "org")
 
 (defvar memcache--question-history nil
   "Questions that were asked.")
@@ -320,16 +319,7 @@ Each [n] and each source is a button that leads to lines of a file.
   (memcache--end-preview)
   (quit-window))
 
-;;;; What can be done with an answer
-
-(defun memcache--turn-here ()
-  "Return the turn at point."
-  (or (cl-find-if (lambda (turn)
-                    (let ((end (memcache--turn-end turn)))
-                      (or (null end) (<= (point) end))))
-                  (reverse memcache--turns))
-      (car memcache--turns)
-      (user-error "There is no answer here")))
+;;;; Stopping and asking again
 
 (defun memcache-answer-stop ()
   "Stop the answer that is being written; what is there stays."
@@ -359,91 +349,6 @@ Each [n] and each source is a button that leads to lines of a file.
                               (memcache-make-ask-params
                                :question (memcache--turn-question turn)
                                :scope (memcache--scope)))))))
-
-(defun memcache--turn-string (turn link)
-  "Return the text of TURN, each [n] as LINK writes it for label and place."
-  (let* ((start (or (memcache--turn-text turn)
-                    (user-error "There is no text in this answer")))
-         (end (or (memcache--turn-end turn) (point-max)))
-         (at (marker-position start))
-         (parts nil))
-    (save-excursion
-      (let ((button (or (button-at start) (next-button start))))
-        (while (and button (< (button-start button) end))
-          (let ((place (memcache--button-place button))
-                (label (replace-regexp-in-string "[][ ]" "" (button-label button))))
-            (push (buffer-substring-no-properties at (button-start button)) parts)
-            (push (funcall link label place) parts)
-            (setq at (button-end button)
-                  button (next-button at))))))
-    (push (buffer-substring-no-properties at end) parts)
-    (string-trim (apply #'concat (nreverse parts)))))
-
-(defun memcache--cited-places (turn)
-  "Return the sources of TURN that its text cites, as an alist of number and place."
-  (cl-loop for place in (memcache--turn-sources turn) for n from 1
-           when place collect (cons n place)))
-
-(defun memcache-answer-copy ()
-  "Copy the answer at point as Markdown, its citations as links."
-  (interactive)
-  (let* ((turn (memcache--turn-here))
-         (link (lambda (label place)
-                 (format "[%s](%s#L%d)" label (memcache--uri (memcache--place-file place))
-                         (car (memcache--place-lines place)))))
-         (text (memcache--turn-string turn link)))
-    (kill-new (concat text "\n\n"
-                      (mapconcat (pcase-lambda (`(,n . ,place))
-                                   (concat (format "%d. " n)
-                                           (funcall link (memcache--place-label place) place)))
-                                 (memcache--cited-places turn) "\n")
-                      "\n"))
-    (message "Copied")))
-
-(defun memcache-answer-export ()
-  "Show the thread as an Org buffer, its citations as links."
-  (interactive)
-  (let* ((link (lambda (label place)
-                 (format "[[file:%s::%d][%s]]" (memcache--place-file place)
-                         (car (memcache--place-lines place)) label)))
-         (parts
-          (cl-loop
-           for turn in (reverse memcache--turns)
-           when (memcache--turn-text turn) collect
-           (concat "* " (memcache--turn-question turn) "\n\n"
-                   (memcache--markdown-to-org (memcache--turn-string turn link))
-                   "\n\n** Sources\n\n"
-                   (mapconcat (pcase-lambda (`(,n . ,place))
-                                (format "%d. %s" n (funcall link (memcache--place-label place) place)))
-                              (memcache--cited-places turn) "\n")
-                   "\n"))))
-    (unless parts
-      (user-error "There is no text in this answer"))
-    (with-current-buffer (generate-new-buffer "*memcache*.org")
-      (insert (string-join parts "\n"))
-      (goto-char (point-min))
-      (org-mode)
-      (pop-to-buffer (current-buffer)))))
-
-;;;; Threads of before
-
-(defun memcache--show-thread (thread connection)
-  "Show THREAD, which CONNECTION gave, as if it had been asked just now."
-  (let ((buffer (memcache--new-buffer)))
-    (with-current-buffer buffer
-      (setq memcache--thread (memcache-thread-thread-id thread))
-      (dolist (told (memcache-thread-turns thread))
-        (let ((turn (memcache--new-turn (memcache-turn-question told) connection)))
-          (setf (memcache--turn-id turn) (memcache-turn-turn-id told))
-          (memcache--writing
-            (memcache--write-whole turn (memcache-turn-answer told)
-                                   (memcache-turn-citations told))
-            (memcache--end-turn turn 'done
-                                (pcase (memcache-turn-finish-reason told)
-                                  ("no_answer" "The project had no answer to this.")
-                                  ('nil "Stopped.")
-                                  (_ "")))))))
-    (memcache--show-answer buffer)))
 
 (provide 'memcache-ask)
 ;;; memcache-ask.el ends here

@@ -19,7 +19,6 @@
 (require 'cl-lib)
 (require 'eieio)
 (require 'jsonrpc)
-(require 'project)
 (require 'subr-x)
 (require 'memcache-place)
 (require 'memcache-protocol)
@@ -423,20 +422,6 @@ by default the message is shown.  Neither is called before this returns."
 
 ;;;; Projects
 
-(defvar-local memcache--root-cache nil
-  "Directory and the root of its project, found once.")
-
-(defun memcache-root ()
-  "Return the folder of the current project, by its true name."
-  (unless (equal (car memcache--root-cache) default-directory)
-    (let ((project (project-current)))
-      (setq memcache--root-cache
-            (cons default-directory
-                  (file-name-as-directory
-                   (file-truename (if project (project-root project)
-                                    default-directory)))))))
-  (cdr memcache--root-cache))
-
 (defun memcache--add-root (connection root)
   "Tell CONNECTION of the folder ROOT, once; before it is ready, when it is."
   (unless (member root (oref connection roots))
@@ -451,16 +436,6 @@ by default the message is shown.  Neither is called before this returns."
                   (list :event (list :added (vector (memcache--folder root))
                                      :removed [])))
   (memcache--run 'memcache--root-functions connection))
-
-(defun memcache--folder (root)
-  "Return ROOT as a workspace folder."
-  (list :uri (memcache--uri root)
-        :name (file-name-nondirectory (directory-file-name root))))
-
-(defun memcache--project-name ()
-  "Return the name of the current project."
-  (let ((name (file-name-nondirectory (directory-file-name (memcache-root)))))
-    (if (string-empty-p name) "/" name)))
 
 (provide 'memcache-core)
 ;;; memcache-core.el ends here

@@ -115,6 +115,24 @@ AFTER is called with the result instead, where there is one."
       (format-time-string "%Y-%m-%d %H:%M" (parse-iso8601-time-string time))
     (error time)))
 
+(defun memcache--show-thread (thread connection)
+  "Show THREAD, which CONNECTION gave, as if it had been asked just now."
+  (let ((buffer (memcache--new-buffer)))
+    (with-current-buffer buffer
+      (setq memcache--thread (memcache-thread-thread-id thread))
+      (dolist (told (memcache-thread-turns thread))
+        (let ((turn (memcache--new-turn (memcache-turn-question told) connection)))
+          (setf (memcache--turn-id turn) (memcache-turn-turn-id told))
+          (memcache--writing
+            (memcache--write-whole turn (memcache-turn-answer told)
+                                   (memcache-turn-citations told))
+            (memcache--end-turn turn 'done
+                                (pcase (memcache-turn-finish-reason told)
+                                  ("no_answer" "The project had no answer to this.")
+                                  ('nil "Stopped.")
+                                  (_ "")))))))
+    (memcache--show-answer buffer)))
+
 (defun memcache-threads-open ()
   "Show the thread at point."
   (interactive)

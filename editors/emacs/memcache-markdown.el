@@ -1,12 +1,12 @@
-;;; memcache-markdown.el --- Markdown that grows, and what becomes of it  -*- lexical-binding: t; -*-
+;;; memcache-markdown.el --- Markdown that grows  -*- lexical-binding: t; -*-
 
 ;; Copyright (c) 2026 The memcache-lsp authors
 ;; SPDX-License-Identifier: MIT
 
 ;;; Commentary:
 
-;; Owns the looks of Markdown while it comes in, and its way to Org.  The text
-;; itself is left as it is: offsets in it are the server's too.
+;; Owns the looks of Markdown while it comes in.  The text itself is left as it
+;; is: offsets in it are the server's too.
 ;;
 ;; Each line is done once when it is complete, and the last one, as far as it
 ;; is there, each time.  Code is given to a hidden buffer in its language's
@@ -239,44 +239,6 @@ Return a list of start, end and face within TEXT."
             (push (list (- at start) (- next start) face) faces))
           (setq at next))))
     faces))
-
-;;;; Org
-
-(defun memcache--markdown-to-org (text)
-  "Return the Markdown TEXT in Org's markup; links are left as they are."
-  (with-temp-buffer
-    (insert text)
-    (goto-char (point-min))
-    (let ((code nil))
-      (while (not (eobp))
-        (cond
-         ((looking-at "[ \t]*```[ \t]*\\([^ \t\n`]*\\).*$")
-          (replace-match (cond (code "#+end_src")
-                               ((string-empty-p (match-string 1)) "#+begin_src text")
-                               (t (concat "#+begin_src " (match-string 1))))
-                         t t)
-          (setq code (not code)))
-         (code (when (looking-at "\\*\\|#\\+")
-                 (insert ",")))
-         (t (memcache--markdown-line-to-org)))
-        (forward-line 1))
-      (when code
-        (goto-char (point-max))
-        (insert (if (bolp) "" "\n") "#+end_src\n")))
-    (buffer-string)))
-
-(defun memcache--markdown-line-to-org ()
-  "Change the line at point from Markdown to Org."
-  (cond ((looking-at "\\(#+\\) ")
-         (replace-match (concat (make-string (1+ (length (match-string 1))) ?*) " ") t t))
-        ((looking-at "\\*+ ") (replace-match "- " t t)))
-  (let ((end (copy-marker (line-end-position))))
-    (while (re-search-forward "`\\([^`\n]+\\)`\\|\\(?:\\*\\*\\|__\\)\\([^*_\n]+\\)\\(?:\\*\\*\\|__\\)" end t)
-      (replace-match (if (match-beginning 1)
-                         (concat "~" (match-string 1) "~")
-                       (concat "*" (match-string 2) "*"))
-                     t t))
-    (set-marker end nil)))
 
 (provide 'memcache-markdown)
 ;;; memcache-markdown.el ends here

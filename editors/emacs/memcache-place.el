@@ -1,18 +1,19 @@
-;;; memcache-place.el --- URIs, positions and the lines they name  -*- lexical-binding: t; -*-
+;;; memcache-place.el --- Files, projects, positions and the lines they name  -*- lexical-binding: t; -*-
 
 ;; Copyright (c) 2026 The memcache-lsp authors
 ;; SPDX-License-Identifier: MIT
 
 ;;; Commentary:
 
-;; Owns the way between what the server names (URIs, lines, columns) and what
-;; Emacs has (files, buffers, positions), and how lines are shown.  Columns
+;; Owns what is a project, and the way between what the server names (URIs,
+;; lines) and what Emacs has (files, positions), and how lines are shown.  Columns
 ;; count characters, as agreed with the server.  A line ends at \r\n, \n or \r
 ;; there, so a lone \r within a buffer's line is counted here too.
 
 ;;; Code:
 
 (require 'cl-lib)
+(require 'project)
 (require 'subr-x)
 (require 'url-util)
 (require 'xref)
@@ -58,6 +59,32 @@
 (defun memcache--buffer-file ()
   "Return the file of the current buffer, for an indirect one that of its base."
   (buffer-file-name (or (buffer-base-buffer) (current-buffer))))
+
+;;;; Projects
+
+(defvar-local memcache--root-cache nil
+  "Directory and the root of its project, found once.")
+
+(defun memcache-root ()
+  "Return the folder of the current project, by its true name."
+  (unless (equal (car memcache--root-cache) default-directory)
+    (let ((project (project-current)))
+      (setq memcache--root-cache
+            (cons default-directory
+                  (file-name-as-directory
+                   (file-truename (if project (project-root project)
+                                    default-directory)))))))
+  (cdr memcache--root-cache))
+
+(defun memcache--folder (root)
+  "Return ROOT as a workspace folder."
+  (list :uri (memcache--uri root)
+        :name (file-name-nondirectory (directory-file-name root))))
+
+(defun memcache--project-name ()
+  "Return the name of the current project."
+  (let ((name (file-name-nondirectory (directory-file-name (memcache-root)))))
+    (if (string-empty-p name) "/" name)))
 
 ;;;; Positions
 

@@ -76,6 +76,7 @@ Windows whose point is at the end stay there."
          (follows (= (point) end))
          (inhibit-read-only t))
     (prog1 (save-excursion (goto-char end) (funcall function))
+      (restore-buffer-modified-p nil)
       (when follows (goto-char (point-max)))
       (dolist (window windows)
         (set-window-point window (point-max))))))

@@ -59,8 +59,8 @@ start of the server's session, see `memcache-stop'."
   "A connection to the server of one machine.")
 
 (cl-defstruct (memcache--request (:copier nil))
-  "A request on its way."
-  connection method params success error id state)
+  "A request on its way; its functions are called in its DIRECTORY."
+  connection method params success error id state directory)
 
 (defvar memcache--connections nil
   "Alist of remote prefix, nil for this machine, and connection.")
@@ -295,7 +295,8 @@ by default the message is shown.  Neither is called before this returns."
   (let ((request (make-memcache--request
                   :connection connection :method method
                   :params (or params memcache--empty) :success success
-                  :error (or error #'memcache--show-problem) :state 'waiting)))
+                  :error (or error #'memcache--show-problem) :state 'waiting
+                  :directory default-directory)))
     (if (eq (oref connection state) 'ready)
         (memcache--send request)
       (push request (oref connection waiting)))
@@ -333,7 +334,8 @@ by default the message is shown.  Neither is called before this returns."
   "Give VALUE to the function in SLOT of REQUEST, once."
   (unless (eq (memcache--request-state request) 'done)
     (setf (memcache--request-state request) 'done)
-    (when-let ((function (funcall slot request)))
+    (when-let ((function (funcall slot request))
+               (default-directory (memcache--request-directory request)))
       (memcache--guard function value))))
 
 (defun memcache--cancel (request)

@@ -43,21 +43,23 @@
 
 (cl-defstruct (memcache--search (:copier nil))
   "A search that follows what is typed.
-SHOW is called with each list of hits that comes."
-  connection scope document query request timer hits show)
+SHOW is called with each list of hits that comes; LIVE while one types."
+  live directory connection scope document query request timer hits show)
 
 (defun memcache--begin-search (scope show)
   "Return a search in SCOPE, whose results SHOW gets."
   (let ((file (memcache--buffer-file)))
     (make-memcache--search
      :connection (memcache--connect) :scope scope :show show
+     :directory default-directory
      :document (and file (memcache-make-text-document-identifier
                           :uri (memcache--uri file))))))
 
 (defun memcache--search-for (search query)
   "Have SEARCH look for QUERY when typing pauses."
   (unless (equal query (memcache--search-query search))
-    (setf (memcache--search-query search) query)
+    (setf (memcache--search-query search) query
+          (memcache--search-live search) t)
     (when (memcache--search-timer search)
       (cancel-timer (memcache--search-timer search)))
     (setf (memcache--search-timer search)
@@ -66,7 +68,8 @@ SHOW is called with each list of hits that comes."
 (defun memcache--search-now (search)
   "Send the query of SEARCH."
   (memcache--end-search search)
-  (let ((query (string-trim (or (memcache--search-query search) "")))
+  (let ((default-directory (memcache--search-directory search))
+        (query (string-trim (or (memcache--search-query search) "")))
         (connection (memcache--search-connection search)))
     (if (string-empty-p query)
         (memcache--found search nil)
@@ -80,9 +83,17 @@ SHOW is called with each list of hits that comes."
               :query query :limit memcache--search-limit
               :scope (memcache--search-scope search)
               :text-document (memcache--search-document search))
-             :success (lambda (result)
-                        (setf (memcache--search-request search) nil)
-                        (memcache--found search (memcache-search-result-hits result))))))))
+             :success (lambda (result) (memcache--search-result search result)))))))
+
+(defun memcache--search-result (search result)
+  "Take RESULT for SEARCH; while the project is indexed, look again in a moment."
+  (setf (memcache--search-request search) nil)
+  (cond ((memcache-search-result-complete result))
+        ((memcache--search-live search)
+         (setf (memcache--search-timer search)
+               (run-at-time 1.5 nil #'memcache--search-now search)))
+        (t (message "Memcache: the project is still being indexed; g shows more")))
+  (memcache--found search (memcache-search-result-hits result)))
 
 (defun memcache--found (search hits)
   "Give HITS to who wants those of SEARCH."
@@ -90,7 +101,7 @@ SHOW is called with each list of hits that comes."
   (funcall (memcache--search-show search) hits))
 
 (defun memcache--end-search (search)
-  "Stop what SEARCH is at."
+  "Stop what SEARCH is at, but not that it is live."
   (when (memcache--search-timer search)
     (cancel-timer (memcache--search-timer search))
     (setf (memcache--search-timer search) nil))
@@ -189,6 +200,7 @@ through them afterwards.  With a prefix argument, read the SCOPE first."
             (setf (memcache--search-query search)
                   (read-string "Search: " nil 'memcache--search-history)))
           (setq done t))
+      (setf (memcache--search-live search) nil)
       (unless done (memcache--end-search search)))))
 
 (defun memcache--search-last (search)
@@ -335,6 +347,7 @@ argument, read the SCOPE first."
           (unless hit (user-error "Nothing was found"))
           (memcache--open (memcache--hit-place
                            hit (oref (memcache--search-connection search) host))))
+      (setf (memcache--search-live search) nil)
       (memcache--end-search search)
       (memcache--end-preview))))
 

@@ -27,6 +27,10 @@
 (declare-function vertico--exhibit "ext:vertico")
 (declare-function vertico--candidate "ext:vertico")
 (defvar icomplete-mode)
+(defvar icomplete-vertical-mode)
+(defvar icomplete-prospects-height)
+(defvar icomplete-separator)
+(defvar icomplete-hide-common-prefix)
 (defvar icomplete-show-matches-on-no-input)
 (defvar vertico--input)
 
@@ -290,8 +294,11 @@ through them afterwards.  With a prefix argument, read the SCOPE first."
   "Have candidates shown while one types, unless something does that already."
   (unless (or (bound-and-true-p icomplete-mode) (bound-and-true-p vertico-mode))
     (require 'icomplete)
-    (setq-local icomplete-show-matches-on-no-input t
+    (setq-local icomplete-mode t
+                icomplete-vertical-mode t
+                icomplete-show-matches-on-no-input t
                 icomplete-separator "\n"
+                icomplete-prospects-height 12
                 icomplete-hide-common-prefix nil
                 truncate-lines t
                 max-mini-window-height 0.4)

@@ -120,7 +120,7 @@ def test_a_terminal_asks_moves_searches_and_leaves_at_once(program, project):
     terminal.keys("webhook signature")  # no RET: it is shown while one types
     terminal.until(lambda text: "*xref*" in text and "webhooks.py" in text)
     terminal.keys("\r")
-    terminal.until(lambda text: "Search:" not in text)
+    terminal.until(lambda text: "Search:" not in text and "(XREF)" in text)
     terminal.keys("\x181\x03mj")
     terminal.until(lambda text: "Jump to:" in text)
     terminal.keys("retry delay")

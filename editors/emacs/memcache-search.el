@@ -155,9 +155,12 @@ SHOW is called with each list of hits that comes; LIVE while one types."
 
 (defun memcache--show-found (hits connection what again)
   "Show HITS from CONNECTION of WHAT, or say there are none; AGAIN as above."
-  (if hits
-      (memcache--show-xrefs hits (oref connection host) again)
-    (message "Memcache: nothing is like %s" what)))
+  (cond ((null hits) (message "Memcache: nothing is like %s" what))
+        ((active-minibuffer-window)     ; whoever types by now is not disturbed
+         (save-selected-window
+           (with-selected-window (minibuffer-selected-window)
+             (memcache--show-xrefs hits (oref connection host) again))))
+        (t (memcache--show-xrefs hits (oref connection host) again))))
 
 (defun memcache--live-xrefs (hits search window)
   "Show HITS of SEARCH beside WINDOW while the minibuffer is in use."

@@ -59,7 +59,8 @@
         (memcache--sync-all)
         (when memcache--code-wanted (memcache--code-load)))
       (let ((turn (holds-turn)))
-        (cond ((null turn)
+        (cond ((and (null turn) (= answers 4))) ; indexing waits while an answer is written
+              ((null turn)
                (cl-incf answers)
                (memcache-ask (format "how does number %d queue a parcel?" answers)))
               ((and (memcache--turn-sources turn) (= 0 (% step 8)))

@@ -24,6 +24,7 @@ from xml.sax.saxutils import escape
 import pyte
 
 PATIENCE_S = 60.0
+_MOMENT_S = 0.7
 _COLOURS = {
     "black": "#1e2229", "red": "#e06c75", "green": "#98c379", "brown": "#e5c07b", "blue": "#61afef",
     "magenta": "#c678dd", "cyan": "#56b6c2", "white": "#dcdfe4", "brightblack": "#7f8694", "brightred": "#ff8890",
@@ -80,6 +81,11 @@ class Terminal:
             if not self._read(end - time.monotonic()):
                 raise AssertionError(f"it did not happen: {what}\n{self.text()}")
         return self.text()
+
+    def rest(self) -> None:
+        """Take what is drawn until nothing comes for a moment."""
+        while self._read(_MOMENT_S):
+            pass
 
     def wait_for_end(self, *, patience_s: float = PATIENCE_S) -> int:
         """Wait until the program ends; return its exit code."""

@@ -1,0 +1,387 @@
+;;; memcache-answer.el --- The buffer where an answer is written  -*- lexical-binding: t; -*-
+
+;; Copyright (c) 2026 The memcache-lsp authors
+;; SPDX-License-Identifier: MIT
+
+;;; Commentary:
+
+;; Owns the buffers of answers: a buffer shows a thread, which is a list of
+;; turns; a turn is a question, its sources, the text and how it ended.
+;;
+;; What the server sends about a turn is put in a queue, the result or error
+;; last, and a timer writes it: so a burst costs one change of the buffer, order
+;; is kept, and a long queue is written in portions.  While a turn is written it
+;; is the last thing in its buffer.
+
+;;; Code:
+
+(require 'memcache-turn)
+
+(defconst memcache--flush-seconds 0.05
+  "How long pieces of an answer are gathered before they are written.")
+
+(defconst memcache--flush-budget 0.015
+  "How long one flush may take before Emacs gets its turn, in seconds.")
+
+(defconst memcache--retry-seconds 1.5
+  "How long to wait before a question is asked again while a project is indexed.")
+
+;;;; Where a turn is written
+
+(declare-function memcache-answer-mode "memcache-ask")
+
+(defun memcache--new-buffer ()
+  "Return an empty buffer for answers: the usual one, unless that is being written."
+  (let* ((directory default-directory)
+         (title (memcache--project-name))
+         (usual (get-buffer "*memcache*"))
+         (buffer (if (and usual (memcache--busy usual))
+                     (generate-new-buffer "*memcache*")
+                   (get-buffer-create "*memcache*"))))
+    (with-current-buffer buffer
+      (unless (derived-mode-p 'memcache-answer-mode)
+        (memcache-answer-mode))
+      (memcache--clear)
+      (setq default-directory directory
+            memcache--title title))
+    buffer))
+
+(defun memcache--clear ()
+  "Empty the current buffer, and free what held its places."
+  (mapc #'memcache--forget-turn memcache--turns)
+  (setq memcache--turns nil memcache--thread nil)
+  (let ((inhibit-read-only t))
+    (delete-all-overlays)
+    (erase-buffer)))
+
+(defun memcache--forget-turn (turn)
+  "Stop TURN, and free its markers."
+  (memcache--stop-turn turn)
+  (mapc #'memcache--let-go (memcache--turn-places turn))
+  (dolist (marker (list (memcache--turn-text turn) (memcache--turn-end turn)
+                        (memcache--turn-sources-start turn)))
+    (when marker (set-marker marker nil))))
+
+(defmacro memcache--writing (&rest body)
+  "Evaluate BODY, which writes at the end of the current buffer.
+Windows whose point is at the end stay there."
+  (declare (indent 0) (debug t))
+  `(memcache--at-end (lambda () ,@body)))
+
+(defun memcache--at-end (function)
+  "Call FUNCTION with point at the end; see `memcache--writing'."
+  (let* ((end (point-max))
+         (windows (cl-remove-if-not (lambda (window) (= (window-point window) end))
+                                    (get-buffer-window-list nil nil t)))
+         (follows (= (point) end))
+         (inhibit-read-only t))
+    (prog1 (save-excursion (goto-char end) (funcall function))
+      (restore-buffer-modified-p nil)
+      (when follows (goto-char (point-max)))
+      (dolist (window windows)
+        (set-window-point window (point-max))))))
+
+(defun memcache--write-question (question)
+  "Write QUESTION at the end of the current buffer."
+  (unless (bobp) (insert "\n"))
+  (insert (propertize question 'face 'memcache-question 'memcache-question t) "\n"))
+
+(defun memcache--new-turn (question connection)
+  "Add a turn with QUESTION, asked of CONNECTION, to the current buffer."
+  (let ((turn (make-memcache--turn :buffer (current-buffer) :question question
+                                   :connection connection :state 'asked)))
+    (push turn memcache--turns)
+    (memcache--writing (memcache--write-question question))
+    turn))
+
+;;;; Asking
+
+(defun memcache--ask-turn (buffer question connection method params)
+  "Ask QUESTION of CONNECTION by METHOD with PARAMS, and write it to BUFFER."
+  (with-current-buffer buffer
+    (let* ((turn (memcache--new-turn question connection))
+           (token (format "emacs-%s" (gensym ""))))
+      (setf (memcache--turn-token turn) token
+            (memcache--turn-params turn) (list method params))
+      (puthash token (lambda (value) (memcache--heard turn value))
+               (oref connection progress))
+      (memcache--send-turn turn)
+      (memcache--show-stage turn "Looking for sources")
+      turn)))
+
+(defun memcache--send-turn (turn)
+  "Send the question of TURN."
+  (let ((connection (memcache--turn-connection turn)))
+    (setf (memcache--turn-early turn) (not (oref connection quiescent))
+          (memcache--turn-request turn)
+          (memcache--request
+           connection (nth 0 (memcache--turn-params turn))
+           (append (list :partialResultToken (memcache--turn-token turn))
+                   (nth 1 (memcache--turn-params turn)))
+           :success (lambda (result) (memcache--heard turn (cons 'result result)))
+           :error (lambda (problem) (memcache--heard turn (cons 'problem problem)))))))
+
+(defun memcache--heard (turn value)
+  "Take VALUE, a piece of TURN, and have it written soon."
+  (when (and (memq (memcache--turn-state turn) '(asked writing))
+             (buffer-live-p (memcache--turn-buffer turn)))
+    (push value (memcache--turn-queue turn))
+    (unless (memcache--turn-timer turn)
+      (setf (memcache--turn-timer turn)
+            (run-at-time memcache--flush-seconds nil #'memcache--flush turn)))))
+
+(defun memcache--flush (turn)
+  "Write what came of TURN; what takes longer than the budget comes next time."
+  (setf (memcache--turn-timer turn) nil)
+  (when (buffer-live-p (memcache--turn-buffer turn))
+    (let ((values (nreverse (memcache--turn-queue turn)))
+          (until (+ (float-time) memcache--flush-budget)))
+      (setf (memcache--turn-queue turn) nil)
+      (with-current-buffer (memcache--turn-buffer turn)
+        (memcache--writing
+          (while (and values (< (float-time) until))
+            (setq values (memcache--write turn values)))
+          (memcache--dress turn nil)))
+      (when values
+        (setf (memcache--turn-queue turn)
+              (nconc (memcache--turn-queue turn) (nreverse values)))
+        (unless (memcache--turn-timer turn)
+          (setf (memcache--turn-timer turn)
+                (run-at-time 0.02 nil #'memcache--flush turn)))))))
+
+(defun memcache--write (turn values)
+  "Write the first of VALUES, pieces of TURN; return those that are left."
+  (let ((value (pop values)))
+    (pcase (if (memq (car value) '(result problem)) (car value) (memcache-partial-type value))
+      ("sources" (memcache--write-sources turn (memcache-ask-sources-items value)))
+      ("stage" (unless (and (equal (memcache-partial-type (car values)) "delta")
+                            (memcache--turn-text turn))
+                 (memcache--show-stage turn (memcache--stage-text value))))
+      ("delta"
+       (let ((texts (list (memcache-ask-delta-text value))))
+         (while (equal (memcache-partial-type (car values)) "delta")
+           (push (memcache-ask-delta-text (pop values)) texts))
+         (memcache--write-text turn (string-join (nreverse texts)))))
+      ("citation" (memcache--write-citation turn value))
+      ("unsupported" (memcache--write-unsupported turn value))
+      ('result (memcache--write-result turn (cdr value)))
+      ('problem (memcache--write-problem turn (cdr value)))))
+  values)
+
+;;;; Sources, stage, text
+
+(defun memcache--write-sources (turn hits)
+  "Write HITS as the sources of TURN."
+  (let ((host (oref (memcache--turn-connection turn) host)))
+    (setf (memcache--turn-sources turn)
+          (mapcar (lambda (hit)
+                    (let ((place (memcache--place-of (memcache-hit-location hit) host
+                                                     (memcache-hit-path hit))))
+                      (setf (memcache--place-hit place) hit)
+                      place))
+                  hits))
+    (memcache--insert-sources turn "Sources")))
+
+(defun memcache--stage-text (value)
+  "Return the stage VALUE in words."
+  (let ((percent (memcache-ask-stage-percent value)))
+    (concat (pcase (memcache-ask-stage-stage value)
+              ("waiting" "Waiting for the model")
+              ("loading" "Loading the model")
+              ("reading" "Reading the sources")
+              (_ "Writing"))
+            (if (> percent 0) (format " %d %%" percent) ""))))
+
+(defun memcache--show-stage (turn text)
+  "Show TEXT as what TURN is at, below its sources and in the header line."
+  (let ((overlay (or (car (memcache--turn-stage turn))
+                     (make-overlay (point-max) (point-max) nil t t))))
+    (move-overlay overlay (point-max) (point-max))
+    (overlay-put overlay 'after-string
+                 (unless (memcache--turn-text turn)
+                   (concat (propertize "\n" 'cursor t)
+                           (propertize (concat text "…") 'face 'shadow))))
+    (setf (memcache--turn-stage turn) (cons overlay text))
+    (force-mode-line-update)))
+
+(defun memcache--end-stage (turn)
+  "Take away what TURN is at."
+  (when (memcache--turn-stage turn)
+    (delete-overlay (car (memcache--turn-stage turn)))
+    (setf (memcache--turn-stage turn) nil)))
+
+(defun memcache--write-text (turn text)
+  "Write TEXT, the next piece of TURN's answer."
+  (unless (memcache--turn-text turn)
+    (insert "\n")
+    (setf (memcache--turn-text turn) (copy-marker (point))
+          (memcache--turn-markdown turn) (memcache--markdown-start (point))
+          (memcache--turn-state turn) 'writing)
+    (memcache--show-stage turn "Writing"))
+  (goto-char (point-max))
+  (insert text)
+  (setf (memcache--turn-bare turn) t))
+
+
+;;;; Ends
+
+(defun memcache--write-result (turn result)
+  "Take RESULT, how TURN ended; that of a thread has it within."
+  (let ((asked (or (plist-get result :asked) result)))
+    (if (memcache--too-early-p turn asked)
+        (memcache--ask-later turn asked)
+      (memcache--take-result turn asked))))
+
+(defun memcache--take-result (turn asked)
+  "Take ASKED, the result that ended TURN."
+  (setf (memcache--turn-result turn) asked
+        (memcache--turn-id turn) (memcache-ask-result-turn-id asked))
+  (setq memcache--thread (memcache-ask-result-thread-id asked))
+  (when-let ((answer (and (not (memcache--turn-text turn))
+                          (memcache-ask-result-answer asked))))
+    (memcache--write-whole turn answer (memcache-ask-result-citations asked)))
+  (memcache--end-turn turn 'done (memcache--result-text turn asked)))
+
+(defun memcache--too-early-p (turn result)
+  "Tell whether RESULT of TURN is empty since the index was not there yet."
+  (and (memcache--turn-early turn)
+       (equal (memcache-ask-result-finish-reason result) "no_answer")
+       (null (memcache--turn-sources turn))
+       (null (memcache--turn-text turn))))
+
+(defvar memcache--early nil
+  "Turns that are asked again when indexing is done.")
+
+(defun memcache--ask-later (turn result)
+  "Ask TURN again when the project is indexed, which may be so already.
+The thread that RESULT opened for nothing is forgotten."
+  (unless (equal (memcache-ask-result-thread-id result) memcache--thread)
+    (memcache--request (memcache--turn-connection turn) memcache-method-threads
+                       (memcache-make-threads-params
+                        :action "delete" :thread-id (memcache-ask-result-thread-id result))
+                       :error #'ignore))
+  (memcache--show-stage turn "The project is being indexed, the question waits")
+  (push turn memcache--early)
+  (setf (memcache--turn-request turn)
+        (memcache--request
+         (memcache--turn-connection turn) memcache-method-status nil
+         :success (lambda (status)
+                    (oset (memcache--turn-connection turn) quiescent
+                          (memcache-status-result-quiescent status))
+                    (memcache--ask-early))
+         :error (lambda (problem) (memcache--heard turn (cons 'problem problem))))))
+
+(defun memcache--ask-early ()
+  "Ask again what was asked too early, where the index is there now."
+  (dolist (turn memcache--early)
+    (let ((connection (memcache--turn-connection turn)))
+      (cond
+       ((not (and (eq (memcache--turn-state turn) 'asked)
+                  (buffer-live-p (memcache--turn-buffer turn))))
+        (setq memcache--early (delq turn memcache--early)))
+       ((not (jsonrpc-running-p connection))
+        (setq memcache--early (delq turn memcache--early))
+        (memcache--heard turn (list 'problem :message (memcache--last-words connection))))
+       ((oref connection quiescent)
+        (when (memcache--turn-timer turn)
+          (cancel-timer (memcache--turn-timer turn))
+          (setf (memcache--turn-timer turn) nil))
+        (setq memcache--early (delq turn memcache--early))
+        (memcache--send-turn turn))
+       (t (memcache--tell-indexing turn connection)
+          (memcache--retry turn))))))
+
+(defun memcache--retry (turn)
+  "Ask TURN again in a moment, for some of the project is indexed by then.
+What a question is about is indexed next."
+  (unless (memcache--turn-timer turn)
+    (setf (memcache--turn-timer turn)
+          (run-at-time memcache--retry-seconds nil
+                       (lambda ()
+                         (setf (memcache--turn-timer turn) nil)
+                         (when (memq turn memcache--early)
+                           (setq memcache--early (delq turn memcache--early))
+                           (memcache--send-turn turn)))))))
+
+(defun memcache--tell-indexing (turn connection)
+  "Show how far CONNECTION's server is with the index that TURN waits for."
+  (when-let ((bars (oref connection bars)))
+    (with-current-buffer (memcache--turn-buffer turn)
+      (memcache--show-stage
+       turn (format "The project is being indexed (%d %%), the question waits"
+                    (apply #'min (mapcar #'cdr bars)))))))
+
+(defun memcache--write-whole (turn answer citations)
+  "Write ANSWER of TURN, which did not stream, with its CITATIONS."
+  (unless (memcache--turn-sources turn)
+    (let ((host (oref (memcache--turn-connection turn) host))
+          (most (apply #'max 0 (mapcar #'memcache-cited-n citations))))
+      (setf (memcache--turn-sources turn) (make-list most nil))
+      (dolist (cited citations)
+        (let ((place (memcache--place-of (memcache-cited-location cited) host)))
+          (setf (memcache--place-status place) (memcache-cited-status cited)
+                (nth (1- (memcache-cited-n cited)) (memcache--turn-sources turn)) place)))
+      (memcache--insert-cited turn)))
+  (unless (string-empty-p answer)
+    (memcache--write-text turn answer)))
+
+(defun memcache--result-text (turn result)
+  "Return how TURN ended by RESULT, in words."
+  (let* ((evidence (memcache-ask-result-evidence result))
+         (tokens (memcache-usage-answer-tokens (memcache-ask-result-usage result)))
+         (unsupported (memcache--turn-unsupported turn))
+         (facts (list
+                 (memcache-ask-result-message result)
+                 (pcase (memcache-ask-result-finish-reason result)
+                   ("no_answer"
+                    (unless (or (memcache-ask-result-message result)
+                                (memcache--turn-text turn))
+                      "The project has no answer to this."))
+                   ("length" "It was cut at its limit, see `memcache-answer-tokens'."))
+                 (when (> unsupported 0)
+                   (format "What is underlined (%d) is not borne out by its citations."
+                           unsupported))
+                 (format "%d of %d places read%s, %.1f s"
+                         (memcache-evidence-read evidence) (memcache-evidence-found evidence)
+                         (if (> tokens 0) (format ", %d tokens" tokens) "")
+                         (memcache-timings-total-seconds
+                          (memcache-ask-result-timings result))))))
+    (string-join (delq nil facts) "\n")))
+
+(defun memcache--write-problem (turn problem)
+  "Take PROBLEM, which ended TURN."
+  (if (eql (plist-get problem :code) memcache-error-request-cancelled)
+      (memcache--end-turn turn 'stopped "Stopped.")
+    (memcache--end-turn turn 'failed (plist-get problem :message))))
+
+(defun memcache--end-turn (turn state text)
+  "Give TURN its last STATE, with TEXT as the reason."
+  (when (memcache--turn-text turn)
+    (memcache--dress turn t)
+    (set-marker (memcache--markdown-from (memcache--turn-markdown turn)) nil))
+  (memcache--end-stage turn)
+  (remhash (memcache--turn-token turn)
+           (oref (memcache--turn-connection turn) progress))
+  (setf (memcache--turn-state turn) state
+        (memcache--turn-queue turn) nil)
+  (goto-char (point-max))
+  (setf (memcache--turn-end turn) (copy-marker (point)))
+  (insert (if (bolp) "" "\n") "\n"
+          (propertize text 'face (if (eq state 'failed) 'error 'shadow)) "\n")
+  (force-mode-line-update))
+
+(defun memcache--stop-turn (turn)
+  "Stop TURN at once, and tell the server; what was written stays."
+  (when (memq (memcache--turn-state turn) '(asked writing))
+    (when (memcache--turn-timer turn)
+      (cancel-timer (memcache--turn-timer turn))
+      (memcache--flush turn))
+    (when (memq (memcache--turn-state turn) '(asked writing))
+      (with-current-buffer (memcache--turn-buffer turn)
+        (memcache--writing (memcache--end-turn turn 'stopped "Stopped.")))
+      (memcache--cancel (memcache--turn-request turn)))))
+
+(add-hook 'memcache--status-functions #'memcache--ask-early)
+
+(provide 'memcache-answer)
+;;; memcache-answer.el ends here

@@ -1,0 +1,386 @@
+;;; memcache-unit-test.el --- What needs no server  -*- lexical-binding: t; -*-
+
+;;; Code:
+
+(require 'memcache-test-util)
+
+;;;; Places
+
+(ert-deftest memcache-test-positions-and-back ()
+  (with-temp-buffer
+    (insert "one\ntwö\rthree\n\nlast")
+    (cl-loop for (text line character) in '(("one" 0 0) ("wö" 1 1) ("three" 2 0) ("ree" 2 2)
+                                            ("last" 4 0))
+             do (goto-char (point-min))
+             (search-forward text)
+             (let* ((at (match-beginning 0)) (position (memcache--position at)))
+               (should (equal position (list :line line :character character)))
+               (should (equal (memcache--point position) at))))
+    (narrow-to-region 9 (point-max))
+    (should (equal (memcache--position (point-max)) '(:line 4 :character 4)))))
+
+(ert-deftest memcache-test-lines-of-ranges ()
+  (cl-loop for (start end-line end-character first last)
+           in '((11 31 0 12 31) (11 30 5 12 31) (4 4 0 5 5) (4 4 3 5 5))
+           do (should (equal (memcache--range-lines
+                              (memcache-make-range
+                               :start (memcache-make-position :line start :character 0)
+                               :end (memcache-make-position :line end-line
+                                                            :character end-character)))
+                             (cons first last)))))
+
+(ert-deftest memcache-test-uris-and-back ()
+  (dolist (name '("/a/b.py" "/with space/ü%20#?.el" "/日本/x:y;z" "/tilde~/(a)[b]{c}"))
+    (let ((uri (memcache--uri name)))
+      (should (string-match-p "\\`file:///[!-~]+\\'" uri))
+      (should-not (string-match-p "[ #?]" uri))
+      (should (equal (memcache--file uri nil) name))
+      (should (equal (memcache--file uri "/ssh:far:") (concat "/ssh:far:" name)))))
+  (should (equal (memcache--uri "/ssh:far:/a/b") "file:///a/b"))
+  (should-not (memcache--file "untitled:x" nil)))
+
+(ert-deftest memcache-test-no-character-breaks-json ()
+  (dolist (text (list "plain ü 日" "raw \x3fff80 byte" (string #xd800 ?a) (string #x110001)))
+    (let ((clean (memcache--clean text)))
+      (should (= (length clean) (length text)))
+      (should (equal (json-parse-string (json-serialize (vector clean))) (vector clean))))))
+
+;;;; Edits
+
+(defun memcache-test--apply (text changes)
+  "Return TEXT after CHANGES, as a server understands them."
+  (with-temp-buffer
+    (insert text)
+    (seq-doseq (change changes)
+      (if-let ((range (plist-get change :range)))
+          (pcase-let ((`(,start . ,end) (memcache--bounds range)))
+            (delete-region start end)
+            (goto-char start)
+            (insert (plist-get change :text)))
+        (erase-buffer)
+        (insert (plist-get change :text))))
+    (buffer-string)))
+
+(defmacro memcache-test-told (messages &rest body)
+  "Evaluate BODY; MESSAGES is a list of what was told, latest first."
+  (declare (indent 1))
+  `(cl-letf* ((,messages nil)
+              ((symbol-function 'jsonrpc-notify)
+               (lambda (_ method params) (push (cons method params) ,messages)))
+              ((symbol-function 'jsonrpc-running-p) #'always))
+     ,@body))
+
+(defun memcache-test--edit ()
+  "Change the current buffer at random."
+  (let ((start (+ 1 (random (1+ (buffer-size))))))
+    (pcase (random 6)
+      (0 (delete-region start (min (point-max) (+ start (random 9)))))
+      (1 (goto-char start) (insert "new\nline"))
+      (2 (upcase-region start (min (point-max) (+ start 5))))
+      (3 (goto-char start) (insert "ü\n\n"))
+      (4 (save-restriction
+           (narrow-to-region start (point-max))
+           (goto-char (point-min))
+           (when (re-search-forward "[aeiou]" nil t) (replace-match "xyz"))))
+      (5 (let ((inhibit-modification-hooks (= 0 (random 4))))
+           (goto-char start)
+           (insert "unseen"))))))
+
+(ert-deftest memcache-test-edits-rebuild-the-text ()
+  (random "memcache")
+  (memcache-test-visiting "README.md"
+    (let* ((connection (memcache-test-connection)) messages)
+      (oset connection roots (list (memcache-root)))
+      (memcache-test-told messages
+        (insert "begin")
+        (memcache--sync connection)
+        (should (eq (caar messages) :textDocument/didOpen))
+        (let ((known (plist-get (plist-get (cdar messages) :textDocument) :text))
+              (increments 0))
+          (should (equal known (buffer-string)))
+          (dotimes (_ 300)
+            (setq messages nil)
+            (dotimes (_ (1+ (random 4))) (memcache-test--edit))
+            (when (= 0 (random 8)) (undo-boundary) (ignore-errors (undo-only)))
+            (memcache--sync connection)
+            (pcase-dolist (`(,method . ,params) (reverse messages))
+              (should (eq method :textDocument/didChange))
+              (let ((changes (plist-get params :contentChanges)))
+                (when (plist-get (aref changes 0) :range) (cl-incf increments))
+                (setq known (memcache-test--apply known changes))))
+            (should (equal known (save-restriction (widen) (buffer-string)))))
+          (should (> increments 100)))))))
+
+(ert-deftest memcache-test-indirect-edits-are-seen ()
+  (memcache-test-visiting "README.md"
+    (let ((connection (memcache-test-connection)) messages
+          (indirect (make-indirect-buffer (current-buffer) "indirect")))
+      (oset connection roots (list (memcache-root)))
+      (memcache-test-told messages
+        (insert "x")
+        (memcache--sync connection)
+        (with-current-buffer indirect
+          (goto-char (point-min))
+          (insert "from the side"))
+        (memcache--sync connection)
+        (should (eq (caar messages) :textDocument/didChange))
+        (should (equal (plist-get (aref (plist-get (cdar messages) :contentChanges) 0) :text)
+                       (buffer-string)))
+        (kill-buffer indirect)
+        (setq messages nil)
+        (memcache--sync connection)
+        (should-not messages)
+        (memcache-mode -1)
+        (should (eq (caar messages) :textDocument/didClose))))))
+
+(ert-deftest memcache-test-a-clean-buffer-is-not-told ()
+  (memcache-test-visiting "README.md"
+    (let ((connection (memcache-test-connection)) messages)
+      (oset connection roots (list (memcache-root)))
+      (memcache-test-told messages
+        (memcache--sync connection)
+        (should-not messages)))))
+
+;;;; Answers
+
+(defmacro memcache-test-turn (&rest body)
+  "Evaluate BODY in a buffer with a turn `turn' that is being written."
+  `(let* ((default-directory memcache-test-project)
+          (connection (memcache-test-connection))
+          (turn (memcache--ask-turn (memcache--new-buffer) "Why?" connection
+                                    memcache-method-ask (list :question "Why?"))))
+     (ignore turn)
+     (unwind-protect
+         (with-current-buffer (memcache--turn-buffer turn) ,@body)
+       (kill-buffer (memcache--turn-buffer turn)))))
+
+(defun memcache-test--location (name start end)
+  "Return the location of lines START to END, counted from 0, of file NAME."
+  (memcache-make-location
+   :uri (memcache--uri (memcache-test-file name))
+   :range (memcache-make-range :start (memcache-make-position :line start :character 0)
+                               :end (memcache-make-position :line end :character 0))))
+
+(defun memcache-test--hits (&rest names)
+  "Return a partial result with hits in the files NAMES."
+  (list :type "sources"
+        :items (vconcat (mapcar (lambda (name)
+                                  (memcache-make-hit
+                                   :location (memcache-test--location name 2 6)
+                                   :path name :symbol "it" :kind "function"
+                                   :language "text" :score 1 :snippet "x" :origin "index"))
+                                names))))
+
+(defun memcache-test--hear (turn &rest values)
+  "Have TURN hear VALUES, texts being deltas, and write them."
+  (dolist (value values)
+    (memcache--heard turn (if (stringp value) (list :type "delta" :seq 0 :text value) value)))
+  (while (memcache--turn-queue turn)
+    (memcache--flush turn)))
+
+(defconst memcache-test--result
+  '(:threadId "t1" :turnId "t1.1" :finishReason "stop" :evidence (:read 2 :found 3)
+    :usage (:promptTokens 9 :reusedTokens 0 :answerTokens 4)
+    :timings (:firstTextSeconds 0.1 :totalSeconds 0.2))
+  "How an answer ended.")
+
+(defun memcache-test--buttons (turn)
+  "Return label and lines of each button in the text of TURN."
+  (let ((at (memcache--turn-text turn)) found)
+    (while (setq at (if (button-at at) (button-at at) (next-button at)))
+      (push (cons (button-label at) (memcache--place-label (memcache--button-place at))) found)
+      (setq at (copy-marker (button-end at))))
+    (nreverse found)))
+
+(ert-deftest memcache-test-text-is-verbatim-however-it-is-cut ()
+  (let ((text "# One\n\nIt *is* so [1], says `code [2]` and\n```python\ndef f():\n    return \"[1]\"\n```\n- more [1, 2] [3] [2 ]\nend"))
+    (dolist (size '(1 2 7 1000))
+      (memcache-test-turn
+       (memcache-test--hear turn (memcache-test--hits "README.md" "docs/retries.md"))
+       (apply #'memcache-test--hear turn (mapcar #'concat (seq-partition text size)))
+       (memcache-test--hear turn (cons 'result memcache-test--result))
+       (should (equal (memcache-test-text turn) text))
+       (should (equal (mapcar #'car (memcache-test--buttons turn))
+                      '("[1]" "1" "2" "[2 ]")))
+       (should (eq (memcache--turn-state turn) 'done))
+       (should (equal memcache--thread "t1"))))))
+
+(ert-deftest memcache-test-code-is-fontified-as-it-comes ()
+  (let ((text "Look:\n```python\ndef f():\n    \"\"\"Doc\n    string.\"\"\"\n    return None\n```\nDone `x`.\n"))
+    (dolist (size '(3 1000))
+      (memcache-test-turn
+       (apply #'memcache-test--hear turn (mapcar #'concat (seq-partition text size)))
+       (memcache-test--hear turn (cons 'result memcache-test--result))
+       (memcache--code-load)            ; what an idle Emacs does
+       (cl-loop for (word . face) in '(("def" . font-lock-keyword-face)
+                                       ("string" . font-lock-doc-face)
+                                       ("return" . font-lock-keyword-face)
+                                       ("None" . font-lock-constant-face))
+                do (goto-char (memcache--turn-text turn))
+                (search-forward word)
+                (should (memq face (ensure-list (get-text-property (match-beginning 0) 'face))))
+                (should (memq 'memcache-code (get-text-property (match-beginning 0) 'face))))
+       (search-forward "Done")
+       (should-not (get-text-property (match-beginning 0) 'face))))))
+
+(ert-deftest memcache-test-citations-lead-to-their-own-lines ()
+  (memcache-test-turn
+   (memcache-test--hear
+    turn (memcache-test--hits "README.md" "docs/retries.md")
+    "First [1]."
+    (list :type "citation" :n 1 :location (memcache-test--location "README.md" 10 11) :status "fresh")
+    " Then [1]"
+    (list :type "citation" :n 1 :location (memcache-test--location "README.md" 20 22) :status "fresh")
+    " and [2], and [1]."
+    (cons 'result memcache-test--result))
+   (should (equal (memcache-test--buttons turn)
+                  '(("[1]" . "README.md:11-11") ("[1]" . "README.md:21-22")
+                    ("[2]" . "docs/retries.md:3-6") ("[1]" . "README.md:11-11"))))))
+
+(ert-deftest memcache-test-stale-looks-stale ()
+  (memcache-test-turn
+   (memcache-test--hear
+    turn (memcache-test--hits "README.md") "So [1]."
+    (list :type "citation" :n 1 :location (memcache-test--location "README.md" 3 4) :status "fresh")
+    (cons 'result memcache-test--result))
+   (let ((button (next-button (memcache--turn-text turn))))
+     (should (eq (button-get button 'face) 'memcache-citation))
+     (memcache--thread-changed
+      connection
+      (list :threadId "t1" :turnId "t1.1"
+            :stale (vector (list :n 1 :location (memcache-test--location "README.md" 8 9)
+                                 :status "moved"))))
+     (should (equal (memcache--place-label (memcache--button-place button)) "README.md:9-9"))
+     (should (eq (button-get button 'face) 'memcache-citation))
+     (memcache--thread-changed
+      connection
+      (list :threadId "t1" :turnId "t1.1"
+            :stale (vector (list :n 1 :location (memcache-test--location "README.md" 8 9)
+                                 :status "stale"))))
+     (should (eq (button-get button 'face) 'memcache-stale))
+     (goto-char (point-min))
+     (should (search-forward "changed since" nil t))
+     (should (string-match-p "no longer" (memcache--button-help
+                                          nil (current-buffer) (button-start button)))))))
+
+(ert-deftest memcache-test-unsupported-stretches-are-marked ()
+  (memcache-test-turn
+   (memcache-test--hear turn "It is blue." '(:type "unsupported" :start 6 :end 10)
+                        (cons 'result memcache-test--result))
+   (let ((overlay (cl-find 'memcache-unsupported (overlays-in (point-min) (point-max))
+                           :key (lambda (o) (overlay-get o 'face)))))
+     (should (equal (buffer-substring (overlay-start overlay) (overlay-end overlay)) "blue")))
+   (should (string-match-p "not borne out" (buffer-string)))))
+
+(ert-deftest memcache-test-windows-follow-only-from-the-end ()
+  (memcache-test-turn
+   (switch-to-buffer (current-buffer))
+   (delete-other-windows)
+   (let ((first (selected-window)) (second (split-window)))
+     (goto-char (point-max))
+     (set-window-point second (point-min))
+     (memcache-test--hear turn "one\ntwo\n" "three")
+     (should (= (window-point first) (point-max)))
+     (should (= (window-point second) (point-min)))
+     (goto-char (point-min))
+     (set-window-point second (point-max))
+     (memcache-test--hear turn "four\n")
+     (should (= (window-point first) (point-min)))
+     (should (= (window-point second) (point-max)))
+     (delete-window second))))
+
+(ert-deftest memcache-test-a-stopped-turn-hears-no-more ()
+  (memcache-test-turn
+   (memcache-test--hear turn "so far")
+   (memcache--heard turn '(:type "delta" :seq 1 :text ", that was waiting,"))
+   (memcache-answer-stop)
+   (should (eq (memcache--turn-state turn) 'stopped))
+   (memcache-test--hear turn " too late")
+   (should (equal (memcache-test-text turn) "so far, that was waiting,"))
+   (should (= 0 (hash-table-count (oref connection progress))))
+   (should-error (memcache-answer-stop) :type 'user-error)))
+
+(ert-deftest memcache-test-a-burst-is-written-in-portions ()
+  (memcache-test-turn
+   (dotimes (n 2000)
+     (memcache--heard turn (list :type "delta" :seq n :text (format "word %d [1] " n)))
+     (memcache--heard turn '(:type "stage" :stage "writing" :percent 0)))
+   (let ((flushes 0))
+     (while (memcache--turn-queue turn)
+       (let ((start (float-time)))
+         (memcache--flush turn)
+         (cl-incf flushes)
+         (should (< (- (float-time) start) 1))))
+     (should (> flushes 1))
+     (should (string-suffix-p "word 1999 [1] " (buffer-string))))))
+
+(ert-deftest memcache-test-copies-with-links-and-exports ()
+  (memcache-test-turn
+   (memcache-test--hear
+    turn (memcache-test--hits "README.md") "## A\nIt **is** `so` [1].\n```python\n*x\n```\n"
+    (cons 'result memcache-test--result))
+   (memcache-answer-copy)
+   (should (equal (current-kill 0)
+                  (format "## A\nIt **is** `so` [1](%1$s#L3).\n```python\n*x\n```\n\n1. [README.md:3-6](%1$s#L3)\n"
+                          (memcache--uri (memcache-test-file "README.md")))))
+   (memcache-answer-export)
+   (set-buffer (window-buffer))
+   (should (derived-mode-p 'org-mode))
+   (should (equal (buffer-string)
+                  (format "* Why?\n\n*** A\nIt *is* ~so~ [[file:%1$s::3][1]].\n#+begin_src python\n,*x\n#+end_src\n\n** Sources\n\n1. [[file:%1$s::3][README.md:3-6]]\n"
+                          (memcache-test-file "README.md"))))
+   (kill-buffer)))
+
+(ert-deftest memcache-test-places-follow-a-buffer-that-is-visited-later ()
+  (memcache-test-turn
+   (memcache-test--hear turn (memcache-test--hits "README.md"))
+   (let ((place (car (memcache--turn-sources turn))))
+     (should-not (memcache--held-by place))
+     (memcache-test-visiting "README.md"
+       (should (eq (memcache--held-by place) (current-buffer)))
+       (insert "\n\n\n")
+       (should (equal (memcache--place-lines place) '(6 . 9))))
+     (should-not (memcache--held-by place))
+     (should (equal (memcache--place-lines place) '(3 . 6))))))
+
+(ert-deftest memcache-test-killed-answer-frees-everything ()
+  (let (place connection-used)
+    (memcache-test-turn
+     (memcache-test-visiting "README.md"
+       (with-current-buffer (memcache--turn-buffer turn)
+         (memcache-test--hear turn (memcache-test--hits "README.md") "text")
+         (setq place (car (memcache--turn-sources turn)) connection-used connection)
+         (should (memcache--held-by place))
+         (kill-buffer (memcache--turn-buffer turn))
+         (should-not (memcache--held-by place))
+         (should (= 0 (hash-table-count (oref connection-used progress)))))))))
+
+;;;; Mode line and menus
+
+(ert-deftest memcache-test-mode-line-is-quiet-when-all-is-well ()
+  (let* ((connection (memcache-test-connection))
+         (memcache--connections (list (cons nil connection)))
+         (default-directory memcache-test-project))
+    (should (equal (memcache--lighter) ""))
+    (memcache--requested connection 'window/workDoneProgress/create '(:token "b"))
+    (memcache--notified connection '$/progress '(:token "b" :value (:kind "begin" :percentage 0)))
+    (memcache--notified connection '$/progress '(:token "b" :value (:kind "report" :percentage 40)))
+    (should (equal (memcache--lighter) " Memcache 40%%"))
+    (memcache--notified connection '$/progress '(:token "b" :value (:kind "end")))
+    (should (equal (memcache--lighter) ""))
+    (memcache--notified connection 'memcache/didChangeStatus
+                        '(:health "warning" :quiescent t :message "Mind this."))
+    (should (equal (memcache--lighter) " Memcache!"))
+    (should (equal (get-text-property 1 'help-echo (memcache--lighter)) "Mind this."))))
+
+(ert-deftest memcache-test-what-is-not-offered-is-in-no-menu ()
+  (let* ((connection (memcache-test-connection))
+         (memcache--connections (list (cons nil connection)))
+         (default-directory memcache-test-project))
+    (oset connection methods (list memcache-method-ask memcache-method-models))
+    (should (memcache--here-p memcache-method-models))
+    (should-not (memcache--here-p memcache-method-caches))
+    (should-not (memcache--here-p memcache-method-threads))))
+
+(provide 'memcache-unit-test)
+;;; memcache-unit-test.el ends here

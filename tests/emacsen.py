@@ -1,0 +1,66 @@
+"""Start real Emacsen: in batch, or in a terminal whose screen and keys are ours."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from terminal import Terminal
+
+ROOT = Path(__file__).parent.parent
+CLIENT = ROOT / "editors" / "emacs"
+SERVER = f"{sys.executable}\n-m\nmemcache_lsp\nserve"
+
+
+def found():
+    """Return every Emacs there is, by its version."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    programs = {path for folder in folders for path in Path(folder).glob("emacs*") if path.is_file()}
+    versions = {}
+    for program in sorted(programs):
+        told = subprocess.run([program, "-Q", "--version"], capture_output=True, text=True, timeout=20, check=False)
+        if told.stdout.startswith("GNU Emacs "):
+            versions.setdefault(told.stdout.split()[2], str(program))
+    return versions
+
+
+def make_home(home, *, model=None):
+    """Fill a home of the server's own, and return a copy of the example project beside it."""
+    if model is not None:
+        (home / "config").mkdir()
+        (home / "config" / "config.toml").write_text(f'model = "{model}"\n')
+    for name in ("courier", "courier-fresh"):
+        project = home / "projects" / name
+        shutil.copytree(ROOT / "examples" / "courier", project)
+        (project / ".git").mkdir()
+    return home / "projects" / "courier"
+
+
+def environment(project):
+    """Return what the tests in Emacs Lisp want to know."""
+    return {
+        **os.environ,
+        "MEMCACHE_TEST_PROJECT": str(project),
+        "MEMCACHE_TEST_SERVER": SERVER,
+        "HOME": str(project.parent),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def batch(program, *arguments, project=None, folder=CLIENT, path=(CLIENT, CLIENT / "test")):
+    """Run an Emacs in batch and return what it printed; its failure is ours."""
+    done = subprocess.run(
+        [program, "-Q", "--batch", "--eval", "(setq load-prefer-newer t)", *(word for each in path for word in ("-L", each)), *arguments],
+        env=environment(project) if project else None, cwd=folder, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-8000:]
+    return done.stdout
+
+
+def terminal(program, *arguments, project):
+    """Start an Emacs in a terminal."""
+    env = {**environment(project), "TERM": "xterm-256color"}
+    command = [program, "-Q", "-nw", *map(str, arguments)]
+    return Terminal(command, cwd=project, env=env, columns=100, rows=40)

@@ -57,6 +57,8 @@ from memcache_lsp.workers.refine import Refiner
 _log = logging.getLogger(__name__)
 
 _MANY_PATHS = 100  # that change at once: all of the root is looked at instead
+NOT_YET_S = 5.0  # how long a no waits for what is being indexed
+_LOOK_AGAIN_S = 0.25
 LASTS_S = 1.0  # indexing that is over before is told to nobody
 _STATUS = Path()  # in place of a root, as the name of a queue
 _MODELS = Path("models")  # likewise
@@ -312,7 +314,7 @@ class Hub:
         drawn = self._recent.known(session, keepers, params, thread)
         kept = None if drawn is None else await self._kept(session, params, drawn, thread)
         if drawn is None or kept is None:
-            drawn = await self._recent.draw(session, keepers, params, thread)
+            drawn = await self._drawn(session, keepers, params, thread)
             kept = await self._kept(session, params, drawn, thread)
         told = partial(_to_spec, session=session, drawn=drawn)
         if kept is not None:
@@ -345,6 +347,16 @@ class Hub:
             message = " ".join(filter(None, (result.message, problem))) or None
             result = replace(result, message=message, thread_id=put.thread_id, turn_id=put.turn_id)
         yield told(result)
+
+    async def _drawn(self, session: Editor, keepers: Sequence[Keeper], params: spec.AskParams, thread: Before) -> Drawn:
+        """Find what an answer may draw on; where that is too little, what is being indexed has some time to change it."""
+        deadline = time.monotonic() + NOT_YET_S
+        while True:
+            complete = all(keeper.quiescent for keeper in keepers)
+            drawn = await self._recent.draw(session, keepers, params, thread)
+            if drawn.refusal is None or complete or time.monotonic() > deadline:
+                return drawn
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
     def _chosen(self, settings: SessionSettings, drawn: Drawn) -> models.Answering | None:
         """Return what is to answer, None where nothing is or none is asked."""

@@ -162,6 +162,20 @@ async def test_a_file_system_that_does_not_answer_keeps_no_name_waiting(tmp_path
         released.set()
 
 
+@run
+async def test_a_question_during_the_first_index_waits_a_moment_for_its_answer(tmp_path):
+    files = {f"module_{number}": f"def function_{number}():\n    return {number}\n" for number in range(300)}
+    root = written(tmp_path / "app", zz_last="def zorblax_quuxify(parcel):\n    return parcel\n", **files)
+    hub = Hub(user=UserSettings, setup=setup, mode="daemon")
+    try:
+        await hub.open_session(SessionInfo(1, "a test", (root,), SessionSettings(use_model=False)))
+        sources, result = await ask(hub, "what does zorblax_quuxify do?")
+        assert result.finish_reason == "extract"
+        assert sources[0].path == "zz_last.py"
+    finally:
+        await hub.close()
+
+
 def test_no_disk_is_looked_at_for_a_known_folder(tmp_path):
     @run
     async def talk():

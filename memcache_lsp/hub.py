@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
@@ -17,25 +16,19 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from memcache_lsp import __version__, answering, finding, models, shelf
-from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
+from memcache_lsp import __version__, finding, shelf
 from memcache_lsp.config import UserSettings
-from memcache_lsp.conversation import Earlier
-from memcache_lsp.drawing import Drawn
 from memcache_lsp.editor import Editor
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
-from memcache_lsp.errors import ModelError, UserError
+from memcache_lsp.errors import UserError
 from memcache_lsp.fetches import Fetches
 from memcache_lsp.flags import Flags
-from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
-from memcache_lsp.pasted import shortened
-from memcache_lsp.protocol import parts, spec, wire
-from memcache_lsp.protocol.codec import parse, to_json
+from memcache_lsp.protocol import parts, spec
+from memcache_lsp.protocol.codec import parse
 from memcache_lsp.recalling import Recalling, texts
-from memcache_lsp.recent import Recent
-from memcache_lsp.redact import redact
+from memcache_lsp.replying import Replying
 from memcache_lsp.reporting import (
     memory_bytes,
     model_row,
@@ -47,18 +40,14 @@ from memcache_lsp.reporting import (
 )
 from memcache_lsp.session.backend import IndexProgress, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
-from memcache_lsp.threads.asked import Before, again, before, key_of
-from memcache_lsp.threads.disk import Kept, Threads
-from memcache_lsp.threads.records import Turn
-from memcache_lsp.verifying import Verifier
+from memcache_lsp.threads.asked import Before, before
+from memcache_lsp.threads.disk import Threads
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
 
 _log = logging.getLogger(__name__)
 
 _MANY_PATHS = 100  # that change at once: all of the root is looked at instead
-NOT_YET_S = 5.0  # how long a no waits for what is being indexed
-_LOOK_AGAIN_S = 0.25
 LASTS_S = 1.0  # indexing that is over before is told to nobody
 _STATUS = Path()  # in place of a root, as the name of a queue
 _MODELS = Path("models")  # likewise
@@ -89,7 +78,7 @@ class Hub:
         self._sessions: dict[int, Editor] = {}
         self._listeners: dict[int, Listener] = {}
         self._recalling = Recalling()
-        self._recent = Recent()
+        self._replying = Replying(user, self._model, self._recalling, self._indexing_waits)
         self._flags = Flags(self._recalling, self._flagged)
         self._healths: dict[int, spec.DidChangeStatusParams] = {}  # as they were told last
         self._waiting: set[int] = set()  # sessions that are told of indexing if it lasts
@@ -290,7 +279,8 @@ class Hub:
         self, session_id: int, params: spec.AskParams
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
         """Answer: partial results, then the result. Closing the generator stops the model."""
-        async with aclosing(self._asked(session_id, params, await self._recalling.before(params.thread_id))) as events:
+        thread = await self._recalling.before(params.thread_id)
+        async with aclosing(self._replies(session_id, params, thread)) as events:
             async for event in events:
                 yield event
 
@@ -300,145 +290,15 @@ class Hub:
         """Ask the question of a turn once more, of the files as they are now; the answer is a turn of its own."""
         thread, turn = await self._recalling.turn(params.thread_id or "", params.turn_id)
         asked = parse(spec.AskParams, {"question": turn.question, **turn.asked})
-        async with aclosing(self._asked(session_id, asked, before(thread, again=turn.number))) as events:
+        async with aclosing(self._replies(session_id, asked, before(thread, again=turn.number))) as events:
             async for event in events:
                 yield event
 
-    async def _asked(
+    def _replies(
         self, session_id: int, params: spec.AskParams, thread: Before
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
-        began = time.perf_counter()
         session = self._sessions[session_id]
-        params = replace(params, question=redact(shortened(params.question)).text)  # also for the model and the thread
-        keepers, settings = self._keepers_of(session, params.scope), session.info.settings
-        drawn = self._recent.known(session, keepers, params, thread)
-        kept = None if drawn is None else await self._kept(session, params, drawn, thread)
-        if drawn is None or kept is None:
-            drawn = await self._drawn(session, keepers, params, thread)
-            kept = await self._kept(session, params, drawn, thread)
-        told = partial(_to_spec, session=session, drawn=drawn)
-        if kept is not None:
-            where, turn = kept
-            for event in again(turn, where.thread_id, where.turn_id, total_s=time.perf_counter() - began):
-                yield told(event)
-            return
-        model = self._chosen(settings, drawn)
-        events: list[Event] = []
-        async with aclosing(self._verified(drawn, thread.earlier, settings, model)) as answer:
-            async for event in answer:
-                events.append(event)
-                if not isinstance(event, Result):
-                    yield told(event)
-        result = events[-1]
-        assert isinstance(result, Result)
-        if drawn.refusal is None:
-            session.last_read = result.evidence_read, result.evidence_found
-        if settings.keep_threads:
-            put, problem = await self._recalling.keep(
-                to_json(replace(params, thread_id=None, partial_result_token=None, work_done_token=None)),
-                events,
-                before=thread,
-                where=drawn.where,
-                text_at=texts(session.buffers),
-                model=model,
-                roots=session.roots,
-                key=partial(_key, params, drawn, thread.earlier, settings),
-            )
-            message = " ".join(filter(None, (result.message, problem))) or None
-            result = replace(result, message=message, thread_id=put.thread_id, turn_id=put.turn_id)
-        yield told(result)
-
-    async def _drawn(self, session: Editor, keepers: Sequence[Keeper], params: spec.AskParams, thread: Before) -> Drawn:
-        """Find what an answer may draw on; where that is too little, what is being indexed has some time to change it."""
-        deadline = time.monotonic() + NOT_YET_S
-        while True:
-            complete = all(keeper.quiescent for keeper in keepers)
-            drawn = await self._recent.draw(session, keepers, params, thread)
-            if drawn.refusal is None or complete or time.monotonic() > deadline:
-                return drawn
-            await asyncio.sleep(_LOOK_AGAIN_S)
-
-    def _chosen(self, settings: SessionSettings, drawn: Drawn) -> models.Answering | None:
-        """Return what is to answer, None where nothing is or none is asked."""
-        wanted = settings.use_model and bool(drawn.hits) and drawn.refusal is None
-        return models.chosen(self._user()) if wanted else None
-
-    async def _kept(
-        self, session: Editor, params: spec.AskParams, drawn: Drawn, thread: Before
-    ) -> tuple[Kept, Turn] | None:
-        """Return an answer that was kept to the question over what was drawn, and where it is gone on from."""
-        settings = session.info.settings
-        model = self._chosen(settings, drawn)
-        if not isinstance(model, Path) or thread.replaces is not None or not settings.keep_threads:
-            return None
-        sha256 = await self._recalling.run(partial(_known_sha256, model=model))
-        key = _key(params, drawn, thread.earlier, settings, sha256 or "")
-        found = await self._recalling.cached(key, texts(session.buffers)) if sha256 else None
-        return None if found is None else (await self._recalling.again(found, thread, session.roots, key), found[1])
-
-    async def _verified(
-        self, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model: models.Answering | None
-    ) -> AsyncGenerator[Event, None]:
-        """Answer; each citation is held against its file when it is sent, and once more in the end."""
-        verifier = Verifier((*drawn.excerpts, *earlier.read), drawn.read)
-        async with aclosing(self._answer(drawn, earlier, settings, model)) as events:
-            async for event in events:
-                if isinstance(event, Citation | Result):
-                    for each in await asyncio.to_thread(verifier.events, event):
-                        yield each
-                else:
-                    yield event
-
-    async def _answer(
-        self, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model: models.Answering | None
-    ) -> AsyncGenerator[Event, None]:
-        evidence = drawn.hits
-        if drawn.refusal is not None:
-            for event in answering.refused(evidence, found=drawn.found, why=drawn.refusal, first=earlier.next_number):
-                yield event
-            return
-        yield Sources(evidence, earlier.next_number)
-        message = models.NO_MODEL if evidence and settings.use_model and model is None else None
-        if model is not None:
-            yield Stage("waiting" if self._model.requests else "loading", 0)
-            message = await self._loaded(model)
-        if model is not None and message is None:
-            events = self._model.answer(
-                drawn.question,
-                evidence,
-                found=drawn.found,
-                max_tokens=settings.answer_tokens,
-                excerpts=drawn.excerpts,
-                earlier=earlier,
-            )
-            with self._indexing_waits():
-                async with aclosing(events):  # type: ignore[type-var]
-                    async for event in events:
-                        if not isinstance(event, Sources):
-                            yield event
-            return
-        run = answering.answer(
-            drawn.quoted, evidence, found=drawn.found, generator=None, stop=StopFlag(), earlier=earlier
-        )
-        for event in await asyncio.to_thread(lambda: list(run)):
-            if not isinstance(event, Sources):
-                yield replace(event, message=message) if isinstance(event, Result) else event
-
-    async def _loaded(self, path: models.Answering) -> str | None:
-        """Load the model; where it cannot be and nobody named it, return the sentence that says so."""
-        user = self._user()
-        try:
-            await self._model.load(
-                path,
-                context_tokens=user.context_tokens or None,
-                threads=user.threads or None,
-                gpu_layers=None if user.gpu_layers < 0 else user.gpu_layers,
-            )
-        except ModelError as error:
-            if user.model or user.endpoint or models.used():
-                raise
-            return f"{error} The answer is quotations."
-        return None
+        return self._replying.ask(session, self._keepers_of(session, params.scope), params, thread)
 
     @contextmanager
     def _indexing_waits(self) -> Iterator[None]:
@@ -468,27 +328,10 @@ class Hub:
             case "delete":
                 return spec.ThreadsResult(threads=(await self._recalling.deleted(name),))
             case "replay":
-                replayed = await self._replayed(name, params.turn_id)
+                replayed = await self._replying.replay(name, params.turn_id)
                 return spec.ThreadsResult(threads=(await self._recalling.shown(name, text_at),), replayed=replayed)
             case _:
                 return spec.ThreadsResult(threads=(await self._recalling.shown(name, text_at),))
-
-    async def _replayed(self, thread_id: str, turn_id: str | None) -> spec.Replayed:
-        """Compute an answer once more from its record, with the model and the settings of then."""
-        _, turn = await self._recalling.turn(thread_id, turn_id)
-        record = turn.record
-        if record is None or record.told.computed is None:
-            raise UserError("No model wrote this answer, so there is nothing to replay: name another turn.")
-        path = Path(record.model)
-        if not await self._recalling.run(partial(_holds, path=path, sha256=record.sha256)):
-            raise UserError(
-                f"The model {path.stem} that wrote this answer is not in its place any more: fetch it again."
-            )
-        user = self._user()
-        await self._model.load(path, context_tokens=user.context_tokens or None, threads=user.threads or None)
-        with self._indexing_waits():
-            said = await self._model.replay(record.told)
-        return spec.Replayed(answer=said, identical=redact(said).text == record.told.said)
 
     # Models
 
@@ -586,39 +429,6 @@ class Hub:
 
 def _evidence(session: Editor) -> parts.Evidence | None:
     return parts.Evidence(read=session.last_read[0], found=session.last_read[1]) if session.last_read else None
-
-
-def _to_spec(event: Event, *, session: Editor, drawn: Drawn) -> spec.AskPartial | spec.AskResult:
-    def uri_of(path: str) -> str:
-        return session.uri_of(drawn.places[path])
-
-    if isinstance(event, Result):
-        return wire.result_to_spec(event, streamed=False, uri_of=uri_of)
-    origin_of = lambda hit: session.origin_of(drawn.places[hit.path])  # noqa: E731
-    return wire.event_to_partial(event, uri_of=uri_of, origin_of=origin_of)
-
-
-def _key(params: spec.AskParams, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model_sha256: str) -> str:
-    """Name the answer to a question by all that it would be made of."""
-    question = f"{params.intent}\0{params.question}\0{drawn.question}"
-    tokens = settings.answer_tokens
-    return key_of(question, drawn.excerpts, drawn.where, model_sha256=model_sha256, max_tokens=tokens, earlier=earlier)
-
-
-def _known_sha256(threads: Threads, *, model: Path) -> str | None:
-    """Return the hash of a model's file where it is known; without one, nothing that was kept is looked for."""
-    try:
-        return threads.known_sha256(model)
-    except UserError:  # what is wrong is told when the answer is kept
-        return None
-
-
-def _holds(threads: Threads, *, path: Path, sha256: str) -> bool:
-    """Tell whether a model's file is the one with this hash."""
-    try:
-        return threads.sha256(path) == sha256
-    except OSError:
-        return False
 
 
 def _forget(threads: Threads, *, root: Path) -> None:

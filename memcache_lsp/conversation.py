@@ -15,8 +15,10 @@ from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import Computed, Generator
 from memcache_lsp.prompt import SYSTEM, Message, Packed, pack, without_evidence
 
-NEW_SHARE = 0.12  # of what the thread has already: a follow-up begins in a quarter of the first question's time
-LEAST_NEW_TOKENS = 96  # of evidence, for a thread that is short
+NEW_SHARE = (
+    0.10  # of what the thread has already: late tokens cost twice the early ones, and a quarter of the time is allowed
+)
+LEAST_NEW_TOKENS = 64  # of evidence, for a thread that is short
 _SHRUNK_SHARE = 0.5  # of the room, which a thread has after it was full
 
 

@@ -83,8 +83,7 @@ class Replying:
                     yield told(event)
         result = events[-1]
         assert isinstance(result, Result)
-        if drawn.refusal is None:
-            session.last_read = result.evidence_read, result.evidence_found
+        session.last_read = result.evidence_read, result.evidence_found
         if settings.keep_threads:
             put, problem = await self._recalling.keep(
                 to_json(replace(params, thread_id=None, partial_result_token=None, work_done_token=None)),

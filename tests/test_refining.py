@@ -24,7 +24,7 @@ from memcache_lsp.protocol.spec import IndexParams, SearchParams
 from memcache_lsp.ranking import Cards
 from memcache_lsp.ranking.cards import card_values
 from memcache_lsp.session.backend import SessionInfo
-from memcache_lsp.session.settings import SessionSettings, parse_settings
+from memcache_lsp.session.settings import SessionSettings, parse_settings, unknown_settings
 from memcache_lsp.values import Scope
 from memcache_lsp.workers import pace
 from memcache_lsp.workers.child import command_for
@@ -375,7 +375,8 @@ def test_only_the_user_names_the_model(tmp_path):
     (tmp_path / "memcache.toml").write_text('refine = "evil"\n')
     _, problems = load_project_settings(tmp_path)
     assert "'refine' is no setting here" in problems[0]
-    assert parse_settings({"refine": "evil"})[1]
+    assert parse_settings({"refine": "evil"}) == (SessionSettings(), ())
+    assert "user's own config.toml" in unknown_settings({"refine": "evil"})[0]
 
 
 def test_status_tells_of_it(example, home, capsys):

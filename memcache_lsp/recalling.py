@@ -189,10 +189,10 @@ def _turn(thread_id: str, turn: Turn, standings: Sequence[Standing]) -> spec.Tur
     )
 
 
-def _record(record: Record) -> spec.Record:
+def _record(record: Record) -> spec.AnswerRecord:
     told, computed = record.told, record.told.computed
     prompt = digest(*(f"{message.role}\0{message.text}" for message in told.prompt))
-    return spec.Record(
+    return spec.AnswerRecord(
         model=Path(record.model).stem,
         model_sha256=record.sha256,
         prompt_sha256=prompt,

@@ -49,7 +49,7 @@ async def editor(command, root):
             await asyncio.sleep(0.05)
         yield client
         if not client._ended:
-            with contextlib.suppress(ServerError, TimeoutError):
+            with contextlib.suppress(ServerError, TimeoutError, ConnectionError):
                 await client.shutdown()
 
 

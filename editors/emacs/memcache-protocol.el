@@ -919,60 +919,60 @@ The state of its index."
 Each root that was meant, in its new state."
   (append (plist-get index-result :roots) nil))
 
-(defsubst memcache-record-model (record)
-  "Return `:model' of RECORD.
+(defsubst memcache-answer-record-model (answer-record)
+  "Return `:model' of ANSWER-RECORD.
 The model's name."
-  (plist-get record :model))
+  (plist-get answer-record :model))
 
-(defsubst memcache-record-model-sha256 (record)
-  "Return `:modelSha256' of RECORD.
+(defsubst memcache-answer-record-model-sha256 (answer-record)
+  "Return `:modelSha256' of ANSWER-RECORD.
 Hash of the model's file."
-  (plist-get record :modelSha256))
+  (plist-get answer-record :modelSha256))
 
-(defsubst memcache-record-prompt-sha256 (record)
-  "Return `:promptSha256' of RECORD.
+(defsubst memcache-answer-record-prompt-sha256 (answer-record)
+  "Return `:promptSha256' of ANSWER-RECORD.
 Hash of all that the model was told."
-  (plist-get record :promptSha256))
+  (plist-get answer-record :promptSha256))
 
-(defsubst memcache-record-evidence-sha256 (record)
-  "Return `:evidenceSha256' of RECORD.
+(defsubst memcache-answer-record-evidence-sha256 (answer-record)
+  "Return `:evidenceSha256' of ANSWER-RECORD.
 Hashes of the excerpts, in their order."
-  (append (plist-get record :evidenceSha256) nil))
+  (append (plist-get answer-record :evidenceSha256) nil))
 
-(defsubst memcache-record-sampling (record)
-  "Return `:sampling' of RECORD.
+(defsubst memcache-answer-record-sampling (answer-record)
+  "Return `:sampling' of ANSWER-RECORD.
 How words were chosen; greedy is always the likeliest."
-  (plist-get record :sampling))
+  (plist-get answer-record :sampling))
 
-(defsubst memcache-record-seed (record)
-  "Return `:seed' of RECORD.
+(defsubst memcache-answer-record-seed (answer-record)
+  "Return `:seed' of ANSWER-RECORD.
 What chance began with; 0 where nothing is left to it."
-  (plist-get record :seed))
+  (plist-get answer-record :seed))
 
-(defsubst memcache-record-max-tokens (record)
-  "Return `:maxTokens' of RECORD.
+(defsubst memcache-answer-record-max-tokens (answer-record)
+  "Return `:maxTokens' of ANSWER-RECORD.
 Length of the answer at most."
-  (plist-get record :maxTokens))
+  (plist-get answer-record :maxTokens))
 
-(defsubst memcache-record-library (record)
-  "Return `:library' of RECORD.
+(defsubst memcache-answer-record-library (answer-record)
+  "Return `:library' of ANSWER-RECORD.
 What computed it, with its version."
-  (plist-get record :library))
+  (plist-get answer-record :library))
 
-(defsubst memcache-record-context-tokens (record)
-  "Return `:contextTokens' of RECORD.
+(defsubst memcache-answer-record-context-tokens (answer-record)
+  "Return `:contextTokens' of ANSWER-RECORD.
 Size of the model's context."
-  (plist-get record :contextTokens))
+  (plist-get answer-record :contextTokens))
 
-(defsubst memcache-record-threads (record)
-  "Return `:threads' of RECORD.
+(defsubst memcache-answer-record-threads (answer-record)
+  "Return `:threads' of ANSWER-RECORD.
 Threads that computed."
-  (plist-get record :threads))
+  (plist-get answer-record :threads))
 
-(defsubst memcache-record-batches (record)
-  "Return `:batches' of RECORD.
+(defsubst memcache-answer-record-batches (answer-record)
+  "Return `:batches' of ANSWER-RECORD.
 Batches in which the prompt was read, such as 3x64 1x17."
-  (plist-get record :batches))
+  (plist-get answer-record :batches))
 
 (defsubst memcache-turn-turn-id (turn)
   "Return `:turnId' of TURN.

@@ -274,7 +274,7 @@ class ThreadsParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class AnswerRecord:
     """What an answer was computed from; the same again gives the same answer to the byte."""
 
     model: Annotated[str, NotBlank, "The model's name."]
@@ -301,7 +301,7 @@ class Turn:
     finish_reason: Annotated[FinishReason | None, "How the answer ended; left out where it was cancelled."] = None
     stale: Annotated[bool, "Whether lines that it cites do not say any more what was read."] = False
     replaces: Annotated[str | None, "The turn whose question was asked again here."] = None
-    record: Annotated[Record | None, "What the answer was computed from, where a model wrote it."] = None
+    record: Annotated[AnswerRecord | None, "What the answer was computed from, where a model wrote it."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

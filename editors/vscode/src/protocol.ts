@@ -553,7 +553,7 @@ export interface IndexResult {
 }
 
 /** What an answer was computed from; the same again gives the same answer to the byte. */
-export interface Record {
+export interface AnswerRecord {
   /** The model's name. */
   readonly model: string;
   /** Hash of the model's file. */
@@ -595,7 +595,7 @@ export interface Turn {
   /** The turn whose question was asked again here. */
   readonly replaces?: string;
   /** What the answer was computed from, where a model wrote it. */
-  readonly record?: Record;
+  readonly record?: AnswerRecord;
 }
 
 /** Questions that belong together. */

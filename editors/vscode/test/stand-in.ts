@@ -14,8 +14,8 @@ interface Message {
 }
 
 const models: Model[] = [
-  { name: "small", sizeBytes: 98_000_000, fetched: true, used: true },
-  { name: "large", sizeBytes: 491_000_000, fetched: false, used: false },
+  { name: "small", sizeBytes: 98_000_000, fetched: true, used: true, use: "answer", memoryBytes: 2e8, fits: true },
+  { name: "large", sizeBytes: 491_000_000, fetched: false, used: false, use: "answer", memoryBytes: 1e9, fits: true },
 ];
 const asked: string[] = [];
 let root = "";

@@ -279,7 +279,7 @@
 ---@field roots memcache.RootState[] Each root that was meant, in its new state.
 
 ---What an answer was computed from; the same again gives the same answer to the byte.
----@class memcache.Record
+---@class memcache.AnswerRecord
 ---@field model string The model's name.
 ---@field modelSha256 string Hash of the model's file.
 ---@field promptSha256 string Hash of all that the model was told.
@@ -301,7 +301,7 @@
 ---@field finishReason? "stop"|"length"|"extract"|"no_answer" How the answer ended; left out where it was cancelled.
 ---@field stale? boolean Whether lines that it cites do not say any more what was read.
 ---@field replaces? string The turn whose question was asked again here.
----@field record? memcache.Record What the answer was computed from, where a model wrote it.
+---@field record? memcache.AnswerRecord What the answer was computed from, where a model wrote it.
 
 ---Questions that belong together.
 ---@class memcache.Thread

@@ -90,7 +90,7 @@ def plan(intent: Intent, question: str, about: About | None) -> Plan:
         return Plan(f"What calls or uses `{name}`?", name, name, used=name)
     if intent == "summarize":
         return _summary(question, _given(about))
-    if intent == "explain":
+    if intent == "explain" and about is not None:  # without a document, what is meant stands in the question
         about = _given(about)
         chosen = selected(about)
         return Plan(f"{question} It is the first excerpt.", chosen.text[:_QUERY_CHARACTERS], own=(chosen,))

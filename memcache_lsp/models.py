@@ -241,9 +241,10 @@ def chosen(user: UserSettings) -> Answering | None:
 
 def runnable(path: Path, user: UserSettings) -> Path | Program:
     """Tell a llamafile from a GGUF file: it can be executed and does not begin as one."""
-    with suppress(OSError), path.open("rb") as file:
-        if path.is_file() and os.access(path, os.X_OK) and file.read(4) != b"GGUF":
-            return Program(path.absolute(), tuple(map(os.path.expanduser, user.model_arguments)))
+    if path.is_file() and os.access(path, os.X_OK):  # a pipe would wait for a writer
+        with suppress(OSError), path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                return Program(path.absolute(), tuple(map(os.path.expanduser, user.model_arguments)))
     return path
 
 

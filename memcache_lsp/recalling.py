@@ -184,7 +184,7 @@ def _turn(thread_id: str, turn: Turn, standings: Sequence[Standing]) -> spec.Tur
         citations=tuple(map(cited_to_spec, standings)),
         finish_reason=turn.result.finish_reason,
         stale=is_stale(standings),
-        replaces=None if turn.replaces is None else Kept(thread_id, turn.replaces).turn_id,
+        predecessor=None if turn.replaces is None else Kept(thread_id, turn.replaces).turn_id,
         record=None if turn.record is None else _record(turn.record),
     )
 

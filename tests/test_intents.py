@@ -62,7 +62,7 @@ def test_a_selected_name_is_meant():
     assert plan("callers", "What calls this?", about).used == "ring"
 
 
-@pytest.mark.parametrize("intent", ["explain", "summarize", "callers"])
+@pytest.mark.parametrize("intent", ["summarize", "callers"])
 def test_what_is_not_given_is_asked_for_in_a_sentence(intent):
     with pytest.raises(UserError, match="name"):
         plan(intent, "What about this?", None)
@@ -98,3 +98,7 @@ def test_a_plain_question_may_be_refused_and_one_for_uses_falls_back_to_it():
     assert uses.or_else == plan("ask", "what calls send_parcel?", None).or_else
     assert uses.or_else.may_refuse
     assert not uses.or_else.used
+
+
+def test_what_is_to_be_explained_may_stand_in_the_question():
+    assert plan("explain", "Explain this.\n\nRetryPolicy", None).query == "Explain this.\n\nRetryPolicy"

@@ -13,6 +13,8 @@ import neovims
 import pytest
 from lsp import process, run
 
+from memcache_lsp.session.uris import to_path
+
 EXAMPLES = neovims.TOP / "examples" / "editors"
 QUESTION = "what happens to a parcel that fails too often?"
 # What each editor's client says of itself, as far as the server goes by it.
@@ -55,6 +57,13 @@ def servers():
     }
 
 
+def shown(client):
+    """Return what the server had shown, as a document or as a message."""
+    files = [params["uri"] for method, params in client.requests if method == "window/showDocument"]
+    said = [params["message"] for method, params in client.notifications if method == "window/showMessage"]
+    return "".join([*(Path(to_path(uri)).read_text() for uri in files), *said])
+
+
 @pytest.mark.parametrize("editor", CAPABILITIES)
 def test_a_set_up_starts_the_server_which_answers_by_standard_methods(editor, short_home, example):
     neovims.index(example)
@@ -82,8 +91,8 @@ def test_a_set_up_starts_the_server_which_answers_by_standard_methods(editor, sh
             where = {"start": {"line": 31, "character": 0}, "end": {"line": 60, "character": 0}}
             about = {"textDocument": {"uri": path.as_uri()}, "range": where, "context": {"diagnostics": []}}
             explain = (await client.request("textDocument/codeAction", about))[0]["command"]
-            answer = await client.execute(explain["command"], *explain["arguments"])
-            assert "retry.py" in answer["markdown"]
+            assert await client.execute(explain["command"], *explain["arguments"]) is None
+            await client.wait_for(lambda: "retry.py" in shown(client))
             for command, argument in commands:
                 assert command in result["capabilities"]["executeCommandProvider"]["commands"]
                 assert (await client.execute(command, argument))["markdown"]

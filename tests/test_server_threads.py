@@ -138,7 +138,7 @@ def test_a_stale_answer_is_asked_again_and_streams(command, example):  # noqa: F
             assert "answer" not in again["asked"]
             turns = again["threads"][0]["turns"]
             assert [turn["turnId"] for turn in turns] == [first["turnId"], again["asked"]["turnId"]]
-            assert turns[1]["replaces"] == first["turnId"]
+            assert turns[1]["predecessor"] == first["turnId"]
             assert not again["threads"][0]["stale"]
 
     talk()

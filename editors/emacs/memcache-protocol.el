@@ -1004,10 +1004,10 @@ How the answer ended; left out where it was cancelled."
 Whether lines that it cites do not say any more what was read."
   (eq (plist-get turn :stale) t))
 
-(defsubst memcache-turn-replaces (turn)
-  "Return `:replaces' of TURN.
+(defsubst memcache-turn-predecessor (turn)
+  "Return `:predecessor' of TURN.
 The turn whose question was asked again here."
-  (plist-get turn :replaces))
+  (plist-get turn :predecessor))
 
 (defsubst memcache-turn-record (turn)
   "Return `:record' of TURN.

@@ -300,7 +300,7 @@ class Turn:
     citations: Annotated[tuple[Cited, ...], "Its citations, with their present status."]
     finish_reason: Annotated[FinishReason | None, "How the answer ended; left out where it was cancelled."] = None
     stale: Annotated[bool, "Whether lines that it cites do not say any more what was read."] = False
-    replaces: Annotated[str | None, "The turn whose question was asked again here."] = None
+    predecessor: Annotated[str | None, "The turn whose question was asked again here."] = None
     record: Annotated[AnswerRecord | None, "What the answer was computed from, where a model wrote it."] = None
 
 

@@ -593,7 +593,7 @@ export interface Turn {
   /** Whether lines that it cites do not say any more what was read. */
   readonly stale?: boolean;
   /** The turn whose question was asked again here. */
-  readonly replaces?: string;
+  readonly predecessor?: string;
   /** What the answer was computed from, where a model wrote it. */
   readonly record?: AnswerRecord;
 }

@@ -300,7 +300,7 @@
 ---@field citations memcache.Cited[] Its citations, with their present status.
 ---@field finishReason? "stop"|"length"|"extract"|"no_answer" How the answer ended; left out where it was cancelled.
 ---@field stale? boolean Whether lines that it cites do not say any more what was read.
----@field replaces? string The turn whose question was asked again here.
+---@field predecessor? string The turn whose question was asked again here.
 ---@field record? memcache.AnswerRecord What the answer was computed from, where a model wrote it.
 
 ---Questions that belong together.

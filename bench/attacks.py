@@ -273,6 +273,9 @@ def a_killed_front(root: Path) -> None:
         assert front.stdin
         assert front.stdout
         front.stdin.write(frame({"id": 0, "method": "initialize", "params": initialize(root)}))
+        front.stdin.flush()
+        length = int(front.stdout.readline().split(b":")[1])
+        front.stdout.read(2 + length)  # nothing may be asked before it was answered
         for number in range(1, 30):
             params = {"query": "how is a parcel sent?", "limit": 1000}
             front.stdin.write(frame({"id": number, "method": "memcache/search", "params": params}))

@@ -55,8 +55,11 @@ function T.settled()
   T.wait('it is quiescent', function()
     return quiescent
   end)
-  local status = T.status(client)
-  T.equal('ready', status.roots[1].state, 'state of the root')
+  local status
+  T.wait('the root is ready', function() -- a look at what changed may have begun meanwhile
+    status = T.status(client)
+    return status.roots[1].state == 'ready'
+  end)
   return status, client
 end
 

@@ -279,7 +279,8 @@ class LlamaGenerator:
         if self._running is not None:
             thread, stop = self._running
             stop.set()
-            thread.join()
+            if thread.ident is not None:  # an interrupt may come while it begins; then the lock is waited for
+                thread.join()
         with self._lock:
             if self._context:
                 self._api.llama_free(self._context)
@@ -355,8 +356,11 @@ class LlamaGenerator:
         """Run in the thread: whatever happens is handed to the consumer as the last thing."""
         try:
             with self._lock:
-                self._watch(stop)
-                emit(work(emit))
+                if self._context:
+                    self._watch(stop)
+                    emit(work(emit))
+                else:
+                    emit(Stopped("The model was closed."))
         except Exception as error:  # noqa: BLE001 - the boundary of the thread; the consumer raises it again
             emit(error)
 

@@ -14,15 +14,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from memcache_lsp.answering import Event, Result
-from memcache_lsp.documents import shown_text, text_now
+from memcache_lsp.answering import Event
+from memcache_lsp.documents import shown_text
 from memcache_lsp.errors import UserError
-from memcache_lsp.models import Answering, place_of
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.session.uris import from_path
-from memcache_lsp.threads.asked import NOTHING, Before, Where, before, record_of, turn_of
+from memcache_lsp.threads.asked import NOTHING, Before, before
 from memcache_lsp.threads.disk import Kept, Threads
-from memcache_lsp.threads.fresh import Standing, TextAt, changed, is_stale, standing
+from memcache_lsp.threads.fresh import Standing, TextAt, is_stale, standing
+from memcache_lsp.threads.keeping import Occasion, keep, kept, on_disk
 from memcache_lsp.threads.records import Place, Record, Thread, Turn, digest, present
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def texts(buffers: Mapping[Path, str]) -> TextAt:
 
     def text_at(place: Place) -> str | None:
         text = buffers.get(Path(place.root) / place.path)
-        return text_now(Path(place.root), place.path) if text is None else shown_text(place.path, text)
+        return on_disk(place) if text is None else shown_text(place.path, text)
 
     return text_at
 
@@ -58,57 +58,25 @@ class Recalling:
             return NOTHING
         return before(await self.run(lambda threads: threads.get(thread_id)))
 
-    async def cached(self, key: str, text_at: TextAt) -> tuple[Kept, Turn] | None:
-        """Return an answer that was kept under a key, where all that it cites still stands."""
-
-        def look(threads: Threads) -> tuple[Kept, Turn] | None:
-            found = threads.find(key)
-            return found if found and not changed(standing(found[1].cited, text_at)) else None
-
+    async def kept(self, occasion: Occasion, text_at: TextAt) -> tuple[Kept, Turn] | None:
+        """Return an answer that was kept and still stands, and where it is gone on from."""
         try:
-            return await self.run(look)
+            return await self.run(lambda threads: kept(threads, occasion, text_at))
         except UserError as error:  # the model can answer
             _log.warning("no kept answers: %s", error)
             return None
 
     async def keep(
-        self,
-        asked: Mapping[str, Any],
-        events: Sequence[Event],
-        *,
-        before: Before,
-        where: Where,
-        text_at: TextAt,
-        model: Answering | None,
-        roots: Sequence[Path],
-        key: Callable[[str], str],
+        self, occasion: Occasion, asked: Mapping[str, Any], events: Sequence[Event], text_at: TextAt
     ) -> tuple[Kept, str | None]:
         """Put an answer into its thread; where that cannot be, return a name of nothing and the sentence that says so."""
-        result = events[-1]
-        assert isinstance(result, Result)
-
-        def write(threads: Threads) -> tuple[Kept, str | None]:
-            sha256 = threads.sha256(model) if result.told is not None and isinstance(model, Path) else ""
-            record = record_of(place_of(model), sha256, result) if model else None
-            turn = turn_of(asked, events, before=before, where=where, text_at=text_at, record=record, at=time.time())
-            names = [str(root) for root in roots]
-            kept = threads.remember(
-                turn, thread_id=before.thread_id, roots=names, key=key(sha256) if sha256 and not _lost(turn) else ""
-            )
-            return kept, threads.take_notice()
-
         try:
-            return await self.run(write)
+            return await self.run(
+                lambda threads: (keep(threads, occasion, asked, events, text_at), threads.take_notice())
+            )
         except (UserError, OSError) as error:
             _log.warning("an answer is not kept: %s", error)
             return Kept("", 0), f"This answer is not kept: {error}"
-
-    async def again(self, found: tuple[Kept, Turn], thread: Before, roots: Sequence[Path], key: str) -> Kept:
-        """Return where an answer that was kept is to be gone on from."""
-        names = [str(root) for root in roots]
-        return await self.run(
-            lambda threads: threads.give_again(*found, thread_id=thread.thread_id, roots=names, key=key)
-        )
 
     async def listed(self, roots: Sequence[Path] | None, text_at: TextAt) -> list[spec.Thread]:
         """Return threads without their turns, latest first."""
@@ -157,10 +125,6 @@ def chosen(thread: Thread, turn_id: str | None) -> Turn:
     if not turns:
         raise UserError(f"The thread {thread.id} has no such turn: get the thread to see what there is.")
     return turns[-1]
-
-
-def _lost(turn: Turn) -> bool:
-    return turn.result.finish_reason not in {"stop", "length"} or any(each.stale for each in turn.cited)
 
 
 def cited_to_spec(standing: Standing) -> parts.Cited:

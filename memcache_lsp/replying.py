@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from memcache_lsp import answering, models
 from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
@@ -19,7 +18,7 @@ from memcache_lsp.config import UserSettings
 from memcache_lsp.conversation import Earlier
 from memcache_lsp.drawing import Drawn
 from memcache_lsp.editor import Editor
-from memcache_lsp.errors import ModelError, UserError
+from memcache_lsp.errors import ModelError
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.pasted import shortened
@@ -30,7 +29,8 @@ from memcache_lsp.recent import Recent
 from memcache_lsp.redact import redact
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.threads.asked import Before, again, key_of
-from memcache_lsp.threads.disk import Kept, Threads
+from memcache_lsp.threads.disk import Kept
+from memcache_lsp.threads.keeping import Occasion, replayable
 from memcache_lsp.threads.records import Turn
 from memcache_lsp.verifying import Verifier
 from memcache_lsp.workers.model import ModelWorker
@@ -64,19 +64,19 @@ class Replying:
         params = replace(params, question=redact(shortened(params.question)).text)  # also for the model and the thread
         settings = session.info.settings
         drawn = self._recent.known(session, keepers, params, thread)
-        kept = None if drawn is None else await self._kept(session, params, drawn, thread)
+        kept = None if drawn is None else await self._kept(session, self._occasion(session, params, drawn, thread))
         if drawn is None or kept is None:
             drawn = await self._drawn(session, keepers, params, thread)
-            kept = await self._kept(session, params, drawn, thread)
+            occasion = self._occasion(session, params, drawn, thread)
+            kept = await self._kept(session, occasion)
         told = partial(_to_spec, session=session, drawn=drawn)
         if kept is not None:
             where, turn = kept
             for event in again(turn, where.thread_id, where.turn_id, total_s=time.perf_counter() - began):
                 yield told(event)
             return
-        model = self._chosen(settings, drawn)
         events: list[Event] = []
-        async with aclosing(self._verified(drawn, thread.earlier, settings, model)) as answer:
+        async with aclosing(self._verified(drawn, thread.earlier, settings, occasion.model)) as answer:
             async for event in answer:
                 events.append(event)
                 if not isinstance(event, Result):
@@ -85,16 +85,8 @@ class Replying:
         assert isinstance(result, Result)
         session.last_read = result.evidence_read, result.evidence_found
         if settings.keep_threads:
-            put, problem = await self._recalling.keep(
-                to_json(replace(params, thread_id=None, partial_result_token=None, work_done_token=None)),
-                events,
-                before=thread,
-                where=drawn.where,
-                text_at=texts(session.buffers),
-                model=model,
-                roots=session.roots,
-                key=partial(_key, params, drawn, thread.earlier, settings),
-            )
+            asked = to_json(replace(params, thread_id=None, partial_result_token=None, work_done_token=None))
+            put, problem = await self._recalling.keep(occasion, asked, events, texts(session.buffers))
             message = " ".join(filter(None, (result.message, problem))) or None
             result = replace(result, message=message, thread_id=put.thread_id, turn_id=put.turn_id)
         yield told(result)
@@ -109,23 +101,29 @@ class Replying:
                 return drawn
             await asyncio.sleep(_LOOK_AGAIN_S)
 
-    def _chosen(self, settings: SessionSettings, drawn: Drawn) -> models.Answering | None:
-        """Return what is to answer, None where nothing is or none is asked."""
-        wanted = settings.use_model and bool(drawn.hits) and drawn.refusal is None
-        return models.chosen(self._user()) if wanted else None
-
-    async def _kept(
-        self, session: Editor, params: spec.AskParams, drawn: Drawn, thread: Before
-    ) -> tuple[Kept, Turn] | None:
-        """Return an answer that was kept to the question over what was drawn, and where it is gone on from."""
+    def _occasion(self, session: Editor, params: spec.AskParams, drawn: Drawn, thread: Before) -> Occasion:
+        """Return what an answer is kept by, with what is to write it: None where nothing is or none is asked."""
         settings = session.info.settings
-        model = self._chosen(settings, drawn)
-        if not isinstance(model, Path) or thread.replaces is not None or not settings.keep_threads:
+        wanted = settings.use_model and bool(drawn.hits) and drawn.refusal is None
+        model = models.chosen(self._user()) if wanted else None
+
+        def key(model_sha256: str) -> str:
+            return key_of(
+                (params.intent, params.question, drawn.question),
+                drawn.excerpts,
+                drawn.where,
+                model_sha256=model_sha256,
+                max_tokens=settings.answer_tokens,
+                earlier=thread.earlier,
+            )
+
+        return Occasion(thread, drawn.where, model, session.roots, key)
+
+    async def _kept(self, session: Editor, occasion: Occasion) -> tuple[Kept, Turn] | None:
+        """Return an answer that was kept and still stands, and where it is gone on from."""
+        if not session.info.settings.keep_threads:
             return None
-        sha256 = await self._recalling.run(partial(_known_sha256, model=model))
-        key = _key(params, drawn, thread.earlier, settings, sha256 or "")
-        found = await self._recalling.cached(key, texts(session.buffers)) if sha256 else None
-        return None if found is None else (await self._recalling.again(found, thread, session.roots, key), found[1])
+        return await self._recalling.kept(occasion, texts(session.buffers))
 
     async def _verified(
         self, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model: models.Answering | None
@@ -194,19 +192,12 @@ class Replying:
     async def replay(self, thread_id: str, turn_id: str | None) -> spec.Replayed:
         """Compute an answer once more from its record, with the model and the settings of then."""
         _, turn = await self._recalling.turn(thread_id, turn_id)
-        record = turn.record
-        if record is None or record.told.computed is None:
-            raise UserError("No model wrote this answer, so there is nothing to replay: name another turn.")
-        path = Path(record.model)
-        if not await self._recalling.run(partial(_holds, path=path, sha256=record.sha256)):
-            raise UserError(
-                f"The model {path.stem} that wrote this answer is not in its place any more: fetch it again."
-            )
+        path, told = await self._recalling.run(lambda threads: replayable(threads, turn))
         user = self._user()
         await self._model.load(path, context_tokens=user.context_tokens or None, threads=user.threads or None)
         with self._undisturbed():
-            said = await self._model.replay(record.told)
-        return spec.Replayed(answer=said, identical=redact(said).text == record.told.said)
+            said = await self._model.replay(told)
+        return spec.Replayed(answer=said, identical=redact(said).text == told.said)
 
 
 def _to_spec(event: Event, *, session: Editor, drawn: Drawn) -> spec.AskPartial | spec.AskResult:
@@ -217,26 +208,3 @@ def _to_spec(event: Event, *, session: Editor, drawn: Drawn) -> spec.AskPartial 
         return wire.result_to_spec(event, streamed=False, uri_of=uri_of)
     origin_of = lambda hit: session.origin_of(drawn.places[hit.path])  # noqa: E731
     return wire.event_to_partial(event, uri_of=uri_of, origin_of=origin_of)
-
-
-def _key(params: spec.AskParams, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model_sha256: str) -> str:
-    """Name the answer to a question by all that it would be made of."""
-    question = f"{params.intent}\0{params.question}\0{drawn.question}"
-    tokens = settings.answer_tokens
-    return key_of(question, drawn.excerpts, drawn.where, model_sha256=model_sha256, max_tokens=tokens, earlier=earlier)
-
-
-def _known_sha256(threads: Threads, *, model: Path) -> str | None:
-    """Return the hash of a model's file where it is known; without one, nothing that was kept is looked for."""
-    try:
-        return threads.known_sha256(model)
-    except UserError:  # what is wrong is told when the answer is kept
-        return None
-
-
-def _holds(threads: Threads, *, path: Path, sha256: str) -> bool:
-    """Tell whether a model's file is the one with this hash."""
-    try:
-        return threads.sha256(path) == sha256
-    except OSError:
-        return False

@@ -13,12 +13,13 @@ from memcache_lsp import answering, config, generation, generator, loading, mode
 from memcache_lsp.answering import Event, Result, Sources
 from memcache_lsp.cli import work
 from memcache_lsp.conversation import Earlier
-from memcache_lsp.errors import ModelError, UsageError, UserError
+from memcache_lsp.errors import ModelError, UsageError
 from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.intents import Plan
 from memcache_lsp.redact import redact
 from memcache_lsp.threads.disk import Threads
+from memcache_lsp.threads.keeping import replayable
 from memcache_lsp.threads.records import Turn
 from memcache_lsp.values import Hit
 from memcache_lsp.verifying import Read, Verifier
@@ -111,17 +112,13 @@ def _open(path: models.Answering, user: config.UserSettings) -> generator.Genera
 
 def replayed(turn: Turn) -> tuple[str, bool]:
     """Compute an answer once more from its record; return what the model said and whether that is what it said then."""
-    record = turn.record
-    if record is None or record.told.computed is None:
-        raise UserError("No model wrote this answer, so there is nothing to replay: name another one.")
-    told, computed, path = record.told, record.told.computed, Path(record.model)
     with contextlib.closing(Threads()) as threads:
-        if not path.is_file() or threads.sha256(path) != record.sha256:
-            raise UserError(
-                f"The model {path.stem} that wrote this answer is not in its place any more: fetch it again."
-            )
-    wanted = computed.context_tokens, computed.threads
-    model = work.interruptible(lambda: generation.load(path, context_tokens=wanted[0], threads=wanted[1]))
+        path, told = replayable(threads, turn)
+    computed = told.computed
+    assert computed is not None
+    model = work.interruptible(
+        lambda: generation.load(path, context_tokens=computed.context_tokens, threads=computed.threads)
+    )
     with contextlib.closing(model):
         steps = model.replay(told.prompt, computed, max_tokens=told.max_tokens, stop=StopFlag())
         said = "".join(step for step in steps if isinstance(step, str))

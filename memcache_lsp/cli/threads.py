@@ -14,11 +14,11 @@ from typing import Any
 from memcache_lsp import rendezvous
 from memcache_lsp.cli import remote, render, work
 from memcache_lsp.cli.ask import INDEX_WAIT_S, show
-from memcache_lsp.documents import text_now
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.threads.fresh import Standing, is_stale, standing
-from memcache_lsp.threads.records import Place, Thread, Turn, present
+from memcache_lsp.threads.keeping import on_disk
+from memcache_lsp.threads.records import Thread, Turn, present
 
 _STALE = "stale"
 
@@ -57,15 +57,11 @@ def _named(threads: Threads, name: str, root: Path) -> tuple[Thread, int]:
     return thread, int(number) if number.isdecimal() else last
 
 
-def _text_at(place: Place) -> str | None:
-    return text_now(Path(place.root), place.path)
-
-
 def _list(threads: Threads, root: Path | None, options: argparse.Namespace) -> int:
     found = threads.listed(None if root is None else [str(root)])
     cited = threads.cited([thread.id for thread in found])
     for thread in found:
-        stale = is_stale(standing([each for _, each in cited[thread.id]], _text_at))
+        stale = is_stale(standing([each for _, each in cited[thread.id]], on_disk))
         if options.json:
             render.print_json(
                 {
@@ -89,7 +85,7 @@ def _list(threads: Threads, root: Path | None, options: argparse.Namespace) -> i
 
 def _show(thread: Thread, options: argparse.Namespace) -> int:
     for turn in thread.turns:
-        standings = standing(turn.cited, _text_at)
+        standings = standing(turn.cited, on_disk)
         if options.json:
             render.print_json(_turn_to_json(thread, turn, standings))
             continue

@@ -68,12 +68,18 @@ def _symbols(turn: Turn) -> tuple[str, ...]:
 
 
 def key_of(
-    question: str, excerpts: Sequence[Evidence], where: Where, *, model_sha256: str, max_tokens: int, earlier: Earlier
+    asked: Sequence[str],
+    excerpts: Sequence[Evidence],
+    where: Where,
+    *,
+    model_sha256: str,
+    max_tokens: int,
+    earlier: Earlier,
 ) -> str:
-    """Name an answer by all that it is made of; the question's own words among them."""
+    """Name an answer by all that it is made of; `asked` are the intent, the question and what the model is asked."""
     evidence = [f"{where[e.path][0]}\0{e.n}\0{e.start_line}\0{hash_of(e)}" for e in excerpts]
     told = [f"{message.role}\0{message.text}" for message in earlier.messages]
-    return digest(prompt.fingerprint(), model_sha256, str(max_tokens), question, *evidence, "", *told)
+    return digest(prompt.fingerprint(), model_sha256, str(max_tokens), "\0".join(asked), *evidence, "", *told)
 
 
 def hash_of(excerpt: Evidence) -> str:

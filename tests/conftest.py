@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import lsp
+import needs
 import pytest
 
 from memcache_lsp import models, rendezvous
@@ -47,9 +48,7 @@ def _model(name, monkeypatch):
         context.setenv("MEMCACHE_HOME", str(TEST_HOME))
         path = models.curated(name).path()
     if not path.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"{name} is not in {TEST_HOME}: run the tests by `make test`")
-        pytest.skip(f"{name} is not in {TEST_HOME}: run the tests by `make test`")
+        needs.missing(f"{name} is not in {TEST_HOME}: run the tests by `make test`")
     return path
 
 

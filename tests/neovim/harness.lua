@@ -58,7 +58,7 @@ function T.settled()
   local status
   T.wait('the root is ready', function() -- a look at what changed may have begun meanwhile
     status = T.status(client)
-    return status.roots[1].state == 'ready'
+    return status.quiescent and status.roots[1].state == 'ready'
   end)
   return status, client
 end

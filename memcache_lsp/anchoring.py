@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 from typing import Literal
 
 Status = Literal["fresh", "moved", "stale"]
+REMARKS: dict[Status, str] = {"fresh": "", "moved": "(moved meanwhile)", "stale": "(changed meanwhile: read it again)"}
 
 _WINDOW_LINES = 400  # around the old place, in which changed lines are compared
 _LEAST_KEPT = 0.25  # of the lines that were read; what keeps less is another text

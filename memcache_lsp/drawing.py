@@ -21,7 +21,7 @@ from memcache_lsp.finding import found_in
 from memcache_lsp.intents import About, Plan
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.lines import lines_of
-from memcache_lsp.protocol import parts, spec
+from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.ranking.confidence import LEAST
 from memcache_lsp.session.uris import to_path
 from memcache_lsp.threads.asked import NOTHING, Before
@@ -127,7 +127,7 @@ def _about_lines(path: str, text: str, selection: parts.Range | None) -> About:
     if selection is None:
         return About(path, text, 1, len(lines))
     start, end = selection.start, selection.end
-    last = end.line if end.character or end.line == start.line else end.line - 1
+    last = wire.last_line(selection)
     if start.line == last and start.line < len(lines):
         chosen = lines[start.line][start.character : end.character]
     else:

@@ -50,8 +50,7 @@ async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchP
 async def similar(editor: Editor, keepers: Sequence[Keeper], params: spec.SimilarParams) -> spec.SearchResult:
     """Find what a stretch of a document resembles, by its own words and meaning, without the stretch itself."""
     root, path = await editor.placed(params.text_document.uri)
-    first, end = params.range.start.line, params.range.end
-    last = max(first, end.line if end.character else end.line - 1)
+    first, last = params.range.start.line, wire.last_line(params.range)
     stretch = _lines(await editor.text_of(root, path), first, last)[:_STRETCH_CHARACTERS]
     if not stretch.strip():
         raise UserError("There is no text in this range: select some lines first.")

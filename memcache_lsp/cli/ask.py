@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
 
+from memcache_lsp.anchoring import REMARKS
 from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage, Unsupported
 from memcache_lsp.cli import render, work
 from memcache_lsp.errors import UsageError
 from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit, Progress
 
-_STATUS = {"fresh": "", "moved": "  (moved meanwhile)", "stale": "  (changed meanwhile: read it again)"}
 INDEX_WAIT_S = 5.0  # how long an answer waits for the index before it takes what there is
 
 
@@ -127,7 +127,7 @@ def _print_result(result: Result) -> None:
         print("\nCited")
         for citation in dict.fromkeys(result.citations):
             place = f"{citation.path}:{citation.start_line}-{citation.end_line}"
-            print(render.printable(f"  [{citation.n}] {place}{_STATUS[citation.status]}"))
+            print(render.printable(f"  [{citation.n}] {place}  {REMARKS[citation.status]}".rstrip()))
     if result.evidence_read and result.finish_reason in {"stop", "length"}:
         work.notice(f"It read {result.evidence_read} excerpts; {result.evidence_found} places were found.")
     if result.unsupported:

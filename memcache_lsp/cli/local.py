@@ -21,7 +21,10 @@ from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.lines import lines_of
+from memcache_lsp.protocol import spec, wire
+from memcache_lsp.protocol.codec import parse
 from memcache_lsp.ranking.confidence import LEAST
+from memcache_lsp.session.uris import to_path
 from memcache_lsp.status import read_status
 from memcache_lsp.threads.asked import Before, before
 from memcache_lsp.threads.disk import Threads
@@ -82,8 +85,18 @@ class LocalProject:
         with contextlib.closing(Threads()) as threads:
             thread = threads.get(thread_id)
             turn = next(turn for turn in thread.turns if turn.number == number)
-            asked, scope = work.Asked.of(turn.question, turn.asked, self._project.setup.root)
+            params = parse(spec.AskParams, {"question": turn.question, **turn.asked})
+            asked, scope = self._asked_again(params)
             yield from self._talk(threads, before(thread, again=number), asked, scope, options)
+
+    def _asked_again(self, params: spec.AskParams) -> tuple[work.Asked, Scope]:
+        """Return what was asked, as far as the command line can say it."""
+        path = to_path(params.text_document.uri) if params.text_document else None
+        root, selection, given = self._project.setup.root, params.selection, params.scope
+        below = path.relative_to(root).as_posix() if path and path.is_relative_to(root) else ""
+        lines = (selection.start.line + 1, wire.last_line(selection) + 1) if selection and below else None
+        scope = Scope(globs=given.globs, languages=given.languages, kinds=given.kinds) if given else Scope()
+        return work.Asked(params.question, below, lines), scope
 
     def _talk(
         self, threads: Threads, before: Before, asked: work.Asked, scope: Scope, options: argparse.Namespace

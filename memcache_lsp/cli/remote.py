@@ -162,7 +162,12 @@ class RemoteProject:
 
     def search(self, question: str, *, scope: Scope, limit: int) -> list[Hit]:
         """Return the best hits of what is indexed so far; their text is the first lines."""
-        params = {"query": question, "limit": min(limit, _MOST_HITS), "scope": _scope(scope), "explain": self._explains}
+        params = {
+            "query": question,
+            "limit": min(limit, _MOST_HITS),
+            "scope": work.scope_params(scope),
+            "explain": self._explains,
+        }
         return [self._hit(hit) for hit in self.connection.ask("memcache/search", params)["hits"]]
 
     def why(self, path: str) -> tuple[bool, str]:
@@ -285,10 +290,6 @@ class RemoteProject:
         first, last = hit.span.start_line, hit.span.end_line
         start, end = offsets_of(text, first, last)
         return replace(hit, text=text[start:end], span=Span(start, end, first, last))
-
-
-def _scope(scope: Scope) -> Message:
-    return {"globs": list(scope.globs), "languages": list(scope.languages), "kinds": list(scope.kinds)}
 
 
 def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Result:

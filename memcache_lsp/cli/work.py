@@ -11,25 +11,23 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from memcache_lsp import config, paths, rendezvous
 from memcache_lsp.chunking.outline import KINDS
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.pasted import shortened
-from memcache_lsp.session.uris import from_path, to_path
+from memcache_lsp.session.uris import from_path
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
 if TYPE_CHECKING:
     from memcache_lsp.answering import Event
 
 _POLL_S = 0.05
-
-_SCOPE = ("globs", "languages", "kinds")
 
 T = TypeVar("T")
 
@@ -91,28 +89,13 @@ class Asked:
 
     def params(self, root: Path, scope: Scope) -> dict[str, Any]:
         """Return the parameters of `memcache/ask` that say the same."""
-        lists = {name: list(getattr(scope, name)) for name in _SCOPE}
-        params: dict[str, Any] = {"question": self.question, "intent": self.intent, "scope": lists}
+        params: dict[str, Any] = {"question": self.question, "intent": self.intent, "scope": scope_params(scope)}
         if self.path:
             params["textDocument"] = {"uri": from_path(root / self.path)}
         if self.lines:
             first, last = self.lines
             params["selection"] = {"start": {"line": first - 1, "character": 0}, "end": {"line": last, "character": 0}}
         return params
-
-    @classmethod
-    def of(cls, question: str, params: Mapping[str, Any], root: Path) -> tuple[Self, Scope]:
-        """Return what such parameters say, as far as the command line can say it."""
-        scope = params.get("scope") or {}
-        path = to_path(params.get("textDocument", {}).get("uri", ""))
-        selection = params.get("selection")
-        lines = None
-        if selection:
-            start, end = selection["start"]["line"], selection["end"]
-            lines = start + 1, max(start + 1, end["line"] + (end["character"] > 0))
-        below = path.relative_to(root).as_posix() if path and path.is_relative_to(root) else ""
-        asked = cls(question, below, lines if below else None)
-        return asked, Scope(**{name: tuple(scope.get(name) or ()) for name in _SCOPE})
 
 
 class Engine(Protocol):
@@ -171,6 +154,11 @@ def at(
 def notice(text: str) -> None:
     """Print one line for people, never on stdout."""
     print(f"memcache-lsp: {text}", file=sys.stderr, flush=True)
+
+
+def scope_params(scope: Scope) -> dict[str, list[str]]:
+    """Return a scope as the protocol has it."""
+    return {"globs": list(scope.globs), "languages": list(scope.languages), "kinds": list(scope.kinds)}
 
 
 def scope_of(options: argparse.Namespace) -> Scope:

@@ -104,6 +104,11 @@ def whole_lines(uri: str, start_line: int, end_line: int) -> parts.Location:
     return parts.Location(uri=uri, range=parts.Range(start=start, end=parts.Position(line=end_line, character=0)))
 
 
+def last_line(lines: parts.Range) -> int:
+    """Return the last line that a range is about, counted from 0: not one of which it has nothing."""
+    return max(lines.start.line, lines.end.line if lines.end.character else lines.end.line - 1)
+
+
 def hit_to_spec(
     hit: Hit, *, uri: str, origin: parts.Origin = "index", signals: dict[str, float] | None = None
 ) -> parts.Hit:

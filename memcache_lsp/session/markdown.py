@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from memcache_lsp.anchoring import REMARKS
 from memcache_lsp.protocol.parts import Hit, Location
 from memcache_lsp.protocol.spec import (
     AskResult,
@@ -22,8 +23,6 @@ from memcache_lsp.protocol.spec import (
     ThreadsResult,
 )
 from memcache_lsp.session.uris import to_path
-
-_STATUS = {"fresh": "", "moved": " (moved meanwhile)", "stale": " (changed meanwhile: read it again)"}
 
 
 def to_markdown(result: Any, *, sources: AskSources | None = None, title: str = "") -> str:
@@ -63,7 +62,9 @@ def _answer(result: AskResult, sources: AskSources, title: str) -> str:
     cited = result.citations or ()
     if cited:
         parts.append("## Cited\n")
-        parts.append("".join(f"- [{each.n}] {_link(each.location)}{_STATUS[each.status]}\n" for each in cited))
+        parts.append(
+            "".join(f"- [{each.n}] {_link(each.location)} {REMARKS[each.status]}".rstrip() + "\n" for each in cited)
+        )
     if result.unsupported:
         parts.append("## Not borne out by what is cited\n")
         said = ((result.answer or "")[each.start : each.end] for each in result.unsupported)

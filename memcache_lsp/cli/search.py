@@ -14,7 +14,7 @@ from memcache_lsp.pasted import shortened
 from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit
 
-FIRST_HITS_S = 0.8  # how long a search waits for the index before it shows what there is
+FIRST_HITS_S = 0.3  # how long a search waits for the index before it shows what there is
 BATCH_WAIT_S = 5.0  # and a batch, whose queries get one line each
 AGAIN_S = 0.2  # how often it looks until there is something
 

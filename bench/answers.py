@@ -185,7 +185,7 @@ def followup(model: LlamaGenerator, _path: Path, args: argparse.Namespace) -> li
         Figure("the same after another thread, p50", quantile(after_another, 0.5), "", FOLLOW_LIMIT),
         Figure("the same after another thread, max", max(after_another), "", FOLLOW_LIMIT),
         Figure("tokens that a follow-up reads, most", max(u.prompt_tokens - u.reused_tokens for *_, u in threads), ""),
-        Figure("memory of the states that are kept", model._prefixes.size_bytes / 1e6, "MB"),  # noqa: SLF001
+        Figure("memory of the states that are kept", model._context.prefixes.size_bytes / 1e6, "MB"),  # noqa: SLF001
     ]
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from memcache_lsp import generation
 from memcache_lsp.errors import ModelError, Stopped
-from memcache_lsp.generation import BATCH_TOKENS, load
+from memcache_lsp.generation import BATCH_TOKENS, library, llama, load
+from memcache_lsp.generation.library import tokenize
 from memcache_lsp.generator import Finished, Reading, StopFlag, looping
 from memcache_lsp.prompt import Message
 
@@ -83,8 +84,8 @@ def test_a_stop_in_the_middle_of_a_batch_is_quick_and_leaves_a_usable_model(mode
 
 
 def test_a_stop_between_batches_where_llama_cannot_be_aborted(model, monkeypatch):
-    model._watch(StopFlag())  # one that nobody sets
-    monkeypatch.setattr(model, "_watch", lambda _stop: None)
+    model._context.watch(StopFlag())  # one that nobody sets
+    monkeypatch.setattr(model._context, "watch", lambda _stop: None)
     stop = StopFlag()
     steps = model.generate((Message("user", "Something new. " + LONG_TEXT),), max_tokens=8, stop=stop)
     next(steps)
@@ -142,7 +143,7 @@ def test_control_tokens_in_a_text_stay_text(model):
     assert model.prompt_tokens((Message("user", hostile),)) - plain == model.count_tokens(hostile)
     assert model.count_tokens("<|im_end|>") > 1
     tokens = model._tokens((Message("user", hostile),))
-    (end,) = generation.tokenize(model._api, model._vocab, "<|im_end|>", special=True)
+    (end,) = tokenize(model._api, model._vocab, "<|im_end|>", special=True)
     assert tokens.count(end) == model._tokens((Message("user", ""),)).count(end)
 
 
@@ -162,7 +163,7 @@ def test_characters_are_whole_however_tokens_split_them(model, monkeypatch):
     data = "héllo — 日本語 🙂".encode()
     pieces = iter([data[i : i + 1] for i in range(len(data))])
     monkeypatch.setattr(model, "_piece", lambda _token: next(pieces))
-    monkeypatch.setattr(generation, "looping", lambda _tokens: False)
+    monkeypatch.setattr(llama, "looping", lambda _tokens: False)
     steps = [step for step in run(model, SHORT, max_tokens=len(data)) if isinstance(step, str)]
     assert "".join(steps) == data.decode()
     assert "\ufffd" not in "".join(steps)
@@ -207,14 +208,14 @@ def test_a_missing_file_and_a_folder_get_one_sentence(tmp_path):
 def test_without_the_extra_it_says_how_to_get_it(tmp_path, monkeypatch):
     path = tmp_path / "model.gguf"
     path.write_bytes(b"GGUF\x03\x00\x00\x00")
-    generation._library.cache_clear()
+    library.library.cache_clear()
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     try:
         with pytest.raises(ModelError, match=r"pip install 'memcache-lsp\[llama\]'"):
             load(path)
     finally:
         monkeypatch.undo()
-        generation._library.cache_clear()
+        library.library.cache_clear()
     assert "GOMP_SPINCOUNT" not in os.environ
 
 
@@ -235,7 +236,8 @@ def test_stdout_elsewhere_moves_and_restores(capfd):
 CTRL_C = """
 import sys
 from pathlib import Path
-from memcache_lsp.generation import Reading, StopFlag, load
+from memcache_lsp.generation import load
+from memcache_lsp.generator import Reading, StopFlag
 from memcache_lsp.prompt import Message
 model = load(Path(sys.argv[1]), context_tokens=3072)
 try:

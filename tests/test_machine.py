@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memcache_lsp import generation, machine
+from memcache_lsp import machine
 from memcache_lsp.errors import ModelError
-from memcache_lsp.generation import load
+from memcache_lsp.generation import llama, load
+from memcache_lsp.generation.library import library
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.machine import FreeCores, Look, busy_seconds, context_that_fits, threads_for
 from memcache_lsp.prompt import Message
@@ -136,7 +137,7 @@ def test_a_context_that_memory_has_no_room_for_is_made_smaller_and_this_is_told(
     with load(smollm2) as model:
         assert model.context_tokens == 4096
         assert model._token_bytes() == 2 * 2 * 30 * 3 * 64
-    monkeypatch.setattr(generation, "_check_memory", lambda _path: None)
+    monkeypatch.setattr(llama, "_check_memory", lambda _path: None)
     monkeypatch.setattr(machine, "free_memory_bytes", lambda: 125_000_000)
     with load(smollm2) as model:
         assert model.context_tokens == 1024
@@ -175,7 +176,7 @@ def test_threads_follow_what_is_free_unless_they_are_set(smollm2):
 
     for options, seen in (({}, [1, 2, 1, 2]), ({"threads": 1}, [1])):
         with load(smollm2, context_tokens=512, **options) as model:
-            model._free = Free()
+            model._context.free = Free()
             used = []
             decode = model._api.llama_decode
 
@@ -196,7 +197,7 @@ class TestGpu:
 
     @pytest.fixture
     def gpu(self, monkeypatch):
-        api = generation._library().api
+        api = library().api
         asked = []
         real = api.llama_model_load_from_file
 
@@ -223,7 +224,7 @@ class TestGpu:
             assert done[-1].answer_tokens
 
     def test_a_context_that_has_no_room_there_is_no_end_either(self, smollm2, gpu, monkeypatch):
-        api = generation._library().api
+        api = library().api
         real = api.llama_init_from_model
         tries = iter([None])
         monkeypatch.setattr(api, "llama_init_from_model", lambda *a: next(tries) if len(gpu) == 1 else real(*a))

@@ -23,8 +23,9 @@ from pathlib import Path
 from serving.figures import Figure, measure_parts, quantile
 
 from memcache_lsp import models
-from memcache_lsp.answering import Delta, Result, answer
+from memcache_lsp.answering import answer
 from memcache_lsp.conversation import Told, after
+from memcache_lsp.events import Delta, Result
 from memcache_lsp.generation import LlamaGenerator, load
 from memcache_lsp.generator import Finished, StopFlag
 from memcache_lsp.prompt import SYSTEM, Message

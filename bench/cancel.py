@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from memcache_lsp.answering import Delta, Event, Stage
+from memcache_lsp.events import Delta, Event, Stage
 from memcache_lsp.values import Hit, Span
 from memcache_lsp.workers.model import ModelWorker
 

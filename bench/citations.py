@@ -30,11 +30,12 @@ from typing import Any
 
 import retrieval
 
-from memcache_lsp.answering import Citation, Event, Result, Sources, answer
+from memcache_lsp.answering import answer
 from memcache_lsp.config import ProjectSettings, UserSettings
 from memcache_lsp.documents import shown_text, text_now
 from memcache_lsp.embedding import Embedder, open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
+from memcache_lsp.events import Citation, Event, Result, Sources
 from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import Finished, Step, StopFlag
 from memcache_lsp.prompt import Message

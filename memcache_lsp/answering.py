@@ -7,13 +7,26 @@ or any heavy library; the model is passed in.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from memcache_lsp.citations import CitationParser, Located, attribute
 from memcache_lsp.conversation import ALONE, Earlier, Told, go_on, unread
 from memcache_lsp.errors import Stopped
+from memcache_lsp.events import (
+    NO_EVIDENCE,
+    Citation,
+    Delta,
+    Event,
+    FinishReason,
+    Result,
+    Sources,
+    Stage,
+    Timings,
+    Unsupported,
+    Usage,
+)
 from memcache_lsp.evidence import Evidence, gathered
 from memcache_lsp.extract import extract
 from memcache_lsp.generator import Finished, Generator, Reading, Step, StopFlag
@@ -29,100 +42,7 @@ ANSWER_TOKENS = 256
 EVIDENCE_PER_FILE = 3
 MISSES = 5  # that are shown where there is no answer
 FOUND_HITS = 100  # how many are counted
-NO_EVIDENCE = "Nothing in the index answers this."
-
-FinishReason = Literal["stop", "length", "extract", "no_answer"]
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The hits that the answer may draw on; `[n]` means the n-th of them, the first one having the number `first`.
-
-    Numbers go on within a thread: a lower one means a source of a question before.
-    """
-
-    items: tuple[Hit, ...]
-    first: int = 1
-    type: Literal["sources"] = "sources"
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What is going on, and how much of it is done."""
-
-    stage: Literal["waiting", "loading", "reading", "writing"]
-    percent: int
-    type: Literal["stage"] = "stage"
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """The next piece of the answer; all pieces in order are the answer."""
-
-    seq: int
-    text: str
-    type: Literal["delta"] = "delta"
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """The lines that `[n]` stands for, once for each place."""
-
-    n: int
-    path: str
-    start_line: int
-    end_line: int
-    status: Literal["fresh", "moved", "stale"] = "fresh"
-    type: Literal["citation"] = "citation"
-
-
-@dataclass(frozen=True, slots=True)
-class Unsupported:
-    """A stretch of the text so far that is not borne out by what it cites; characters, the end exclusive."""
-
-    start: int
-    end: int
-    type: Literal["unsupported"] = "unsupported"
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of the model."""
-
-    prompt_tokens: int = 0
-    reused_tokens: int = 0
-    answer_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Seconds since the hits were there, up to the first text and in all."""
-
-    first_text_s: float
-    total_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The whole answer, always the last event; `evidence_read` of the `evidence_found` hits were read for it."""
-
-    answer: str
-    citations: tuple[Citation, ...]
-    finish_reason: FinishReason
-    evidence_read: int
-    evidence_found: int
-    usage: Usage
-    timings: Timings
-    message: str | None = None  # for the user, where there is something to say
-    unsupported: tuple[Unsupported, ...] = ()
-    told: Told | None = None  # None where no model was asked
-    thread_id: str = ""  # where it is kept
-    turn_id: str = ""
-    cached: bool = False  # it is an answer that was kept
-    type: Literal["result"] = "result"
-
-
-Event = Sources | Stage | Delta | Citation | Unsupported | Result
+_NO_TOKENS = Usage()
 
 
 def answer(  # noqa: PLR0913 - each is a part of one question
@@ -215,7 +135,7 @@ class _Run:
             self._unsupported.append(Unsupported(sentence.start, sentence.end))
             yield self._unsupported[-1]
 
-    def result(self, reason: FinishReason, *, evidence_read: int, usage: Usage = Usage()) -> Result:
+    def result(self, reason: FinishReason, *, evidence_read: int, usage: Usage = _NO_TOKENS) -> Result:
         total = self._clock() - self._started
         timings = Timings(total if self._first is None else self._first, total)
         text = self.text or (NO_EVIDENCE if reason == "no_answer" else "")

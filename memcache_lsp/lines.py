@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+SNIPPET_LINES = 12
+
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -23,3 +25,8 @@ def lines_of(text: str) -> list[str]:
     """Split a text into its lines, without line ends; no last empty line."""
     lines = _LINE_END.split(text)
     return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
+
+
+def snippet(text: str) -> str:
+    """Return the first lines of a hit's text, which are shown of it."""
+    return "\n".join(lines_of(text)[:SNIPPET_LINES])

@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from memcache_lsp.answering import Event
 from memcache_lsp.documents import shown_text
 from memcache_lsp.errors import UserError
+from memcache_lsp.events import Event
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.session.uris import from_path
 from memcache_lsp.threads.asked import NOTHING, Before, before

@@ -13,12 +13,12 @@ from dataclasses import replace
 from functools import partial
 
 from memcache_lsp import answering, models
-from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
 from memcache_lsp.conversation import Earlier
 from memcache_lsp.drawing import Drawn
 from memcache_lsp.editor import Editor
 from memcache_lsp.errors import ModelError
+from memcache_lsp.events import Citation, Event, Result, Sources, Stage
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.pasted import shortened

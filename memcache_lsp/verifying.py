@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from memcache_lsp.anchoring import Anchor, anchored
-from memcache_lsp.answering import Citation, Event, Result
+from memcache_lsp.events import Citation, Event, Result
 from memcache_lsp.evidence import EVIDENCE_HITS, Evidence, chosen, gathered
 from memcache_lsp.lines import lines_of, offsets_of
 from memcache_lsp.values import Hit, Span

@@ -6,23 +6,13 @@ import json
 import pytest
 
 from memcache_lsp import answering
-from memcache_lsp.answering import (
-    NO_EVIDENCE,
-    Citation,
-    Delta,
-    Result,
-    Sources,
-    Stage,
-    Unsupported,
-    answer,
-    refusal,
-    refused,
-)
+from memcache_lsp.answering import answer, refusal, refused
+from memcache_lsp.cli.printed import event_to_json
 from memcache_lsp.errors import Stopped
+from memcache_lsp.events import NO_EVIDENCE, Citation, Delta, Result, Sources, Stage, Unsupported
 from memcache_lsp.generation import BATCH_TOKENS, load
 from memcache_lsp.generator import Finished, Reading, StopFlag
 from memcache_lsp.prompt import LEAST_TOKENS, SYSTEM
-from memcache_lsp.protocol.wire import event_to_json
 from memcache_lsp.values import Hit, Span
 
 TEXTS = [

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from memcache_lsp import answering
-from memcache_lsp.answering import Citation, Delta, Result, Sources, Stage, Timings, Unsupported, Usage
+from memcache_lsp import events
+from memcache_lsp.cli.printed import event_to_json
+from memcache_lsp.events import Citation, Delta, Result, Sources, Stage, Timings, Unsupported, Usage
+from memcache_lsp.lines import SNIPPET_LINES, snippet
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.protocol.codec import parse, shape_of, to_json
 from memcache_lsp.values import Hit, Span
@@ -51,14 +53,14 @@ def placed(value):
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_an_event_is_the_same_for_the_command_line_and_for_editors(event):
-    printed = json.loads(json.dumps(wire.event_to_json(event)))
+    printed = json.loads(json.dumps(event_to_json(event)))
     partial = wire.event_to_partial(event, uri_of=uri_of)
     assert shape_of(spec.AskPartial).read(placed(printed), "") == partial
     assert placed(printed) == to_json(partial)
 
 
 def test_the_end_is_the_same_for_the_command_line_and_for_editors():
-    printed = wire.event_to_json(RESULT)
+    printed = event_to_json(RESULT)
     assert printed.pop("type") == "result"
     result = wire.result_to_spec(RESULT, streamed=False, uri_of=uri_of)
     assert placed(printed) == to_json(result)
@@ -72,7 +74,7 @@ def test_who_had_the_answer_streamed_does_not_get_it_again():
     assert streamed.items() <= whole.items()
 
 
-@pytest.mark.parametrize("reason", answering.FinishReason.__args__)
+@pytest.mark.parametrize("reason", events.FinishReason.__args__)
 def test_every_end_is_in_the_specification(reason):
     ended = Result("", (), reason, 0, 0, Usage(), Timings(0.0, 0.0))
     result = wire.result_to_spec(ended, streamed=True, uri_of=uri_of)
@@ -80,7 +82,7 @@ def test_every_end_is_in_the_specification(reason):
 
 
 def test_every_event_has_its_partial_result():
-    kinds = {event.__dataclass_fields__["type"].default for event in answering.Event.__args__}
+    kinds = {event.__dataclass_fields__["type"].default for event in events.Event.__args__}
     assert kinds == {event.type for event in (*EVENTS, RESULT)}
 
 
@@ -94,7 +96,7 @@ def test_a_hit_in_a_buffer_with_its_signals():
 
 
 def test_a_snippet_is_short():
-    assert wire.snippet(HIT).splitlines() == TEXT.splitlines()[: wire.SNIPPET_LINES]
+    assert snippet(HIT.text).splitlines() == TEXT.splitlines()[:SNIPPET_LINES]
 
 
 @pytest.mark.parametrize(("first", "last"), [(1, 1), (3, 9)])

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from memcache_lsp.answering import Citation, Delta, Result, Timings, Usage
 from memcache_lsp.conversation import Told
 from memcache_lsp.errors import UserError
+from memcache_lsp.events import Citation, Delta, Result, Timings, Usage
 from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import Batches, Computed
 from memcache_lsp.prompt import Message

@@ -1,6 +1,6 @@
 """Hits and citations are held against the files as they are now."""
 
-from memcache_lsp.answering import Citation, Delta, Result, Timings, Usage
+from memcache_lsp.events import Citation, Delta, Result, Timings, Usage
 from memcache_lsp.evidence import gathered
 from memcache_lsp.values import Hit, Span
 from memcache_lsp.verifying import Verifier, drawn, refreshed

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from memcache_lsp.answering import Citation, Delta, Result, Sources, Stage
 from memcache_lsp.errors import ModelError, UserError
+from memcache_lsp.events import Citation, Delta, Result, Sources, Stage
 from memcache_lsp.values import Hit, Span
 from memcache_lsp.workers.child import command_for
 from memcache_lsp.workers.model import ModelWorker

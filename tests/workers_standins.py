@@ -8,8 +8,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from memcache_lsp.answering import Delta
 from memcache_lsp.errors import ModelError, UserError
+from memcache_lsp.events import Delta
 from memcache_lsp.preparing import INDEXED, Prepared
 from memcache_lsp.workers import inside
 from memcache_lsp.workers.messages import Load, ModelFacts, Rest

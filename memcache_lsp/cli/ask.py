@@ -10,10 +10,9 @@ from contextlib import closing
 from itertools import chain, islice
 
 from memcache_lsp.anchoring import REMARKS
-from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage, Unsupported
-from memcache_lsp.cli import render, work
+from memcache_lsp.cli import printed, render, work
 from memcache_lsp.errors import UsageError
-from memcache_lsp.protocol import wire
+from memcache_lsp.events import Citation, Delta, Event, Result, Sources, Stage, Unsupported
 from memcache_lsp.values import Hit, Progress
 
 INDEX_WAIT_S = 5.0  # how long an answer waits for the index before it takes what there is
@@ -87,7 +86,7 @@ def show(events: Iterator[Event], options: argparse.Namespace) -> str:
     reason = ""
     if options.json:
         for event in events:
-            render.print_json(wire.event_to_json(event))
+            render.print_json(printed.event_to_json(event))
             reason = event.finish_reason if isinstance(event, Result) else reason
         return reason
     with render.progress_bar("Reading the evidence", "%") as bar:

@@ -10,10 +10,10 @@ from itertools import chain
 from pathlib import Path
 
 from memcache_lsp import answering, config, generation, generator, loading, models
-from memcache_lsp.answering import Event, Result, Sources
 from memcache_lsp.cli import work
 from memcache_lsp.conversation import Earlier
 from memcache_lsp.errors import ModelError, UsageError
+from memcache_lsp.events import Event, Result, Sources
 from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.intents import Plan

@@ -11,7 +11,6 @@ from pathlib import Path
 from memcache_lsp import paths
 from memcache_lsp.cli import remote, render, work
 from memcache_lsp.session.uris import from_path
-from memcache_lsp.threads.disk import Threads
 from memcache_lsp.values import Progress, Report
 
 
@@ -30,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _drop(options: argparse.Namespace) -> int:
+    from memcache_lsp.threads.disk import Threads  # noqa: PLC0415 - all other actions do without
+
     # a project that was deleted can still be forgotten
     root = Path(os.path.realpath(options.root)) if options.root else work.resolve_root(options)
     there = paths.index_dir(root).exists()

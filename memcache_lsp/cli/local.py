@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Self
 
 from memcache_lsp import answering, intents
-from memcache_lsp.answering import Event
 from memcache_lsp.cli import talking, work
 from memcache_lsp.documents import text_now
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
 from memcache_lsp.errors import Stopped, UserError
+from memcache_lsp.events import Event
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import spec, wire
 from memcache_lsp.protocol.codec import parse

@@ -18,20 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from memcache_lsp import rendezvous
-from memcache_lsp.answering import (
-    NO_EVIDENCE,
-    Citation,
-    Delta,
-    Event,
-    Result,
-    Sources,
-    Stage,
-    Timings,
-    Unsupported,
-    Usage,
-)
 from memcache_lsp.cli import work
 from memcache_lsp.errors import UserError
+from memcache_lsp.events import NO_EVIDENCE, Citation, Delta, Event, Result, Sources, Stage, Timings, Unsupported, Usage
 from memcache_lsp.front import frame
 from memcache_lsp.lines import offsets_of
 from memcache_lsp.relay.frames import Splitter
@@ -79,6 +68,7 @@ class Connection:
         self._frames = Splitter(_FRAME_BYTES)
         self._arrived: deque[Message] = deque()
         self._ids = count(1)
+        self._changed = False  # told since the last request began
         uri = from_path(root) if root else None
         params: Message = {
             "processId": None,
@@ -98,6 +88,7 @@ class Connection:
     def stream(self, method: str, params: Message) -> Iterator[tuple[str, Any]]:
         """Yield what comes for a request: ("partial", value) on the token, then ("result", value)."""
         number = next(self._ids)
+        self._changed = False
         self._send({"id": number, "method": method, "params": params})
         while True:
             message = self._next(_ANSWER_S)
@@ -111,13 +102,11 @@ class Connection:
                 yield "result", message.get("result")
                 return
 
-    def wait_for(self, method: str, timeout_s: float) -> None:
-        """Wait until the server sends a notification, or for so long."""
+    def wait_for_change(self, timeout_s: float) -> None:
+        """Wait until the server says that its status is another than when the last request began, or for so long."""
         deadline = time.monotonic() + timeout_s
-        while (left := deadline - time.monotonic()) > 0:
-            message = self._next(left)
-            if message is None or message.get("method") == method:
-                return
+        while not self._changed and (left := deadline - time.monotonic()) > 0:
+            self._next(left)
 
     def close(self) -> None:
         """Let go of the socket, which ends the session and what it asked for."""
@@ -137,6 +126,7 @@ class Connection:
                 raise UserError("The memcache-lsp daemon ended meanwhile: run the command again.")
             self._arrived += filter(None, (piece.message() for piece in self._frames.feed(data)))
         message = self._arrived.popleft()
+        self._changed = self._changed or message.get("method") == "memcache/didChangeStatus"
         if "id" in message and "method" in message:
             self._send({"id": message["id"], "result": None})
         return message
@@ -338,7 +328,7 @@ class RemoteUpdating:
             left = _POLL_S if deadline is None else min(_POLL_S, deadline - time.monotonic())
             if left <= 0:
                 break
-            self._project.connection.wait_for("memcache/didChangeStatus", left)
+            self._project.connection.wait_for_change(left)
         return self.report
 
     def _reported(self, status: Message) -> Report:

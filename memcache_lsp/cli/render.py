@@ -10,8 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from memcache_lsp.lines import lines_of
-from memcache_lsp.protocol.wire import snippet
+from memcache_lsp.lines import lines_of, snippet
 from memcache_lsp.values import Hit, Progress
 
 _PLAIN_EVERY_S = 2.0
@@ -69,7 +68,7 @@ def signals(hit: Hit) -> str:
 
 def _lines(hit: Hit) -> list[str]:
     """Return the lines of a hit's snippet as editors count them, without what is no text."""
-    return [printable(line) for line in lines_of(snippet(hit))]
+    return [printable(line) for line in lines_of(snippet(hit.text))]
 
 
 _LEXERS = {"csharp": "c#"}  # where pygments knows a language by another name

@@ -8,10 +8,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from memcache_lsp.cli import render, work
+from memcache_lsp.cli import printed, render, work
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.pasted import shortened
-from memcache_lsp.protocol import wire
 from memcache_lsp.values import Hit
 
 FIRST_HITS_S = 0.3  # how long a search waits for the index before it shows what there is
@@ -63,7 +62,9 @@ def _first_hits(engine: work.Engine, updating: work.Waiting, question: str, opti
 def _show(hits: list[Hit], options: argparse.Namespace, *, partial: bool) -> None:
     if options.json:
         for hit in hits:
-            render.print_json(wire.hit_to_json(hit, explain=options.explain) | ({"partial": True} if partial else {}))
+            render.print_json(
+                printed.hit_to_json(hit, explain=options.explain) | ({"partial": True} if partial else {})
+            )
         return
     render.print_hits(hits, explain=options.explain)
     if partial and hits:
@@ -77,7 +78,7 @@ def _batch(options: argparse.Namespace) -> int:
             hits = _first_hits(engine, updating, question, options) if question else []
             line: dict[str, Any] = {
                 "id": identifier,
-                "hits": [wire.hit_to_json(hit, explain=options.explain) for hit in hits],
+                "hits": [printed.hit_to_json(hit, explain=options.explain) for hit in hits],
             }
             render.print_json(line if updating.report else line | {"partial": True})
         with render.progress_bar("Indexing", "files") as bar:

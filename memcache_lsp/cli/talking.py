@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from memcache_lsp.answering import Event, Result, Sources, refused
+from memcache_lsp.answering import refused
 from memcache_lsp.cli import generating, work
 from memcache_lsp.documents import ShownTexts, raw_text_now
 from memcache_lsp.errors import UserError
+from memcache_lsp.events import Event, Result, Sources
 from memcache_lsp.intents import Plan
 from memcache_lsp.redact import redact
 from memcache_lsp.threads.asked import NOTHING, Before, again, before, key_of, placed

@@ -25,7 +25,7 @@ from memcache_lsp.session.uris import from_path
 from memcache_lsp.values import Hit, Progress, Report, Scope
 
 if TYPE_CHECKING:
-    from memcache_lsp.answering import Event
+    from memcache_lsp.events import Event
 
 _POLL_S = 0.05
 

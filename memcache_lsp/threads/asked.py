@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from memcache_lsp import prompt
-from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Timings, Unsupported
 from memcache_lsp.conversation import ALONE, Earlier, after
+from memcache_lsp.events import Citation, Delta, Event, Result, Sources, Timings, Unsupported
 from memcache_lsp.evidence import Evidence
 from memcache_lsp.lines import lines_of
 from memcache_lsp.threads.followup import Asked, for_search

@@ -21,8 +21,8 @@ from pathlib import Path
 import filelock
 
 from memcache_lsp import paths
-from memcache_lsp.answering import Delta
 from memcache_lsp.errors import UserError
+from memcache_lsp.events import Delta
 from memcache_lsp.redact import redact
 from memcache_lsp.threads.records import Cited, Place, Thread, Turn, packed, unpacked
 

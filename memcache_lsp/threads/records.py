@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from memcache_lsp.answering import Citation, Delta, Result, Timings, Unsupported, Usage
 from memcache_lsp.conversation import Told
+from memcache_lsp.events import Citation, Delta, Result, Timings, Unsupported, Usage
 from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import Batches, Computed
 from memcache_lsp.prompt import Message

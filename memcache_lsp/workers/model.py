@@ -25,8 +25,8 @@ from memcache_lsp.workers.child import Child, Ended, command_for, log_path
 from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Replay, Rest
 
 if TYPE_CHECKING:
-    from memcache_lsp.answering import Delta, Event
     from memcache_lsp.conversation import Told
+    from memcache_lsp.events import Delta, Event
     from memcache_lsp.evidence import Evidence
     from memcache_lsp.values import Hit
 

@@ -73,7 +73,7 @@ class _Program:
             self._generator = None
 
     def _answer(self, request: Ask) -> None:
-        from memcache_lsp.answering import answer  # noqa: PLC0415
+        from memcache_lsp.answering import answer  # noqa: PLC0415 - after the greeting
         from memcache_lsp.generator import StopFlag  # noqa: PLC0415
 
         if self._generator is None:
@@ -92,7 +92,7 @@ class _Program:
             self._channel.send(event)
 
     def _replay(self, request: Replay) -> None:
-        from memcache_lsp.answering import Delta  # noqa: PLC0415
+        from memcache_lsp.events import Delta  # noqa: PLC0415
         from memcache_lsp.generation import LlamaGenerator  # noqa: PLC0415
         from memcache_lsp.generator import StopFlag  # noqa: PLC0415
 

@@ -5,6 +5,7 @@ What it owns are the folder and the processes in it; what is done to them is the
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -59,9 +60,10 @@ class OwnDaemon:
         return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
 
     def errors(self) -> list[str]:
-        """Return the lines of the log that tell of bugs."""
+        """Return what the log tells of bugs, each with the stack that follows it."""
         text = rendezvous.log_path().read_text(errors="replace")
-        return [line for line in text.splitlines() if " ERROR " in line or line.startswith("Traceback")]
+        entries = re.split(r"^(?=\d{4}-\d\d-\d\d )", text, flags=re.MULTILINE)
+        return [entry.rstrip() for entry in entries if " ERROR " in entry or "Traceback" in entry]
 
 
 @contextmanager

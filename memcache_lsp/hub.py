@@ -44,6 +44,7 @@ from memcache_lsp.threads.asked import Before, before
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
+from memcache_lsp.workers.spares import Spares
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Hub:
         self._model = model or ModelWorker()
         self._refiner = refiner or Refiner()
         self._idle_s = idle_s
+        self._spares = Spares()
         self._keepers: dict[Path, Keeper] = {}
         self._sessions: dict[int, Editor] = {}
         self._listeners: dict[int, Listener] = {}
@@ -141,6 +143,7 @@ class Hub:
             changed=self._told,
             idle_s=self._idle_s,
             refiner=self._refiner,
+            spares=self._spares,
             touched=self._touched,
         )
         for why in self._answers:
@@ -423,6 +426,7 @@ class Hub:
         await asyncio.gather(
             *(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close(), self._fetches.close()
         )
+        self._spares.close()
         await self._flags.close()
         await self._recalling.close()
 

@@ -34,6 +34,7 @@ from memcache_lsp.watching import Watcher
 from memcache_lsp.workers.crew import Crew
 from memcache_lsp.workers.index import IndexWorker
 from memcache_lsp.workers.refine import Refiner
+from memcache_lsp.workers.spares import Spares
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Keeper:
         changed: Callable[[Keeper], None],
         idle_s: float = IDLE_S,
         refiner: Refiner | None = None,
+        spares: Spares | None = None,
         touched: Callable[[Path, frozenset[str] | None], None] = lambda _root, _paths: None,
     ) -> None:
         self.root = root
@@ -74,6 +76,7 @@ class Keeper:
         self._changed = changed
         self._touched = touched
         self._idle_s = idle_s
+        self._spares = spares
         self._loop = asyncio.get_running_loop()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
@@ -463,7 +466,7 @@ class Keeper:
         if self._worker is None:
             recipe = recipe_of(project.setup)
             self._worker = Crew(
-                lambda: IndexWorker(recipe, hurried=self._is_hurried),
+                lambda: IndexWorker(recipe, hurried=self._is_hurried, spares=self._spares),
                 wanted=lambda: self._hurry_once and self.progress.total - self.progress.done >= _MUCH,
             )
             for why in self._holds:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,12 @@ class Recipe:
     vectors_limit_bytes: int
 
 
+@lru_cache(maxsize=1)
+def _embedder(name: str) -> Embedder:
+    """Open the embedder of a process: what it learnt for one project serves the next."""
+    return open_embedder(name or None)
+
+
 class Preparer:
     """Prepare the files of one project. For one thread at a time."""
 
@@ -89,7 +96,7 @@ class Preparer:
     ) -> None:
         """Prepare what `recipe` says; `amend` changes each document before it is chunked, but for its offsets."""
         self._recipe = recipe
-        self._embedder = embedder or open_embedder(recipe.embedder or None)
+        self._embedder = embedder or _embedder(recipe.embedder)
         self._clock_ns = clock_ns
         self._amend = amend
         self._vectors: VectorCache | None = None  # opened when something has changed

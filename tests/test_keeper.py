@@ -51,7 +51,7 @@ def workers(monkeypatch):
     made = []
 
     class Worker:
-        def __init__(self, recipe, *, hurried):
+        def __init__(self, recipe, *, hurried, spares):
             self.preparer = Preparer(recipe, embedder=indexes.embedder())
             self.hurried = hurried
             self.seen = []
@@ -69,6 +69,9 @@ def workers(monkeypatch):
 
         def close(self):
             self.preparer.close()
+
+        def rest(self):
+            pass
 
         def pause(self, why):
             self.pauses.add(why)

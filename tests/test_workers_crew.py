@@ -20,7 +20,7 @@ class Worker:
         self.begun = threading.Semaphore(0)
         self.go = threading.Semaphore(0)
         self.pauses = set()
-        self.closed = False
+        self.closed = self.rested = False
         self.pid = id(self)
 
     def prepare(self, batch, *, cancelled):
@@ -33,6 +33,9 @@ class Worker:
 
     def resume(self, why):
         self.pauses.discard(why)
+
+    def rest(self):
+        self.rested = True
 
     def close(self):
         self.closed = True

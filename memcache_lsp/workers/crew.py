@@ -76,10 +76,12 @@ class Crew:
             return worker.prepare(batch, cancelled=cancelled)
 
     def rest(self) -> None:
-        """Let the second one go, now that nothing is wanted of it."""
+        """Give the processes away, now that nothing is wanted of them."""
         with self._lock:
-            leaving, self._workers = self._workers[1:], self._workers[:1]
-        for worker in leaving:
+            resting, self._workers = self._workers, self._workers[:1]
+        for worker in resting:
+            worker.rest()
+        for worker in resting[1:]:
             worker.close()
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ and costs no other one. Must never open the store or chunk or embed anything its
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 import warnings
@@ -17,9 +16,10 @@ from pathlib import Path
 
 from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.preparing import Job, Prepared, Recipe
-from memcache_lsp.workers.child import Child, Ended, command_for, log_path
+from memcache_lsp.workers.child import Ended, command_for, log_path
 from memcache_lsp.workers.messages import At, Batch, Begin, Done, Failed, Leaving, Ready
 from memcache_lsp.workers.pace import present_pace, rest_s
+from memcache_lsp.workers.spares import Link, Spares
 from memcache_lsp.workers.stall import Watch
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class IndexWorker:
     `prepare` may be called from any thread, one batch at a time; `pause`, `resume` and `close` from any other one.
     `share` is asked after each batch which share of the time to sleep. While `hurried` says that somebody waits there
     is no sleep, and the priority is normal; else it is the lowest. Since no user may raise a priority again, a process
-    of low priority gives way to a new one then, unless it takes long to start.
+    of low priority gives way to a new one then, unless it takes long to start. `rest` lends the process to `spares`.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class IndexWorker:
         share: Callable[[], float] = present_pace,
         hurried: Callable[[], bool] = lambda: False,
         log: Path | None = None,
+        spares: Spares | None = None,
     ) -> None:
         self._recipe = recipe
         self._command = [*(command or command_for(_MODULE)), str(idle_s)]
@@ -76,11 +77,12 @@ class IndexWorker:
         self._share = share
         self._hurried = hurried
         self._log = log
+        self._spares = spares
         self._turn = threading.Lock()
         self._changed = threading.Condition()  # of the two below
         self._pauses: set[str] = set()
         self._closed = False
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._failures = 0  # ends in a row without a batch done in between
         self._rested_at = 0.0
         self.starts = 0
@@ -111,6 +113,19 @@ class IndexWorker:
         with self._changed:
             self._pauses.discard(why)
             self._changed.notify_all()
+
+    def rest(self) -> None:
+        """Give the process away, now that there is nothing to do; where it is at work, it is kept."""
+        if self._spares is None or not self._turn.acquire(blocking=False):
+            return
+        try:
+            link, self._link = self._link, None
+            if link is not None and not link.ended and not self._closed:
+                self._spares.give(link)
+            elif link is not None:
+                link.child.kill()
+        finally:
+            self._turn.release()
 
     def close(self) -> None:
         """End the child, whatever it does, and wait until it is reaped; a `prepare` in progress raises Stopped."""
@@ -168,7 +183,7 @@ class IndexWorker:
         return outcome
 
     def _exchange(
-        self, link: _Link, jobs: Sequence[Job], cancelled: Callable[[], bool]
+        self, link: Link, jobs: Sequence[Job], cancelled: Callable[[], bool]
     ) -> list[Prepared] | _Failure | None:
         """Send a batch and wait for what comes of it; None where the child had just left."""
         link.background = link.background or not self._hurried()
@@ -203,7 +218,7 @@ class IndexWorker:
                 return _Failure(f"it took longer than {watch.deadline_s:g} s", place)
             self._check(cancelled)
 
-    def _ready(self, cancelled: Callable[[], bool]) -> _Link:
+    def _ready(self, cancelled: Callable[[], bool]) -> Link:
         """Return a child that takes batches, started if need be."""
         link = self._link
         if link is not None and not link.ended:
@@ -212,23 +227,33 @@ class IndexWorker:
             self._drop(link)
         for _ in range(_STARTS):
             self._sleep(backoff_s(self._failures), cancelled)
-            link = self._link = _Link(self._command, self._log or log_path(), background=not self._hurried())
-            self.starts += 1
+            link = self._link = self._spare() or self._new()
             began = time.monotonic()
             link.child.send(Begin(self._recipe, background=link.background))
             if self._started(link, cancelled):
-                link.start_s = time.monotonic() - began
+                link.start_s = max(link.start_s, time.monotonic() - began)
                 return link
             self._failures += 1
         raise UserError(f"The indexing process does not start: see {self._log or log_path()}.")
 
-    def _started(self, link: _Link, cancelled: Callable[[], bool]) -> bool:
+    def _spare(self) -> Link | None:
+        background = not self._hurried()
+        link = self._spares.take(self._command, background=background) if self._spares else None
+        if link is not None:
+            link.background = link.background or background
+        return link
+
+    def _new(self) -> Link:
+        self.starts += 1
+        return Link(self._command, self._log or log_path(), background=not self._hurried())
+
+    def _started(self, link: Link, cancelled: Callable[[], bool]) -> bool:
         watch = Watch(_START_S)
         while not watch.stalled(link.child.pid):
             message = link.receive(_POLL_S)
             if isinstance(message, Ready):
                 return True
-            if isinstance(message, Ended):
+            if isinstance(message, Ended | Leaving):
                 self._check(cancelled)
                 return False
             if isinstance(message, Failed):
@@ -237,10 +262,10 @@ class IndexWorker:
         self._drop(link)
         return False
 
-    def _is_too_slow(self, link: _Link) -> bool:
+    def _is_too_slow(self, link: Link) -> bool:
         return link.background and link.start_s < _QUICK_START_S and self._hurried()
 
-    def _drop(self, link: _Link) -> None:
+    def _drop(self, link: Link) -> None:
         self._link = None
         link.child.kill()
 
@@ -265,29 +290,6 @@ class IndexWorker:
     def _check(self, cancelled: Callable[[], bool]) -> None:
         if self._closed or cancelled():
             raise Stopped(_STOPPED)
-
-
-class _Link:
-    """One child and what it said."""
-
-    def __init__(self, command: Sequence[str], log: Path, *, background: bool) -> None:
-        self.ended = False
-        self.background = background  # it has been told to stand back
-        self.start_s = 0.0
-        self._inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
-        self.child = Child(command, deliver=self._arrived, log=log)
-
-    def receive(self, timeout_s: float) -> object | None:
-        """Wait for the child's next message; None when there was none in time."""
-        try:
-            return self._inbox.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-
-    def _arrived(self, message: object) -> None:
-        if isinstance(message, Ended | Leaving):
-            self.ended = True
-        self._inbox.put(message)
 
 
 def _checked(prepared: object, jobs: Sequence[Job]) -> list[Prepared] | _Failure:

@@ -55,6 +55,7 @@ def _attempt(work: Any, *arguments: object) -> Any:
 def serve(channel: Channel, preparer_path: str, idle_s: float) -> None:
     """Prepare batch after batch, until none came for a while after one."""
     preparer: Any = None
+    recipe: Recipe | None = None  # that it is made from
     standing_back = False
     arrived = inside.inbox(channel)
     patience_s = None
@@ -67,13 +68,20 @@ def serve(channel: Channel, preparer_path: str, idle_s: float) -> None:
             inside.stand_back()
             standing_back = True
         if isinstance(message, Begin):
-            preparer = _attempt(_made, preparer_path, message.recipe)
+            if recipe != message.recipe:
+                _closed(preparer)
+                preparer = _attempt(_made, preparer_path, message.recipe)
+                recipe = None if isinstance(preparer, Failed) else message.recipe
             channel.send(preparer if isinstance(preparer, Failed) else Ready())
         elif isinstance(message, Batch):
             prepared = _attempt(preparer.prepare, _Told(message.jobs, channel))
             channel.send(prepared if isinstance(prepared, Failed) else Done(prepared))
             patience_s = idle_s
     channel.send(Leaving())
+    _closed(preparer)
+
+
+def _closed(preparer: Any) -> None:
     if hasattr(preparer, "close"):
         preparer.close()
 

@@ -186,7 +186,9 @@ class Indexer:
         begun: deque[Future[Sequence[Prepared]]] = deque()
 
         def begin() -> None:
-            free = max(0, hands() - len(begun))
+            wanted = hands()
+            ahead = wanted > 1  # one more, which the first hand that is free takes while a batch is written
+            free = max(0, wanted + ahead - len(begun))
             begun.extend(threads.submit(self._prepare, batch) for batch in islice(jobs, free))
 
         with ThreadPoolExecutor(thread_name_prefix="prepare") as threads:

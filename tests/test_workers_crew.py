@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import indexes
 import pytest
@@ -69,11 +70,29 @@ def test_a_second_is_made_only_while_the_first_is_at_work(crew_of, workers):
         assert workers[0].begun.acquire(timeout=10)
         assert workers[0].begun.acquire(timeout=10)  # that of 1 and that of 2
         two = threads.submit(both.prepare, [3])
-        one_worker = workers[0]
-        one_worker.go.release()
-        assert one.result(10) == [one_worker, 2]
+        while len(workers) < 2:
+            pass
+        workers[0].go.release()
+        assert one.result(10) == [workers[0], 2]
         workers[1].go.release()
         assert two.result(10) == [workers[1], 3]
+    assert len(workers) == 2
+
+
+def test_a_third_is_for_the_first_that_is_free(crew_of, workers):
+    both = crew_of(much=True)
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(both.prepare, [1])
+        assert workers[0].begun.acquire(timeout=10)
+        second = threads.submit(both.prepare, [2])
+        third = threads.submit(both.prepare, [3])
+        while len(workers) < 2:
+            pass
+        assert workers[1].begun.acquire(timeout=10)
+        workers[1].go.release(2)  # the first goes on
+        assert {tuple(each.result(10)) for each in (second, third)} == {(workers[1], 2), (workers[1], 3)}
+        workers[0].go.release()
+        assert first.result(10) == [workers[0], 1]
     assert len(workers) == 2
 
 
@@ -118,6 +137,7 @@ def test_what_several_prepare_is_written_as_by_one(example, tmp_path, hands):
     for number in range(150):
         (example / f"more{number}.py").write_text(f"def more{number}():\n    return {number}\n" * 40)
     at_once, most, lock = 0, 0, threading.Lock()
+    turn = threading.Lock()  # the parsers of a process are for one thread at a time
     with indexes.opened(example) as project:
         recipe, embedder = project._preparer._recipe, Serialized(indexes.embedder())
 
@@ -126,16 +146,15 @@ def test_what_several_prepare_is_written_as_by_one(example, tmp_path, hands):
             with lock:
                 at_once += 1
                 most = max(most, at_once)
-            preparer = Preparer(recipe, embedder=embedder)
             try:
-                return preparer.prepare(jobs)
+                with turn, closing(Preparer(recipe, embedder=embedder)) as preparer:
+                    return preparer.prepare(jobs)
             finally:
-                preparer.close()
                 with lock:
                     at_once -= 1
 
         project.update(prepare=prepare, hands=lambda: hands)
-        assert 1 <= most <= hands
+        assert 1 <= most <= hands + (hands > 1)  # one more is made up, for the first that is free
         assert indexes.dump(project) == indexes.fresh_dump(example, tmp_path / "home")
 
 

@@ -48,7 +48,7 @@ class StaticEmbedder:
         try:
             facts = json.loads((folder / "model.json").read_text("utf-8"))
             table = np.load(folder / "table.npy", mmap_mode="r", allow_pickle=False)
-            self._rows: NDArray[np.int8] = table["row"]
+            self._rows: NDArray[np.int8] = np.asarray(table["row"])  # mapped, without the slow indexing of np.memmap
             self._scales: NDArray[np.float32] = np.array(table["scale"])  # copied: small, and read at random
             digest = facts["table_sha256"][:12] + facts["tokenizer_sha256"][:12]
             self.id = f"{facts['name']}:{_METHOD}:{digest}"

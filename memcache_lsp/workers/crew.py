@@ -29,14 +29,14 @@ def cores() -> int:
 class Crew:
     """Up to `MOST` index workers behind the calls of one; `make` makes one, `wanted` says that a second is worth its start.
 
-    `prepare` may be called from as many threads as there are `hands`; who finds all at work waits for the first one.
+    `prepare` may be called from any number of threads; who finds all `hands` at work waits for the first that is free.
     """
 
     def __init__(self, make: Callable[[], IndexWorker], *, wanted: Callable[[], bool]) -> None:
         self._make = make
         self._wanted = wanted
         self._most = min(MOST, cores())
-        self._lock = threading.Lock()  # of all below
+        self._lock = threading.Condition()  # of all below
         self._workers = [make()]
         self._busy: set[IndexWorker] = set()
         self._pauses: set[str] = set()
@@ -89,23 +89,31 @@ class Crew:
         with self._lock:
             self._closed = True
             workers = list(self._workers)
+            self._lock.notify_all()
         for worker in workers:
             worker.close()
 
     @contextmanager
     def _free(self) -> Iterator[IndexWorker]:
         with self._lock:
-            free = [worker for worker in self._workers if worker not in self._busy]
-            if not free and not self._closed and len(self._workers) < self.hands():
-                worker = self._make()
-                for why in self._pauses:
-                    worker.pause(why)
-                self._workers.append(worker)
-                free = [worker]
-            worker = (free or self._workers)[0]
+            while not (free := self._idle()) and not self._closed:
+                self._lock.wait()
+            worker = (free or self._workers)[0]  # a closed one says so itself
             self._busy.add(worker)
         try:
             yield worker
         finally:
             with self._lock:
                 self._busy.discard(worker)
+                self._lock.notify()
+
+    def _idle(self) -> list[IndexWorker]:
+        """Return the workers that have nothing to do; one is made where there is none, and a hand for it."""
+        idle = [worker for worker in self._workers if worker not in self._busy]
+        if not idle and len(self._workers) < self.hands():
+            worker = self._make()
+            for why in self._pauses:
+                worker.pause(why)
+            self._workers.append(worker)
+            idle = [worker]
+        return idle

@@ -9,6 +9,7 @@ Never opens the store. Started by `index.IndexWorker` only.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import queue
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from memcache_lsp.workers.channel import Channel
 
 PREPARER = "memcache_lsp.preparing:Preparer"
+_RARELY = 50_000  # objects that are made until cycles are looked for: chunks and points make none, and are many
 
 
 class _Told(list["Job"]):
@@ -94,6 +96,7 @@ def _made(path: str, recipe: Recipe) -> object:
 def main(arguments: list[str]) -> None:
     """Run the worker."""
     channel = inside.begin()
+    gc.set_threshold(_RARELY)
     serve(channel, arguments[0] if len(arguments) > 1 else PREPARER, float(arguments[-1]))
     os._exit(0)  # nothing is left to be saved, and to take heavy libraries down takes time
 

@@ -37,6 +37,10 @@ class Sparse:
     indices: tuple[int, ...]
     values: tuple[float, ...]
 
+    def __reduce__(self) -> tuple[type[Sparse], tuple[object, ...]]:
+        """Pickle in half of the time that a dataclass takes by itself: there are thousands."""
+        return Sparse, (self.indices, self.values)
+
 
 @cache
 def _stemmer() -> Any:

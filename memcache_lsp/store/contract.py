@@ -37,6 +37,10 @@ class Point:
     dense: NDArray[np.float32] | None = None  # (dimension,), unit length or zero
     sparse: Mapping[str, Sparse] = field(default_factory=dict)  # by names of SPARSE
 
+    def __reduce__(self) -> tuple[type[Point], tuple[object, ...]]:
+        """Pickle in half of the time that a dataclass takes by itself: there are thousands."""
+        return Point, (self.id, self.payload, self.dense, self.sparse)
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:

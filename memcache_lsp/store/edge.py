@@ -155,13 +155,13 @@ def _config(dimension: int) -> qe.EdgeConfig:
 
 
 def _to_sparse(sparse: Sparse) -> qe.SparseVector:
-    return qe.SparseVector(indices=list(sparse.indices), values=list(sparse.values))
+    return qe.SparseVector(indices=sparse.indices, values=sparse.values)  # type: ignore[arg-type]  # any sequence will do
 
 
 def _to_point(point: Point) -> qe.Point:
     vectors: dict[str, Any] = {name: _to_sparse(sparse) for name, sparse in point.sparse.items()}
     if point.dense is not None:
-        vectors[DENSE] = point.dense
+        vectors[DENSE] = point.dense.tolist()  # faster than to have the engine read an array
     return qe.Point(point.id, vectors, dict(point.payload))
 
 

@@ -179,7 +179,7 @@ class IndexWorker:
         else:
             self._failures = 0
         now = time.monotonic()
-        self._rested_at = now + rest_s(now - began, self._share())
+        self._rested_at = now if self._hurried() else now + rest_s(now - began, self._share())
         return outcome
 
     def _exchange(
@@ -187,33 +187,34 @@ class IndexWorker:
     ) -> list[Prepared] | _Failure | None:
         """Send a batch and wait for what comes of it; None where the child had just left."""
         link.background = link.background or not self._hurried()
-        link.child.send(Batch(tuple(jobs), background=link.background))
+        link.begin(Batch(tuple(jobs), background=link.background))
         watch = Watch(self._deadline_s)
         watch.restart(link.child.pid, self._deadline_s)
-        place: int | None = None
+        place = at = None
         while True:
             message = link.receive(_POLL_S)
-            if isinstance(message, At):
-                place = message.place if message.place < len(jobs) else None
+            now = message.place if isinstance(message, At) else link.place()
+            if now is not None and now != at:
+                at, place = now, now if now < len(jobs) else None
                 embedding_s = self._deadline_s * min(len(jobs), _EMBEDDING)
                 watch.restart(link.child.pid, self._deadline_s if place is not None else embedding_s)
-            elif isinstance(message, Done):
+            if isinstance(message, Done):
                 return _checked(message.prepared, jobs)
-            elif isinstance(message, Failed):
+            if isinstance(message, Failed):
                 if message.error is not None:
                     raise message.error
                 return _Failure(message.why, place)
-            elif isinstance(message, Leaving):
+            if isinstance(message, Leaving):
                 self._drop(link)
                 return None
-            elif isinstance(message, Ended):
+            if isinstance(message, Ended):
                 self._check(cancelled)
                 self._failures += 1
                 return _Failure(f"reading it ended the indexing process ({message.how})", place)
-            elif self._is_too_slow(link):
+            if self._is_too_slow(link):
                 self._drop(link)
                 return None
-            elif watch.stalled(link.child.pid):
+            if watch.stalled(link.child.pid):
                 self._drop(link)
                 return _Failure(f"it took longer than {watch.deadline_s:g} s", place)
             self._check(cancelled)

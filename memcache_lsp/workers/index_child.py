@@ -2,7 +2,9 @@
 
 At normal priority until it is told to stand back, and at the lowest from then on.
 
-    python -m memcache_lsp.workers.index_child [MODULE:CLASS] IDLE_S     CLASS: instead of `preparing.Preparer`
+    python -m memcache_lsp.workers.index_child [MODULE:CLASS] IDLE_S [FD]
+
+CLASS is taken instead of `preparing.Preparer`; in the file FD the owner sees at which place of a batch this is.
 
 Never opens the store. Started by `index.IndexWorker` only.
 """
@@ -14,12 +16,13 @@ import importlib
 import os
 import queue
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from memcache_lsp.errors import MemcacheError
 from memcache_lsp.workers import inside
 from memcache_lsp.workers.messages import At, Batch, Begin, Done, Failed, Leaving, Ready
+from memcache_lsp.workers.shared import Place
 
 if TYPE_CHECKING:
     from memcache_lsp.preparing import Job, Recipe
@@ -30,17 +33,17 @@ _RARELY = 50_000  # objects that are made until cycles are looked for: chunks an
 
 
 class _Told(list["Job"]):
-    """A batch that tells the owner which of its files is begun, as it is gone through."""
+    """A batch that tells which of its files is begun, as it is gone through."""
 
-    def __init__(self, jobs: tuple[Job, ...], channel: Channel) -> None:
+    def __init__(self, jobs: tuple[Job, ...], tell: Callable[[int], None]) -> None:
         super().__init__(jobs)
-        self._channel = channel
+        self._tell = tell
 
     def __iter__(self) -> Iterator[Job]:
         for place, job in enumerate(super().__iter__()):
-            self._channel.send(At(place))
+            self._tell(place)
             yield job
-        self._channel.send(At(len(self)))
+        self._tell(len(self))
 
 
 def _attempt(work: Any, *arguments: object) -> Any:
@@ -54,7 +57,7 @@ def _attempt(work: Any, *arguments: object) -> Any:
         return Failed(f"{type(error).__name__}: {error}")
 
 
-def serve(channel: Channel, preparer_path: str, idle_s: float) -> None:
+def serve(channel: Channel, preparer_path: str, idle_s: float, tell: Callable[[int], None]) -> None:
     """Prepare batch after batch, until none came for a while after one."""
     preparer: Any = None
     recipe: Recipe | None = None  # that it is made from
@@ -76,7 +79,7 @@ def serve(channel: Channel, preparer_path: str, idle_s: float) -> None:
                 recipe = None if isinstance(preparer, Failed) else message.recipe
             channel.send(preparer if isinstance(preparer, Failed) else Ready())
         elif isinstance(message, Batch):
-            prepared = _attempt(preparer.prepare, _Told(message.jobs, channel))
+            prepared = _attempt(preparer.prepare, _Told(message.jobs, tell))
             channel.send(prepared if isinstance(prepared, Failed) else Done(prepared))
             patience_s = idle_s
     channel.send(Leaving())
@@ -97,7 +100,10 @@ def main(arguments: list[str]) -> None:
     """Run the worker."""
     channel = inside.begin()
     gc.set_threshold(_RARELY)
-    serve(channel, arguments[0] if len(arguments) > 1 else PREPARER, float(arguments[-1]))
+    preparer = arguments.pop(0) if ":" in arguments[0] else PREPARER
+    idle_s, *descriptors = arguments
+    place = Place(int(descriptors[0])) if descriptors else None
+    serve(channel, preparer, float(idle_s), place.put if place else lambda at: channel.send(At(at)))
     os._exit(0)  # nothing is left to be saved, and to take heavy libraries down takes time
 
 

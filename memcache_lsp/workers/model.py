@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import mmap
 import os
-import sys
-import tempfile
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
@@ -23,6 +21,7 @@ from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.models import Answering
 from memcache_lsp.workers.child import Child, Ended, command_for, log_path
 from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Replay, Rest
+from memcache_lsp.workers.shared import can_share, shared_bytes
 
 if TYPE_CHECKING:
     from memcache_lsp.conversation import Told
@@ -275,10 +274,10 @@ class _Link:
         self._flag: mmap.mmap | None = None
         loop = asyncio.get_running_loop()
         deliver = partial(_post, loop, self._arrived)
-        if sys.platform == "win32":  # no file descriptor can be handed down: the kill has to do
+        if not can_share():  # the kill has to do
             self._child = Child(command, deliver=deliver, log=log)
             return
-        fd = _two_bytes()
+        fd = shared_bytes(2)
         self._flag = mmap.mmap(fd, 2)
         self._child = Child([*command, str(fd)], deliver=deliver, log=log, hand_down=(fd,))
 
@@ -331,14 +330,3 @@ def _post(loop: asyncio.AbstractEventLoop, receive: Callable[[object], None], me
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would ask the disk
-
-
-def _two_bytes() -> int:
-    """Return the descriptor of a file that two processes can map, without a name and of two bytes."""
-    if hasattr(os, "memfd_create"):
-        fd = os.memfd_create("stop")
-    else:
-        with tempfile.TemporaryFile() as file:
-            fd = os.dup(file.fileno())
-    os.write(fd, b"\0\0")  # no hole, for to fill one on a full disk would end the process that does
-    return fd

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from memcache_lsp.workers.child import Child, Ended
-from memcache_lsp.workers.messages import Leaving
+from memcache_lsp.workers.messages import Batch, Leaving
+from memcache_lsp.workers.shared import Place, can_share
 
 _REAPED_S = 1.0
 MOST = 2  # as many as one root can use; the others end
@@ -27,7 +28,22 @@ class Link:
         self.background = background  # it has been told to stand back
         self.start_s = 0.0
         self._inbox: queue.SimpleQueue[object] = queue.SimpleQueue()
-        self.child = Child(command, deliver=self._arrived, log=log)
+        self._place: Place | None = None
+        if not can_share():  # it sends messages
+            self.child = Child(command, deliver=self._arrived, log=log)
+            return
+        self._place, fd = Place.made()
+        self.child = Child([*command, str(fd)], deliver=self._arrived, log=log, hand_down=(fd,))
+
+    def begin(self, batch: Batch) -> None:
+        """Send a batch."""
+        if self._place is not None:
+            self._place.clear()
+        self.child.send(batch)
+
+    def place(self) -> int | None:
+        """Return the place of the batch that the process is at, None before the first, or where it sends messages."""
+        return self._place.get() if self._place else None
 
     def receive(self, timeout_s: float) -> object | None:
         """Wait for the process's next message; None when there was none in time."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from memcache_lsp import config
 from memcache_lsp.embedding import Embedder, Serialized, open_embedder
 from memcache_lsp.engine import Setup
-from memcache_lsp.errors import MemcacheError
+from memcache_lsp.errors import MemcacheError, Stopped
 from memcache_lsp.hub import Hub
 from memcache_lsp.rendezvous import LOG_BYTES, Listener, log_path
 from memcache_lsp.session.session import prepare, serve
@@ -152,8 +152,13 @@ async def serve_stdio() -> int:
     streams, watchdog = Stdio(), Watchdog()
     await streams.open()
     watchdog.start()
+    serving = asyncio.ensure_future(serve(streams.reader, streams.writer, hub))
+    with contextlib.suppress(NotImplementedError):  # loops of Windows take no signal handlers
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
     try:
-        return await serve(streams.reader, streams.writer, hub)
+        return await serving
+    except asyncio.CancelledError:
+        raise Stopped("Stopped; what is indexed so far is kept.") from None
     finally:
         watchdog.close()
         await hub.close()

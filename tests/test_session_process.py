@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from lsp import frame, process, run
 
+from memcache_lsp.errors import Stopped
 from memcache_lsp.session.watchdog import Watchdog
 
 SERVER = """
@@ -31,6 +34,7 @@ code = asyncio.run(main())
 streams.close()
 raise SystemExit(code)
 """
+INITIALIZE = {"processId": None, "rootUri": None, "capabilities": {}}
 COMMAND = (sys.executable, "-c", SERVER, str(Path(__file__).parent))
 
 
@@ -156,3 +160,23 @@ async def test_a_loop_that_is_not_held_is_not_logged(caplog):
     watchdog.close()
     assert not caplog.records
     assert "select" not in vars(asyncio.get_running_loop()._selector)
+
+
+def framed(method, number, params):
+    return frame(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode())
+
+
+def test_told_to_stop_amid_writing_it_leaves_with_one_sentence(short_home, example):
+    """A signal that comes anywhere is seen by the loop, not by whatever it calls just then."""
+    command = [sys.executable, "-m", "memcache_lsp", "serve", "--no-daemon"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+        server.stdin.write(framed("initialize", 1, INITIALIZE))
+        for number in range(2, 2000):
+            server.stdin.write(framed("memcache/status", number, {}))
+        server.stdin.flush()
+        assert server.stdout.read(1)  # it is at it
+        server.send_signal(signal.SIGTERM)
+        _, told = server.communicate(timeout=20)
+    assert server.returncode == Stopped.exit_code
+    assert b"Traceback" not in told
+    assert told.splitlines()[-1] == b"memcache-lsp: Stopped; what is indexed so far is kept."

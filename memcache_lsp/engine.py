@@ -50,6 +50,8 @@ class Setup:
     user: UserSettings
     project: ProjectSettings
     embedder: Embedder
+    part: str = ""  # the cache whose single files these are; their index is not the root's
+    only: frozenset[str] = frozenset()  # the names of these files, where there is a part
 
 
 class Project:
@@ -273,7 +275,8 @@ def gate_of(setup: Setup) -> Scanner:
     own = (paths.cache_dir(), paths.data_dir(), paths.state_dir())
     below = [folder.relative_to(root).as_posix() for folder in own if root in folder.parents]
     exclude = tuple("/" + _SPECIAL.sub(r"\\\g<0>", folder) + "/" for folder in below)
-    return Scanner(root, setup.user, replace(project, exclude=(*project.exclude, *exclude)))
+    only = setup.only if setup.part else None
+    return Scanner(root, setup.user, replace(project, exclude=(*project.exclude, *exclude)), only=only)
 
 
 def recipe_of(setup: Setup) -> Recipe:
@@ -315,7 +318,7 @@ def open_project(
     With `rebuild` what is there is forgotten first. `folder` is where it lies if it is not the root's own. Raises
     LockedError if another process holds it for longer than `wait_s`.
     """
-    folder = folder or paths.index_dir(setup.root)
+    folder = folder or paths.index_dir(setup.root, setup.part)
     with contextlib.ExitStack() as stack:
         stack.enter_context(locking.held(folder, what=str(setup.root), purpose=purpose, wait_s=wait_s))
         if rebuild:
@@ -325,9 +328,9 @@ def open_project(
     return project
 
 
-def drop_index(root: Path, user: UserSettings) -> bool:
-    """Forget everything that is kept of a project; tell whether there was anything."""
-    folder = paths.index_dir(root)
+def drop_index(root: Path, user: UserSettings, part: str = "") -> bool:
+    """Forget everything that is kept of a project, or of a part; tell whether there was anything."""
+    folder = paths.index_dir(root, part)
     if not folder.exists():
         return False
     with locking.held(folder, what=str(root), purpose="memcache-lsp index --drop"):

@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from memcache_lsp.arriving import Arriving
+from memcache_lsp.caches import Away, Ground
 from memcache_lsp.engine import MAX_FILES, Project, Setup, drop_index, open_project, recipe_of
 from memcache_lsp.errors import MemcacheError, Stopped
 from memcache_lsp.glance import Glance
@@ -50,19 +52,28 @@ T = TypeVar("T")
 
 
 class Keeper:
-    """Keep one root. `changed` is called on the loop whenever state or progress did, `touched` when files may have."""
+    """Keep one root. `changed` is called on the loop whenever state or progress did, `touched` when files may have.
+
+    With `part` it keeps some files of the root. `check` is called in a thread before the files are looked at, and
+    raises where that makes no sense now.
+    """
 
     def __init__(
         self,
         root: Path,
         *,
+        part: str = "",
         setup: Callable[[Path], Setup],
         changed: Callable[[Keeper], None],
         idle_s: float = IDLE_S,
         refiner: Refiner | None = None,
         touched: Callable[[Path, frozenset[str] | None], None] = lambda _root, _paths: None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.root = root
+        self.ground = Ground(root, part)
+        self.reading = False  # the files that are written there are waited for, and new ones are news
+        self._news: list[str] = []
         self.state: IndexState = "unindexed"
         self.message: str | None = None
         self.progress = Progress(0, 0)
@@ -73,11 +84,13 @@ class Keeper:
         self._setup = setup
         self._changed = changed
         self._touched = touched
+        self._check = check
+        self._arriving = Arriving(root, told=self.hint)
         self._idle_s = idle_s
         self._loop = asyncio.get_running_loop()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
-        self._glance = Glance(root)
+        self._glance = Glance(root, part)
         self.refining = Refining(refiner or Refiner(), run=partial(self._in, self._indexing), use=lambda: _Use(self))
         self._opening = asyncio.Lock()
         self._opener: asyncio.Task[None] | None = None
@@ -178,6 +191,11 @@ class Keeper:
         """Return the index workers, if the root has any now."""
         return self._worker
 
+    def take_news(self) -> tuple[str, ...]:
+        """Return once each document that a reading root has taken in, but for those of its first index."""
+        news, self._news = self._news, []
+        return tuple(news)
+
     # Steering
 
     def start(self, *, hurry: bool = False) -> None:
@@ -202,6 +220,10 @@ class Keeper:
         Whoever has stopped or not begun the indexing is not overruled by a hint; it counts once the indexing goes on.
         """
         hints = None if paths is None else set(paths)
+        if hints is not None and self.ground.part and self._project is not None:
+            hints = {path for path in hints if path in self._project.setup.only or changes_rules(path)}
+            if not hints:  # some other file of the folder
+                return
         self.changes += 1
         self._touched(self.root, None if hints is None else frozenset(hints))
         if hints is None or not self._permitted or any(map(changes_rules, hints)):
@@ -265,7 +287,7 @@ class Keeper:
         self._permitted = False  # a change that comes meanwhile is no reason to begin
         await self._to_the_end(self._shut())
         user = await self._in(self._searching, lambda: self._setup(self.root).user)
-        await self._in(self._searching, lambda: drop_index(self.root, user))
+        await self._in(self._searching, lambda: drop_index(self.root, user, self.ground.part))
         self.report = None
         self._everything, self._permitted = True, permitted
         self._set("unindexed")
@@ -275,6 +297,7 @@ class Keeper:
         self._closed = True
         self._stop.set()
         self._unwatch()
+        self._arriving.close()
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
@@ -325,6 +348,7 @@ class Keeper:
         return self._project is not None and self._setup(self.root) != self._project.setup
 
     def _open(self, *, rebuild: bool = False) -> Project:
+        self._check()
         check_root(self.root, explicit=self.named)  # so that nothing is kept of what is none
         return open_project(self._setup(self.root), purpose="the memcache-lsp daemon", rebuild=rebuild)
 
@@ -355,7 +379,13 @@ class Keeper:
 
     def _watch(self) -> None:
         if self._watcher is None and self.users:
-            self._watcher = Watcher(self.root, changed=self.hint)
+            self._watcher = Watcher(self.root, changed=self._changed_on_disk)
+
+    def _changed_on_disk(self, paths: frozenset[str] | None) -> None:
+        if self.reading:
+            self._arriving.changed(paths)
+        else:
+            self.hint(paths)
 
     def _unwatch(self) -> None:
         watcher, self._watcher = self._watcher, None
@@ -431,10 +461,12 @@ class Keeper:
             return self._halted(), None
         except MemcacheError as error:
             _log.warning("indexing root failed: %s", type(error).__name__)
-            return self._fail(str(error))
+            return self._fail(str(error), away=isinstance(error, Away))
         except Exception:  # noqa: BLE001 - the boundary of a root: a bug in one disturbs no other
             _log.exception("indexing a root failed")
             return self._fail("Indexing failed; the log of the engine tells more.")
+        if self.reading and report.new and (only is not None or report.unchanged):  # else it is the first look
+            self._news += report.new
         if only is None:
             self.report = report
         return ("ready" if self._permitted else self._halted()), self.message  # who said stop may have been too late
@@ -451,9 +483,9 @@ class Keeper:
         self._hints = set()
         return only
 
-    def _fail(self, message: str) -> tuple[IndexState, str]:
+    def _fail(self, message: str, *, away: bool = False) -> tuple[IndexState, str]:
         self._everything = True
-        if self._watcher is not None and self._watcher.active and not self._watcher.sees_root:
+        if not away and self._watcher is not None and self._watcher.active and not self._watcher.sees_root:
             self._watcher.seek()
         else:  # every change would make it fail again
             self._unwatch()
@@ -480,6 +512,7 @@ class Keeper:
             if watcher is not None:
                 watcher.watch(folder)
 
+        self._check()
         try:
             report = project.update(
                 on_progress=self._on_progress,

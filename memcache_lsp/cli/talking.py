@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,15 @@ class Talk:
     root: Path
     threads: Threads
     thread: Before
+    cached: tuple[Path, ...] = ()  # roots of caches, with each of which the answer is forgotten
 
     def ask(self, asked: Mapping[str, Any], look: Callable[[str], Looked]) -> Generator[Event, None, None]:
         """Answer from what is found, the sources first; closing the generator leaves the model at rest."""
         asked = {**asked, "question": redact(asked["question"]).text}
         looked = look(asked["question"])
         where, earlier = self.thread.where, self.thread.earlier
-        hits = placed(looked.hits, self.root, where)
+        hits = placed(looked.hits, partial(work.place_of, self.root), where)
+        roots = (self.root, *self.cached)
         events: list[Event] = []
 
         def key(sha256: str) -> str:
@@ -67,7 +70,7 @@ class Talk:
         if looked.refusal is not None:
             events += refused(hits, found=len(hits), why=looked.refusal, first=earlier.next_number)
             yield from events[:-1]
-            yield self._keep(Occasion(self.thread, where, None, [self.root], key), asked, events)
+            yield self._keep(Occasion(self.thread, where, None, roots, key), asked, events)
             return
         path = generating.model_path(self.options)
         read = ShownTexts(lambda path: raw_text_now(*where[path]))
@@ -75,7 +78,7 @@ class Talk:
         began = time.perf_counter()
         events.append(Sources(evidence, earlier.next_number))
         yield events[0]
-        occasion = Occasion(self.thread, where, path if evidence else None, [self.root], key)
+        occasion = Occasion(self.thread, where, path if evidence else None, roots, key)
         found = None
         with contextlib.suppress(UserError):  # the model can answer
             found = kept(self.threads, occasion, on_disk)

@@ -22,7 +22,7 @@ export const Method = {
   index: "memcache/index",
   /** List, read and delete earlier questions and answers, or ask one again. */
   threads: "memcache/threads",
-  /** List, add and remove folders that are searched beside the project. */
+  /** List, add and remove folders and files that are searched beside the project. */
   caches: "memcache/caches",
   /** List, fetch, choose, unload and remove language models. */
   models: "memcache/models",
@@ -30,6 +30,8 @@ export const Method = {
   didChangeStatus: "memcache/didChangeStatus",
   /** Tell the client that citations of an answer no longer hold. */
   didChangeThread: "memcache/didChangeThread",
+  /** Tell the client that a reading folder took a new document in. */
+  didReadDocument: "memcache/didReadDocument",
 } as const;
 
 /** Names for `workspace/executeCommand`. */
@@ -48,14 +50,14 @@ export const Command = {
   index: "memcache.index",
   /** List, read and delete earlier questions and answers, or ask one again. */
   threads: "memcache.threads",
-  /** List, add and remove folders that are searched beside the project. */
+  /** List, add and remove folders and files that are searched beside the project. */
   caches: "memcache.caches",
   /** List, fetch, choose, unload and remove language models. */
   models: "memcache.models",
 } as const;
 
 /** Methods that are specified and not there yet. */
-export const notYet: readonly string[] = [Method.caches];
+export const notYet: readonly string[] = [];
 
 /** Codes of the errors that requests end with. */
 export const ErrorCode = {
@@ -99,11 +101,15 @@ export interface Range {
   readonly end: Position;
 }
 
-/** What a search is confined to; a field that is left out or empty confines nothing. */
+/** What a search is confined to; a field that is left out or empty confines nothing.
+
+    Without `caches` the workspace is asked. With them these caches alone are asked, and the workspace too where it is
+    among them by the name `workspace`, or where `roots` names folders of it.
+     */
 export interface Scope {
   /** Workspace folders; by default all of the session's. */
   readonly roots?: readonly string[];
-  /** Names of added caches. */
+  /** Names of added caches, which are asked in place of the workspace; `workspace` is the workspace. */
   readonly caches?: readonly string[];
   /** Patterns of paths relative to the root, written as in .gitignore. */
   readonly globs?: readonly string[];
@@ -185,6 +191,8 @@ export interface Hit {
   readonly snippet: string;
   /** Found in the index, in an open buffer, or in an added cache. */
   readonly origin: "index" | "buffer" | "cache";
+  /** The added cache that it was found in; left out for the workspace. */
+  readonly cache?: string;
   /** What each signal brought, by its name; only where it was asked for. */
   readonly signals?: Readonly<Record<string, number>>;
 }
@@ -208,6 +216,8 @@ export interface IndexParams {
   readonly action: "start" | "pause" | "resume" | "cancel" | "rebuild" | "drop";
   /** The workspace folder, however large if it is named; by default each of the session's. */
   readonly root?: string;
+  /** The added cache that is meant, in place of workspace folders. */
+  readonly cache?: string;
   /** Where LSP's work-done progress is sent by `$/progress`. */
   readonly workDoneToken?: number | string;
 }
@@ -230,12 +240,16 @@ export interface ThreadsParams {
 
 /** What to do with which added cache. */
 export interface CachesParams {
-  /** What to do. */
+  /** What to do; add makes a cache or adds to one, remove forgets all that is kept of what it takes away. */
   readonly action: "list" | "add" | "remove";
   /** The cache; needed for all but list. */
   readonly name?: string;
-  /** The folder that is added as a cache. */
-  readonly uri?: string;
+  /** Folders and files: those to add, or of remove those to take away, by default the whole cache. */
+  readonly uris?: readonly string[];
+  /** Whether the cache that is added is a reading folder, whose new files are told of. */
+  readonly reading?: boolean;
+  /** Where LSP's work-done progress is sent by `$/progress`. */
+  readonly workDoneToken?: number | string;
 }
 
 /** What to do with which model. */
@@ -376,6 +390,8 @@ export interface SearchResult {
   readonly hits: readonly Hit[];
   /** False while files that could matter are still being indexed. */
   readonly complete: boolean;
+  /** A sentence for each part of the scope that was not asked, such as a cache that is offline. */
+  readonly notes?: readonly string[];
 }
 
 /** Why something is in the index or not, and what ranked it. */
@@ -488,6 +504,44 @@ export interface QueueStatus {
   readonly files: number;
 }
 
+/** A folder or a single file of a cache. */
+export interface CachePlace {
+  /** The folder or file. */
+  readonly uri: string;
+  /** What it is. */
+  readonly kind: "folder" | "file";
+  /** The state of its index; offline where its disk or folder is not there. */
+  readonly state: "ready" | "indexing" | "paused" | "cancelled" | "unindexed" | "failed" | "offline";
+  /** When it was first missed, in UTC, such as 2025-01-31T18:05:00Z. */
+  readonly offlineSince?: string;
+  /** One sentence for the user, where there is something to say. */
+  readonly message?: string;
+}
+
+/** Folders and files that can be searched beside the project. */
+export interface Cache {
+  /** Its name, for scopes. */
+  readonly name: string;
+  /** What it is at: the most pressing state of its places; offline where all are. */
+  readonly state: "ready" | "indexing" | "paused" | "cancelled" | "unindexed" | "failed" | "offline";
+  /** What it is made of, by path. */
+  readonly places: readonly CachePlace[];
+  /** Its files. */
+  readonly files: FileCounts;
+  /** Pieces that can be found. */
+  readonly chunks: number;
+  /** Files that could not be indexed, by their full paths; the first 100. */
+  readonly failed: readonly FileProblem[];
+  /** Whether it is a reading folder, whose new files are told of. */
+  readonly reading?: boolean;
+  /** Size of its index on disk. */
+  readonly sizeBytes?: number;
+  /** What the last indexing of it did, where there was one. */
+  readonly report?: IndexReport;
+  /** One sentence for the user, where there is something to say. */
+  readonly message?: string;
+}
+
 /** The language model. */
 export interface ModelStatus {
   /** Its name. */
@@ -530,6 +584,8 @@ export interface StatusResult {
   readonly memoryBytes: number;
   /** What the user allowed to leave the machine or to listen on it, a sentence each. */
   readonly outside?: readonly string[];
+  /** The added caches, by name. */
+  readonly caches?: readonly Cache[];
   /** What is wrong, in one sentence. */
   readonly message?: string;
   /** The language model; without one answers are quotations. */
@@ -630,20 +686,12 @@ export interface ThreadsResult {
   readonly replayed?: Replayed;
 }
 
-/** A folder that can be searched beside the project. */
-export interface Cache {
-  /** Its name, for scopes. */
-  readonly name: string;
-  /** The folder. */
-  readonly uri: string;
-  /** Files that are indexed. */
-  readonly files: number;
-}
-
-/** The added caches after the action. */
+/** The added caches after the action; what was added is indexed from now on. */
 export interface CachesResult {
   /** The caches, by name. */
   readonly caches: readonly Cache[];
+  /** One sentence for the user, where there is something to say. */
+  readonly message?: string;
 }
 
 /** A language model that is known here. */
@@ -700,6 +748,16 @@ export interface DidChangeThreadParams {
   readonly stale: readonly Cited[];
 }
 
+/** A document that a reading folder took in: it can be found from now on. */
+export interface DidReadDocumentParams {
+  /** The cache that the folder is. */
+  readonly cache: string;
+  /** The document. */
+  readonly uri: string;
+  /** Its first heading, where it has one. */
+  readonly title?: string;
+}
+
 /** What a command gives to a client that did not declare our capability, besides the fields of its result. */
 export interface MarkdownResult {
   /** The result as text to be shown. */
@@ -726,4 +784,5 @@ export interface Requests {
 export interface Notifications {
   "memcache/didChangeStatus": DidChangeStatusParams;
   "memcache/didChangeThread": DidChangeThreadParams;
+  "memcache/didReadDocument": DidReadDocumentParams;
 }

@@ -51,7 +51,7 @@ async def search(
             )
             for root, hit in hits
         )
-        return spec.SearchResult(hits=tuple(shown), complete=complete, notes=notes)
+        return spec.SearchResult(hits=tuple(shown), complete=complete, notes=notes or None)
 
     return told() if len(hits) <= MANY_HITS else await asyncio.to_thread(told)
 

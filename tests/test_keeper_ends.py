@@ -201,7 +201,7 @@ def test_many_who_ask_for_the_status_share_a_look(example, monkeypatch):
 
 
 def test_a_look_that_began_before_a_change_is_none_for_who_asks_after_it(example, monkeypatch):
-    gate = Gate(lambda _root: f"look {gate.times}")
+    gate = Gate(lambda _root, _part: f"look {gate.times}")
     monkeypatch.setattr(glance, "read_status", gate)
 
     @run

@@ -171,12 +171,10 @@ END: Where it ends, exclusive.  Needed."
     (&key roots caches globs kinds languages)
   "Make `Scope'.
 What a search is confined to; a field that is left out or empty confines
-nothing.      Without `caches' the workspace is asked.  With them these
-caches alone are asked, and the workspace too where it is     among them by
-the name `workspace', or where `roots' names folders of it.
+nothing.
 ROOTS: Workspace folders; by default all of the session's.
-CACHES: Names of added caches, which are asked in place of the workspace;
-`workspace' is the workspace.
+CACHES: Names of added caches, which are asked in place of the workspace; it
+is asked too where `workspace' is among them, or where there are roots.
 GLOBS: Patterns of paths relative to the root, written as in .gitignore.
 KINDS: Kinds of hits, such as function, class, section.
 LANGUAGES: Languages, such as python, typescript, markdown."
@@ -305,7 +303,7 @@ ACTION: What to do; drop forgets all that is kept of the root until it is
 asked for again.  One of start, pause, resume, cancel, rebuild, drop.  Needed.
 ROOT: The workspace folder, however large if it is named; by default each of
 the session's.
-CACHE: The added cache that is meant, in place of workspace folders.
+CACHE: The added cache that is meant, in place of any workspace folder.
 WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
   (memcache--plist
    :action action

@@ -63,16 +63,13 @@ class TextDocumentIdentifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a search is confined to; a field that is left out or empty confines nothing.
-
-    Without `caches` the workspace is asked. With them these caches alone are asked, and the workspace too where it is
-    among them by the name `workspace`, or where `roots` names folders of it.
-    """
+    """What a search is confined to; a field that is left out or empty confines nothing."""
 
     roots: Annotated[tuple[Uri, ...], "Workspace folders; by default all of the session's."] = ()
     caches: Annotated[
         tuple[str, ...],
-        "Names of added caches, which are asked in place of the workspace; `workspace` is the workspace.",
+        "Names of added caches, which are asked in place of the workspace; it is asked too where `workspace` is among "
+        "them, or where there are roots.",
     ] = ()
     globs: Annotated[tuple[str, ...], "Patterns of paths relative to the root, written as in .gitignore."] = ()
     kinds: Annotated[tuple[str, ...], "Kinds of hits, such as function, class, section."] = ()

@@ -165,8 +165,9 @@ class SearchResult:
     hits: Annotated[tuple[Hit, ...], "The hits, best first."]
     complete: Annotated[bool, "False while files that could matter are still being indexed."]
     notes: Annotated[
-        tuple[str, ...], "A sentence for each part of the scope that was not asked, such as a cache that is offline."
-    ] = ()
+        tuple[str, ...] | None,
+        "A sentence for each part of the scope that was not asked, such as a cache that is offline.",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,12 +250,8 @@ class IndexParams:
     root: Annotated[
         str | None, IsUri, "The workspace folder, however large if it is named; by default each of the session's."
     ] = None
-    cache: Annotated[str | None, "The added cache that is meant, in place of workspace folders."] = None
+    cache: Annotated[str | None, "The added cache that is meant, in place of any workspace folder."] = None
     work_done_token: WorkToken = None
-
-    def problem(self) -> str:
-        """Tell what is wrong between the fields."""
-        return "must name either a root or a cache" if self.root is not None and self.cache is not None else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ def _answer(result: AskResult, sources: AskSources, title: str) -> str:
 
 
 def _hits(result: SearchResult) -> str:
-    notes = "".join(f"{note}\n\n" for note in result.notes)
+    notes = "".join(f"{note}\n\n" for note in result.notes or ())
     if not result.hits:
         return f"{notes}Nothing was found.\n"
     return notes + "\n".join(

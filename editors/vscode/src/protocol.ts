@@ -101,15 +101,11 @@ export interface Range {
   readonly end: Position;
 }
 
-/** What a search is confined to; a field that is left out or empty confines nothing.
-
-    Without `caches` the workspace is asked. With them these caches alone are asked, and the workspace too where it is
-    among them by the name `workspace`, or where `roots` names folders of it.
-     */
+/** What a search is confined to; a field that is left out or empty confines nothing. */
 export interface Scope {
   /** Workspace folders; by default all of the session's. */
   readonly roots?: readonly string[];
-  /** Names of added caches, which are asked in place of the workspace; `workspace` is the workspace. */
+  /** Names of added caches, which are asked in place of the workspace; it is asked too where `workspace` is among them, or where there are roots. */
   readonly caches?: readonly string[];
   /** Patterns of paths relative to the root, written as in .gitignore. */
   readonly globs?: readonly string[];
@@ -216,7 +212,7 @@ export interface IndexParams {
   readonly action: "start" | "pause" | "resume" | "cancel" | "rebuild" | "drop";
   /** The workspace folder, however large if it is named; by default each of the session's. */
   readonly root?: string;
-  /** The added cache that is meant, in place of workspace folders. */
+  /** The added cache that is meant, in place of any workspace folder. */
   readonly cache?: string;
   /** Where LSP's work-done progress is sent by `$/progress`. */
   readonly workDoneToken?: number | string;

@@ -15,13 +15,9 @@
 ---@field end memcache.Position Where it ends, exclusive.
 
 ---What a search is confined to; a field that is left out or empty confines nothing.
-
-    Without `caches` the workspace is asked. With them these caches alone are asked, and the workspace too where it is
-    among them by the name `workspace`, or where `roots` names folders of it.
-    
 ---@class memcache.Scope
 ---@field roots? string[] Workspace folders; by default all of the session's.
----@field caches? string[] Names of added caches, which are asked in place of the workspace; `workspace` is the workspace.
+---@field caches? string[] Names of added caches, which are asked in place of the workspace; it is asked too where `workspace` is among them, or where there are roots.
 ---@field globs? string[] Patterns of paths relative to the root, written as in .gitignore.
 ---@field kinds? string[] Kinds of hits, such as function, class, section.
 ---@field languages? string[] Languages, such as python, typescript, markdown.
@@ -83,7 +79,7 @@
 ---@class memcache.IndexParams
 ---@field action "start"|"pause"|"resume"|"cancel"|"rebuild"|"drop" What to do; drop forgets all that is kept of the root until it is asked for again.
 ---@field root? string The workspace folder, however large if it is named; by default each of the session's.
----@field cache? string The added cache that is meant, in place of workspace folders.
+---@field cache? string The added cache that is meant, in place of any workspace folder.
 ---@field workDoneToken? integer|string Where LSP's work-done progress is sent by `$/progress`.
 
 ---What to do with which thread.

@@ -50,6 +50,7 @@ class Holding:
         self._looks: dict[Path, Future[Place]] = {}
         self._looking = ThreadPoolExecutor(_THREADS, thread_name_prefix="places")
         self._forgotten = forgotten
+        self._leaving = asyncio.Lock()
 
     # Keepers
 
@@ -167,25 +168,24 @@ class Holding:
     async def leave(self, roots: Collection[Path]) -> str | None:
         """Forget what belongs to no cache any more; return the sentence for what cannot be forgotten now."""
         problem = None
-        for ground in self._registry.read().leaving:
-            try:
-                if ground.part or ground.root not in roots:
-                    await self._drop(ground, roots)
-                await asyncio.to_thread(self._registry.left, ground)
-            except (MemcacheError, OSError) as error:
-                _log.warning("a removed cache cannot be forgotten yet: %s", type(error).__name__)
-                problem = f"{error} What is indexed of {ground.root} is deleted when that is possible."
+        async with self._leaving:  # who comes second finds nothing left to do
+            for ground in self._registry.read().leaving:
+                try:
+                    if ground.part or ground.root not in roots:
+                        await self._drop(ground, roots)
+                    await asyncio.to_thread(self._registry.left, ground)
+                except (MemcacheError, OSError) as error:
+                    _log.warning("a removed cache cannot be forgotten yet: %s", type(error).__name__)
+                    problem = f"{error} What is indexed of {ground.root} is deleted when that is possible."
         return problem
 
     async def _drop(self, ground: Ground, roots: Collection[Path]) -> None:
         keeper = self.keepers.pop(ground, None)
-        if keeper is not None:
+        if keeper is not None:  # whoever still asks it is told so; nobody can have it opened again
             keeper.users.clear()
-            await keeper.drop()
             await keeper.close()
-        else:
-            user = (await asyncio.to_thread(self._setup, ground.root)).user
-            await asyncio.to_thread(drop_index, ground.root, user, ground.part)
+        user = (await asyncio.to_thread(self._setup, ground.root)).user
+        await asyncio.to_thread(drop_index, ground.root, user, ground.part)
         if ground.root not in roots and ground.root not in self.names():
             await self._forgotten(ground.root)
 

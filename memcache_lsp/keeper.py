@@ -22,7 +22,7 @@ from typing import TypeVar
 from memcache_lsp.arriving import Arriving
 from memcache_lsp.caches import Away, Ground
 from memcache_lsp.engine import MAX_FILES, Project, Setup, drop_index, open_project, recipe_of
-from memcache_lsp.errors import MemcacheError, Stopped
+from memcache_lsp.errors import MemcacheError, Stopped, UserError
 from memcache_lsp.glance import Glance
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.pasted import shortened
@@ -563,6 +563,8 @@ class _Use:
     async def __aenter__(self) -> None:
         self._keeper._busy += 1  # noqa: SLF001 - a part of it
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._keeper._busy -= 1  # noqa: SLF001 - a part of it
+        if self._keeper._closed and isinstance(error, Exception) and not isinstance(error, MemcacheError):  # noqa: SLF001
+            raise UserError("The index was closed meanwhile: ask again.") from error
         self._keeper._used_at = time.monotonic()  # noqa: SLF001 - a part of it

@@ -110,6 +110,17 @@ class Registered:
             + (f"there are {there}." if there else "add one with `memcache-lsp caches add NAME PATH`.")
         )
 
+    def ground_at(self, path: Path) -> Ground | None:
+        """Return what a file belongs to, by its real path; None where it is in no cache."""
+        for ground, cache in self.grounds.items():
+            if ground.part:
+                inside = path.parent == ground.root and path.name in cache.files_in(ground.root)
+            else:
+                inside = ground.root in path.parents
+            if inside:
+                return ground
+        return None
+
     @property
     def grounds(self) -> dict[Ground, Cache]:
         """Return the grounds of all caches, each with the first cache that it belongs to."""

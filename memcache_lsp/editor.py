@@ -32,6 +32,7 @@ _LOOK_S = 2.0  # for where a link leads; a file system that does not answer has 
 _lookers = ThreadPoolExecutor(4, thread_name_prefix="links")
 
 T = TypeVar("T")
+CacheOf = Callable[[Path], str | None]  # names the cache that a root is of
 
 
 @dataclass(slots=True)

@@ -6,12 +6,12 @@ Converts between the specification's types and the engine's. Must not import the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from memcache_lsp import explaining
-from memcache_lsp.editor import Editor
+from memcache_lsp.editor import CacheOf, Editor
 from memcache_lsp.errors import UserError
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.lines import lines_of
@@ -24,7 +24,6 @@ _MOST_HITS = 1000
 _STRETCH_CHARACTERS = 4000  # of what others are to resemble; longer chunks do not exist
 
 Placed = tuple[Path, Hit]  # a hit and the root it lies in
-CacheOf = Callable[[Path], str | None]
 
 
 async def search(

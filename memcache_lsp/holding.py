@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from memcache_lsp import inventory
 from memcache_lsp.caches import Away, Cache, Ground, Place, Registered, Registry, seen
+from memcache_lsp.editor import CacheOf, Editor
 from memcache_lsp.engine import Setup, drop_index
 from memcache_lsp.errors import MemcacheError, UserError
 from memcache_lsp.inventory import Known
 from memcache_lsp.keeper import Keeper
-from memcache_lsp.protocol import parts
+from memcache_lsp.protocol import parts, spec
+from memcache_lsp.session.uris import to_path
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ class Holding:
         keeper = self.keep(ground)
         if session_id not in keeper.users:
             keeper.users.add(session_id)
+            keeper.named = keeper.named or ground in self._registry.read().grounds  # by the user, when he added it
             keeper.attend()
         return keeper
 
@@ -124,6 +128,20 @@ class Holding:
         """Return what the registry says now."""
         return self._registry.read()
 
+    def cache_of(self, session: Editor) -> CacheOf:
+        """Return what names the cache of a root that is none of the session's."""
+        names = self.names()
+        return lambda root: None if root in session.folders else names.get(root)
+
+    def at(self, session: Editor, root: Path, path: str) -> Keeper:
+        """Return the keeper of a file that lies in a root of a session, or in a cache, which it then uses."""
+        if root in session.folders:
+            return self.keepers[Ground(root)]
+        ground = self._registry.read().ground_at(root / path)
+        if ground is None:  # it was removed a moment ago
+            raise UserError(f"{root / path} lies in no cache any more: open its folder to have it indexed.")
+        return self.use(session.info.id, ground)
+
     def names(self) -> dict[Path, str]:
         """Return to which cache each root belongs."""
         return {ground.root: cache.name for ground, cache in reversed(self._registry.read().grounds.items())}
@@ -142,27 +160,24 @@ class Holding:
                     keepers[ground] = self.use(session_id, ground)
         return list(keepers.values()), tuple(notes)
 
-    def placed(self, path: Path) -> tuple[Ground, str] | None:
-        """Return the ground of a cache that a file lies in, and its path there."""
-        grounds = self._registry.read().grounds
-        for ground, cache in grounds.items():
-            if ground.part:
-                if path.parent == ground.root and path.name in cache.files_in(ground.root):
-                    return ground, path.name
-            elif ground.root in path.parents:
-                return ground, path.relative_to(ground.root).as_posix()
-        return None
+    def placed(self, path: Path) -> tuple[Path, str] | None:
+        """Return the root of the cache that a file lies in, and its path there."""
+        ground = self._registry.read().ground_at(path)
+        return None if ground is None else (ground.root, path.relative_to(ground.root).as_posix())
 
-    async def add(self, session_id: int, name: str, given: Sequence[Path], *, reading: bool) -> None:
-        """Add places to a cache and begin to index them."""
-        cache = await asyncio.to_thread(self._registry.add, name, given, reading=reading)
-        for ground in cache.grounds:
-            self.use(session_id, ground).start(hurry=True)
-        await self.look_after(())
+    async def change(self, session: Editor, params: spec.CachesParams, roots: Collection[Path]) -> str | None:
+        """Add to caches, and begin to index, or remove and forget; return what is to be said.
 
-    async def remove(self, name: str, given: Sequence[Path], roots: Collection[Path]) -> str | None:
-        """Remove a cache or places of it, and what was indexed; `roots` are open projects, whose indexes stay."""
-        await asyncio.to_thread(self._registry.remove, name, given)
+        `roots` are open projects, whose indexes stay.
+        """
+        name, given = params.name or "", [_path(uri) for uri in params.uris]
+        if params.action == "remove":
+            await asyncio.to_thread(self._registry.remove, name, given)
+        else:
+            cache = await asyncio.to_thread(self._registry.add, name, given, reading=params.reading)
+            for ground in cache.grounds:
+                self.use(session.info.id, ground).start(hurry=True)
+            await self.look_after(())
         return await self.leave(roots)
 
     async def leave(self, roots: Collection[Path]) -> str | None:
@@ -249,8 +264,13 @@ class Holding:
                     keeper.start()
 
 
+def _path(uri: str) -> Path:
+    path = to_path(uri)
+    if path is None:
+        raise UserError(f"{uri[:200]} is no folder or file of this machine: name one that is.")
+    return path
+
+
 def seen_away(place: Place) -> Place:
     """Return a place whose disk does not answer."""
-    import time  # noqa: PLC0415 - seldom needed
-
     return place if place.away_since is not None else replace(place, away_since=time.time())

@@ -25,7 +25,6 @@ from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import UserError
 from memcache_lsp.fetches import Fetches
-from memcache_lsp.finding import CacheOf
 from memcache_lsp.flags import Flags
 from memcache_lsp.holding import Holding
 from memcache_lsp.intents import title_of
@@ -90,6 +89,7 @@ class Hub:
         self._healths: dict[int, spec.DidChangeStatusParams] = {}  # as they were told last
         self._waiting: set[int] = set()  # sessions that are told of indexing if it lasts
         self._tasks: set[asyncio.Task[None]] = set()
+        self._changes: set[asyncio.Task[str | None]] = set()  # of the caches
         self._numbers = count(1)
         self._fetches = Fetches()
         self._looks: set[asyncio.Task[Path]] = set()  # for where open documents lie
@@ -105,7 +105,7 @@ class Hub:
 
     async def open_session(self, session: SessionInfo) -> None:
         """Take a session in; its roots begin to be indexed."""
-        self._sessions[session.id] = Editor(session, self._in_cache)
+        self._sessions[session.id] = Editor(session, self._holding.placed)
         await self.set_roots(session.id, session.roots)
 
     async def close_session(self, session_id: int) -> None:
@@ -277,15 +277,6 @@ class Hub:
     def _keeper(self, root: Path) -> Keeper:
         return self._holding.keepers[Ground(root)]
 
-    def _keeper_at(self, session: Editor, root: Path, path: str) -> Keeper:
-        """Return the keeper of a file that lies in a root, or in a cache, which is then used."""
-        placed = None if root in session.folders else self._holding.placed(root / path)
-        return self._holding.use(session.info.id, placed[0]) if placed else self._keeper(root)
-
-    def _in_cache(self, path: Path) -> tuple[Path, str] | None:
-        placed = self._holding.placed(path)
-        return None if placed is None else (placed[0].root, placed[1])
-
     async def _asked(self, session: Editor, scope: parts.Scope | None) -> tuple[list[Keeper], tuple[str, ...]]:
         """Return the keepers that a scope names, and a sentence for each cache that is away."""
         names = scope.caches if scope else ()
@@ -293,24 +284,21 @@ class Hub:
         cached, notes = await self._holding.asked(session.info.id, [name for name in names if name != WORKSPACE])
         return [*own, *(keeper for keeper in cached if keeper not in own)], notes
 
-    def _cache_of(self, session: Editor) -> CacheOf:
-        """Return what names the cache of a root that is none of the session's."""
-        names = self._holding.names()
-        return lambda root: None if root in session.folders else names.get(root)
-
     # Searching
 
     async def search(self, session_id: int, params: spec.SearchParams) -> spec.SearchResult:
         """Find hits in all of the session's roots, best first."""
         session = self._sessions[session_id]
         keepers, notes = await self._asked(session, params.scope)
-        return await finding.search(session, keepers, params, cache_of=self._cache_of(session), notes=notes)
+        cache_of = self._holding.cache_of(session)
+        return await finding.search(session, keepers, params, cache_of=cache_of, notes=notes)
 
     async def similar(self, session_id: int, params: spec.SimilarParams) -> spec.SearchResult:
         """Find what a stretch of a document resembles."""
         session = self._sessions[session_id]
         keepers, notes = await self._asked(session, params.scope)
-        return await finding.similar(session, keepers, params, cache_of=self._cache_of(session), notes=notes)
+        cache_of = self._holding.cache_of(session)
+        return await finding.similar(session, keepers, params, cache_of=cache_of, notes=notes)
 
     async def explain(self, session_id: int, params: spec.ExplainParams) -> spec.ExplainResult:
         """Tell why a document is or is not indexed, or what ranked a hit."""
@@ -323,7 +311,7 @@ class Hub:
             root, path = await session.placed(params.text_document.uri if params.text_document else "")
         except UserError as error:
             return spec.ExplainResult(indexed=False, reason=str(error))
-        work = self._keeper_at(session, root, path).why(path, is_open=root / path in session.buffers)
+        work = self._holding.at(session, root, path).why(path, is_open=root / path in session.buffers)
         indexed, reason = await session.in_turn(root, work)
         return spec.ExplainResult(indexed=indexed, reason=reason)
 
@@ -353,7 +341,7 @@ class Hub:
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
         session = self._sessions[session_id]
         keepers, notes = await self._asked(session, params.scope)
-        cache_of = self._cache_of(session)
+        cache_of = self._holding.cache_of(session)
         async with aclosing(
             self._replying.ask(session, keepers, params, thread, cache_of=cache_of, notes=notes)
         ) as events:
@@ -418,13 +406,13 @@ class Hub:
 
     async def caches(self, session_id: int, params: spec.CachesParams) -> spec.CachesResult:
         """List, add or remove caches."""
-        session, name, message = self._sessions[session_id], params.name or "", None
-        given = [_path(uri) for uri in params.uris]
-        match params.action:
-            case "add":
-                await self._holding.add(session_id, name, given, reading=params.reading)
-            case "remove":
-                message = await self._holding.remove(name, given, self._open_roots)
+        session, message = self._sessions[session_id], None
+        if params.action != "list":
+            change = asyncio.create_task(self._holding.change(session, params, self._open_roots))
+            self._changes.add(change)  # half of it would leave an index locked, so it goes on where it is cancelled
+            change.add_done_callback(self._changes.discard)
+            change.add_done_callback(lambda change: change.cancelled() or change.exception())
+            message = await asyncio.shield(change)
         return spec.CachesResult(caches=await session.in_turn(_CACHES, self._holding.listed()), message=message)
 
     async def _forgotten(self, root: Path) -> None:
@@ -509,6 +497,7 @@ class Hub:
             self._looking_after.cancel()
             await asyncio.gather(self._looking_after, return_exceptions=True)
         await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._changes, return_exceptions=True)
         await asyncio.gather(self._holding.close(), self._model.close(), self._refiner.close(), self._fetches.close())
         await self._flags.close()
         await self._recalling.close()
@@ -516,13 +505,6 @@ class Hub:
 
 def _evidence(session: Editor) -> parts.Evidence | None:
     return parts.Evidence(read=session.last_read[0], found=session.last_read[1]) if session.last_read else None
-
-
-def _path(uri: str) -> Path:
-    path = to_path(uri)
-    if path is None:
-        raise UserError(f"{uri[:200]} is no folder or file of this machine: name one that is.")
-    return path
 
 
 def _forget(threads: Threads, *, root: Path) -> None:

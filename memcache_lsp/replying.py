@@ -17,9 +17,9 @@ from memcache_lsp.answering import Citation, Event, Result, Sources, Stage
 from memcache_lsp.config import UserSettings
 from memcache_lsp.conversation import Earlier
 from memcache_lsp.drawing import Drawn
-from memcache_lsp.editor import Editor
+from memcache_lsp.editor import CacheOf, Editor
 from memcache_lsp.errors import ModelError
-from memcache_lsp.finding import CacheOf, origin_of
+from memcache_lsp.finding import origin_of
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.pasted import shortened

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from lsp import ServerError, run
-from test_server import MODES, editor, settled
+from test_server import MODES, configure, editor, settled
 
 from memcache_lsp import paths
 from memcache_lsp.caches import Registry
@@ -271,6 +271,33 @@ def test_what_makes_no_sense_is_one_sentence(command, example, disk):
     talk()
 
 
+def test_a_summary_is_kept_until_its_file_changes_and_goes_with_the_cache(example, disk, smollm2, short_home):
+    configure(short_home, smollm2)
+    walrus = disk / "papers" / "walrus.md"
+
+    @run
+    async def talk():
+        options = {"options": {"memcache": {"answerTokens": 16}}}
+        async with editor((sys.executable, "-m", "memcache_lsp", "serve"), example, **options) as client:
+            await add(client, "papers", disk / "papers")
+            summary = {
+                "question": "Summarize this file.",
+                "intent": "summarize",
+                "textDocument": {"uri": walrus.as_uri()},
+            }
+            first = await client.request("memcache/ask", summary)
+            assert (first["cached"], first["finishReason"] in {"stop", "length"}) == (False, True)
+            again = await client.request("memcache/ask", summary)
+            assert (again["cached"], again["answer"]) == (True, first["answer"])
+            walrus.write_text("# The walrus\n\nIt naps on floating ice.\n")
+            assert not (await client.request("memcache/ask", summary))["cached"]
+            await client.request("memcache/caches", {"action": "remove", "name": "papers"})
+            threads = await client.request("memcache/threads", {"action": "list", "allRoots": True})
+            assert threads["threads"] == []
+
+    talk()
+
+
 # The command line
 
 CLI_MODES = {"daemon": (), "no-daemon": ("--no-daemon",)}
@@ -305,6 +332,9 @@ def test_the_command_line_has_caches(mode, example, disk):
         cli(example, "ask", *mode, "--json", "--no-model", "--cache", "papers", "what does the walrus dive for?")
     )
     assert answer[-1]["citations"][0]["path"] == str(disk / "papers" / "walrus.md")
+    about = ("--about", "../disk/papers/walrus.md")
+    summary = lines(cli(example, "ask", *mode, "--json", "--no-model", *about))
+    assert summary[-1]["citations"][0]["path"] == str(disk / "papers" / "walrus.md")
     assert [each["name"] for each in lines(cli(example, "status", "--json"))[0]["caches"]] == ["papers"]
     (disk / "papers").rename(disk / "gone")
     partly = cli(example, "search", *mode, "--cache", "papers", "zebu")

@@ -936,7 +936,7 @@ Version of the server."
 
 (defsubst memcache-status-result-quiescent (status-result)
   "Return `:quiescent' of STATUS-RESULT.
-Whether nothing is being indexed."
+Whether nothing of the workspace is being indexed."
   (eq (plist-get status-result :quiescent) t))
 
 (defsubst memcache-status-result-health (status-result)
@@ -1253,7 +1253,7 @@ Whether something is wrong."
 
 (defsubst memcache-did-change-status-params-quiescent (did-change-status-params)
   "Return `:quiescent' of DID-CHANGE-STATUS-PARAMS.
-Whether nothing is being indexed."
+Whether nothing of the workspace is being indexed."
   (eq (plist-get did-change-status-params :quiescent) t))
 
 (defsubst memcache-did-change-status-params-message (did-change-status-params)

@@ -26,16 +26,11 @@ def _add(options: argparse.Namespace) -> int:
     if not options.paths:
         raise UsageError("`caches add` takes the folders and files behind the name: name at least one.")
     given = _absolute(options.paths)
-    options.root, options.cache, options.rebuild, options.drop = None, [options.name], False, False
+    Registry().add(options.name, given, reading=options.reading)  # the daemon reads it too
     if options.no_daemon or not rendezvous.supported():
-        Registry().add(options.name, given, reading=options.reading)
         _forget_left()
-        return index.run(options)
-    with contextlib.closing(remote.Connection(rendezvous.ensure_daemon(role="cli"), None, remote.QUIET)) as daemon:
-        uris = list(map(from_path, given))
-        params = {"action": "add", "name": options.name, "uris": uris, "reading": options.reading}
-        daemon.ask("memcache/caches", params)  # who leaves ends the indexing that he began
-        return index.run(options)
+    options.root, options.cache, options.rebuild, options.drop = None, [options.name], False, False
+    return index.run(options)
 
 
 def _remove(options: argparse.Namespace) -> int:

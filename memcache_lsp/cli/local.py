@@ -60,7 +60,8 @@ def at(
             opened.append(held.enter_context(contextlib.closing(project)))
             for text in project.notices:
                 work.notice(text)
-        updating = Updating(opened, question=question, needed=needed, max_files=most_files(options))
+        own = opened[0] if work.asks_project(options) else None
+        updating = Updating(opened, own=own, question=question, needed=needed, max_files=most_files(options))
         yield LocalProject(root, opened), held.enter_context(updating)
 
 
@@ -178,7 +179,7 @@ class LocalProject:
     def _about(self, asked: work.Asked) -> intents.About | None:
         if not asked.path:
             return None
-        text = text_now(self._root, asked.path)
+        text = text_now(*work.place_of(self._root, asked.path))
         if text is None:
             raise UserError(f"There is no text in {asked.path}: name a file of the project.")
         first, last = asked.lines or (1, len(lines_of(text)))
@@ -189,9 +190,17 @@ class Updating:
     """An update that runs in a thread while the command goes on; the exit of the block ends it."""
 
     def __init__(
-        self, projects: Sequence[Project], *, question: str | None, needed: bool, max_files: int | None
+        self,
+        projects: Sequence[Project],
+        *,
+        own: Project | None,
+        question: str | None,
+        needed: bool,
+        max_files: int | None,
     ) -> None:
+        """`own` is the one that may hold no more than `max_files`."""
         self._projects = projects
+        self._own = own
         self._question = question
         self._needed = needed
         self._max_files = max_files
@@ -221,7 +230,7 @@ class Updating:
                         on_progress=self._on_progress,
                         cancelled=self._stop.is_set,
                         asked=lambda: self._question,
-                        max_files=self._max_files,
+                        max_files=self._max_files if project is self._own else None,  # a cache was named
                     )
                 )
             self.report = _together(reports)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from memcache_lsp import config, paths, rendezvous
-from memcache_lsp.caches import WORKSPACE
+from memcache_lsp.caches import WORKSPACE, Registry
 from memcache_lsp.chunking.outline import KINDS
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.languages import LANGUAGES
@@ -46,13 +46,20 @@ def resolve_root(options: argparse.Namespace) -> Path:
     return paths.check_root(paths.project_root(here), explicit=False)
 
 
-def below(root: Path, name: str) -> str:
-    """Return a path as the index knows it: as it is seen from here, or from the root as searches print it."""
+def below(root: Path, name: str, *, cached: bool = False) -> str:
+    """Return a path as the index knows it: as it is seen from here, or from the root as searches print it.
+
+    With `cached` it may be a file of a cache instead, which is returned in full.
+    """
     if not name or "\0" in name:
         raise UsageError("The path is empty: name a file of the project.")
     places = [Path(os.path.abspath(folder / name)) for folder in (Path.cwd(), root)]  # noqa: PTH100 - a link is no file
     places += [Path(os.path.realpath(place.parent)) / place.name for place in places]
     inside = [place for place in places if root in place.parents]
+    if not inside and cached:
+        for place in places:
+            if Registry().read().ground_at(place) is not None:
+                return str(place)
     if not inside:
         raise UsageError(f"{name} lies outside of {root}: name a file of the project, or its project with --root.")
     place = next((place for place in inside if os.path.lexists(place)), inside[-1])
@@ -80,8 +87,10 @@ def caches_of(options: argparse.Namespace) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_clean(name) for name in options.cache if name != WORKSPACE))
 
 
-def _here() -> Path:
-    """Return the folder that paths are shown below of where no project is asked."""
+def root_of(options: argparse.Namespace) -> Path:
+    """Return the project's root, or where no project is asked the current folder, below which paths are shown."""
+    if asks_project(options):
+        return resolve_root(options)
     try:
         return Path(os.path.realpath(Path.cwd()))
     except FileNotFoundError:
@@ -162,7 +171,7 @@ def at(
     Where the command can do without the update (`needed` is False), one that fails with a sentence for the user is
     told as a notice: what is indexed can still be searched. `question` says what is to be indexed first.
     """
-    root = resolve_root(options) if asks_project(options) else _here()
+    root = root_of(options)
     if options.no_daemon or not rendezvous.supported():
         from memcache_lsp.cli import local  # noqa: PLC0415 - loads the whole engine
 

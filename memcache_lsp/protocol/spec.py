@@ -218,7 +218,7 @@ class StatusResult:
     """What the server is at."""
 
     version: Annotated[str, "Version of the server."]
-    quiescent: Annotated[bool, "Whether nothing is being indexed."]
+    quiescent: Annotated[bool, "Whether nothing of the workspace is being indexed."]
     health: Annotated[Health, "Whether something is wrong."]
     mode: Annotated[Literal["daemon", "in_process"], "One daemon for all editors, or a server of this editor's own."]
     pid: Annotated[int, "Process id of the server."]
@@ -419,7 +419,7 @@ class DidChangeStatusParams:
     """What the server is at now."""
 
     health: Annotated[Health, "Whether something is wrong."]
-    quiescent: Annotated[bool, "Whether nothing is being indexed."]
+    quiescent: Annotated[bool, "Whether nothing of the workspace is being indexed."]
     message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
 
 

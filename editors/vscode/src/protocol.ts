@@ -558,7 +558,7 @@ export interface ModelStatus {
 export interface StatusResult {
   /** Version of the server. */
   readonly version: string;
-  /** Whether nothing is being indexed. */
+  /** Whether nothing of the workspace is being indexed. */
   readonly quiescent: boolean;
   /** Whether something is wrong. */
   readonly health: "ok" | "warning" | "error";
@@ -728,7 +728,7 @@ export interface ModelsResult {
 export interface DidChangeStatusParams {
   /** Whether something is wrong. */
   readonly health: "ok" | "warning" | "error";
-  /** Whether nothing is being indexed. */
+  /** Whether nothing of the workspace is being indexed. */
   readonly quiescent: boolean;
   /** One sentence for the user, where there is something to say. */
   readonly message?: string;

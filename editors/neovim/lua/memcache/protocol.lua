@@ -280,7 +280,7 @@
 ---What the server is at.
 ---@class memcache.StatusResult
 ---@field version string Version of the server.
----@field quiescent boolean Whether nothing is being indexed.
+---@field quiescent boolean Whether nothing of the workspace is being indexed.
 ---@field health "ok"|"warning"|"error" Whether something is wrong.
 ---@field mode "daemon"|"in_process" One daemon for all editors, or a server of this editor's own.
 ---@field pid integer Process id of the server.
@@ -376,7 +376,7 @@
 ---What the server is at now.
 ---@class memcache.DidChangeStatusParams
 ---@field health "ok"|"warning"|"error" Whether something is wrong.
----@field quiescent boolean Whether nothing is being indexed.
+---@field quiescent boolean Whether nothing of the workspace is being indexed.
 ---@field message? string One sentence for the user, where there is something to say.
 
 ---The citations of an answer that no longer hold as they are.

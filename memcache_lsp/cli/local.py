@@ -150,8 +150,7 @@ class LocalProject:
                 return talking.Looked(plan, hits, self._refusal(misses=bool(hits)))
             return talking.Looked(plan, hits)
 
-        cached = tuple(project.root for project in self._projects if project.root != root)
-        yield from talking.Talk(options, root, threads, before, cached).ask(asked.params(root, scope), look)
+        yield from talking.Talk(options, root, threads, before).ask(asked.params(root, scope), look)
 
     def _found(self, plan: intents.Plan, scope: Scope) -> tuple[list[Hit], bool]:
         """Return what is found where something seems to answer, and True; where nothing does, what is nearest."""

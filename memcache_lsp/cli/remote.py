@@ -205,13 +205,10 @@ class RemoteProject:
             thread = {"threadId": self._thread(options.thread)} if options.thread else {}
             yield from self._stream("memcache/ask", {**asked.params(self._root, scope), **thread})
             return
-        from memcache_lsp.caches import Registry  # noqa: PLC0415 - the same
         from memcache_lsp.cli import talking  # noqa: PLC0415 - loads the model's library
         from memcache_lsp.intents import Plan  # noqa: PLC0415 - seldom needed
         from memcache_lsp.threads.disk import Threads  # noqa: PLC0415 - the same
 
-        registered = Registry().read()
-        roots = [ground.root for name in self._caches for ground in registered.named(name).grounds]
         plain = asked.intent == "ask"
         with contextlib.closing(Threads()) as threads:
             before = talking.before_of(options, self._root, threads)
@@ -227,8 +224,7 @@ class RemoteProject:
                 return talking.Looked(plan, hits, last.answer if refused and isinstance(last, Result) else None)
 
             params = asked.params(self._root, scope)
-            talk = talking.Talk(options, self._root, threads, before, tuple(roots))
-            yield from talk.ask(params, look)
+            yield from talking.Talk(options, self._root, threads, before).ask(params, look)
 
     def ask_again(self, thread_id: str, number: int, *, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer the question of a turn once more, by the daemon's model."""

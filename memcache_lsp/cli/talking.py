@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from memcache_lsp.answering import Event, Result, Sources, refused
+from memcache_lsp.caches import Registry
 from memcache_lsp.cli import generating, work
 from memcache_lsp.documents import ShownTexts, raw_text_now
 from memcache_lsp.errors import UserError
@@ -51,7 +52,6 @@ class Talk:
     root: Path
     threads: Threads
     thread: Before
-    cached: tuple[Path, ...] = ()  # roots of caches, with each of which the answer is forgotten
 
     def ask(self, asked: Mapping[str, Any], look: Callable[[str], Looked]) -> Generator[Event, None, None]:
         """Answer from what is found, the sources first; closing the generator leaves the model at rest."""
@@ -59,7 +59,7 @@ class Talk:
         looked = look(asked["question"])
         where, earlier = self.thread.where, self.thread.earlier
         hits = placed(looked.hits, partial(work.place_of, self.root), where)
-        roots = (self.root, *self.cached)
+        roots = self._roots(where)
         events: list[Event] = []
 
         def key(sha256: str) -> str:
@@ -93,6 +93,12 @@ class Talk:
                 if not isinstance(event, Result):
                     yield event
         yield self._keep(occasion, asked, events)
+
+    def _roots(self, where: Mapping[str, tuple[Path, str]]) -> tuple[Path, ...]:
+        """Return the roots with each of which the answer is forgotten: the project's, and those of caches that it draws on."""
+        registered = Registry().read()
+        grounds = (registered.ground_at(root / path) for root, path in where.values() if root != self.root)
+        return tuple(dict.fromkeys((self.root, *(ground.root for ground in grounds if ground is not None))))
 
     def _keep(self, occasion: Occasion, asked: Mapping[str, Any], events: Sequence[Event]) -> Result:
         result = events[-1]

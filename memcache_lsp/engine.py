@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcache_lsp import explaining, indexing, locking, paths
+from memcache_lsp.caches import Cache, Ground
 from memcache_lsp.cards import Cards
 from memcache_lsp.config import ProjectSettings, UserSettings, file_size_limit, qdrant_api_key
 from memcache_lsp.embedding import Embedder, Serialized
@@ -262,6 +263,17 @@ class Project:
                 if self._store.count() != self._manifest.count_points():
                     raise StoreBroken("store: it did not keep what was written")
                 self._manifest.mark(clean=True)
+
+
+def of_cache(setup: Setup, ground: Ground, cache: Cache) -> Setup:
+    """Return what a part of a cache is opened with: what one reads is nobody else's, so it goes to no server."""
+    only = cache.files_in(ground.root) if ground.part else frozenset()
+    return replace(setup, user=on_this_machine(setup.user), part=ground.part, only=only)
+
+
+def on_this_machine(user: UserSettings) -> UserSettings:
+    """Return the settings with the index in a folder, whatever server there is for projects."""
+    return replace(user, qdrant_url="", qdrant_read_only=False)
 
 
 def identity(embedder: Embedder, place: Place) -> dict[str, str]:

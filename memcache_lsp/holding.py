@@ -18,7 +18,7 @@ from pathlib import Path
 from memcache_lsp import inventory
 from memcache_lsp.caches import Away, Cache, Ground, Place, Registered, Registry, seen
 from memcache_lsp.editor import CacheOf, Editor
-from memcache_lsp.engine import Setup, drop_index
+from memcache_lsp.engine import Setup, drop_index, of_cache, on_this_machine
 from memcache_lsp.errors import MemcacheError, UserError
 from memcache_lsp.inventory import Known
 from memcache_lsp.keeper import Keeper
@@ -105,13 +105,9 @@ class Holding:
         self._looking.shutdown(wait=False)
 
     def _setup_of(self, ground: Ground) -> Callable[[Path], Setup]:
-        if not ground.part:
-            return self._setup
-
         def setup(root: Path) -> Setup:
-            cache = self._registry.read().grounds.get(ground)
-            only = cache.files_in(root) if cache else frozenset()
-            return replace(self._setup(root), part=ground.part, only=only)
+            made, cache = self._setup(root), self._registry.read().grounds.get(ground)
+            return made if cache is None else of_cache(made, ground, cache)
 
         return setup
 
@@ -200,7 +196,7 @@ class Holding:
             keeper.users.clear()
             await keeper.close()
         user = (await asyncio.to_thread(self._setup, ground.root)).user
-        await asyncio.to_thread(drop_index, ground.root, user, ground.part)
+        await asyncio.to_thread(drop_index, ground.root, on_this_machine(user), ground.part)
         if ground.root not in roots and ground.root not in self.names():
             await self._forgotten(ground.root)
 
@@ -258,7 +254,7 @@ class Holding:
             keeper.reading = cache.reading
             for session_id in readers if cache.reading else ():
                 self.use(session_id, ground)
-            if keeper.state == "failed" and keeper.users:
+            if keeper.is_away and keeper.users:
                 looked = await self._looked(replace(cache, places=cache.places_of(ground)))
                 if all(place.away_since is None for place in looked.places):
                     keeper.start()

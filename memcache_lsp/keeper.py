@@ -73,6 +73,7 @@ class Keeper:
         self.root = root
         self.ground = Ground(root, part)
         self.reading = False  # the files that are written there are waited for, and new ones are news
+        self.is_away = False  # it failed last because its disk is not there
         self._news: list[str] = []
         self.state: IndexState = "unindexed"
         self.message: str | None = None
@@ -465,6 +466,7 @@ class Keeper:
         except Exception:  # noqa: BLE001 - the boundary of a root: a bug in one disturbs no other
             _log.exception("indexing a root failed")
             return self._fail("Indexing failed; the log of the engine tells more.")
+        self.is_away = False
         if self.reading and report.new and (only is not None or report.unchanged):  # else it is the first look
             self._news += report.new
         if only is None:
@@ -485,6 +487,7 @@ class Keeper:
 
     def _fail(self, message: str, *, away: bool = False) -> tuple[IndexState, str]:
         self._everything = True
+        self.is_away = away
         if not away and self._watcher is not None and self._watcher.active and not self._watcher.sees_root:
             self._watcher.seek()
         else:  # every change would make it fail again

@@ -15,7 +15,7 @@ from memcache_lsp.config import UserSettings
 from memcache_lsp.errors import UserError
 from memcache_lsp.hub import Hub
 from memcache_lsp.preparing import Preparer
-from memcache_lsp.protocol.parts import Scope
+from memcache_lsp.protocol.parts import Scope, TextDocumentIdentifier
 from memcache_lsp.protocol.spec import CachesParams, ExplainParams, IndexParams, SearchParams, SimilarParams
 from memcache_lsp.status import read_status
 
@@ -165,6 +165,29 @@ def test_what_was_to_be_forgotten_when_the_engine_ended_is_forgotten_by_the_next
     talk()
 
 
+def test_a_cache_is_indexed_on_this_machine_whatever_server_there_is_for_projects(papers):
+    def shared(root):
+        made = setup(root)
+        return replace(made, user=UserSettings(qdrant_url="http://127.0.0.1:9", qdrant_read_only=True))
+
+    @run
+    async def talk():
+        hub = Hub(user=UserSettings, setup=shared, mode="daemon")
+        await hub.open_session(info(1))
+        await hub.caches(1, add("papers", papers, papers / "walrus.md"))
+        await hub.caches(1, add("one", papers / "walrus.md"))
+        for name in ("papers", "one"):
+            await ready(hub, name)
+            assert (await hub.search(1, asked("walrus", name))).hits
+        assert (read_status(papers).store, read_status(papers, "one").store) == ("edge", "edge")
+        for name in ("papers", "one"):
+            await hub.caches(1, CachesParams(action="remove", name=name))
+        assert read_status(papers) is None
+        await hub.close()
+
+    talk()
+
+
 def test_a_cache_is_steered_explained_and_compared(papers):
     @run
     async def talk():
@@ -178,7 +201,11 @@ def test_a_cache_is_steered_explained_and_compared(papers):
         (papers / "twin.md").write_text("# The walrus again\n\nThe walrus dives for molluscs, too.\n")
         hub._holding.keepers[Ground(papers)].start()
         await ready(hub, "papers")
-        like = SimilarParams(text_document=hit_document(hit), range=hit.location.range, scope=Scope(caches=("papers",)))
+        like = SimilarParams(
+            text_document=TextDocumentIdentifier(uri=hit.location.uri),
+            range=hit.location.range,
+            scope=Scope(caches=("papers",)),
+        )
         async with asyncio.timeout(20):
             while [each.path for each in (await hub.similar(1, like)).hits] != ["twin.md"]:
                 await asyncio.sleep(0.005)
@@ -190,12 +217,6 @@ def test_a_cache_is_steered_explained_and_compared(papers):
         await hub.close()
 
     talk()
-
-
-def hit_document(hit):
-    from memcache_lsp.protocol.parts import TextDocumentIdentifier
-
-    return TextDocumentIdentifier(uri=hit.location.uri)
 
 
 def test_who_leaves_a_workspace_folder_keeps_its_caches(papers, tmp_path):

@@ -67,7 +67,7 @@ def _forget_left() -> str | None:
     with contextlib.closing(Threads()) as threads:
         for ground in leaving:
             try:
-                engine.drop_index(ground.root, work.user_settings(), ground.part)
+                engine.drop_index(ground.root, engine.on_this_machine(work.user_settings()), ground.part)
                 threads.forget(str(ground.root))
                 registry.left(ground)
             except (MemcacheError, OSError) as error:

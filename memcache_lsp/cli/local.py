@@ -16,11 +16,11 @@ from typing import Self
 
 from memcache_lsp import answering, intents, inventory
 from memcache_lsp.answering import Event
-from memcache_lsp.caches import Registry, seen
+from memcache_lsp.caches import Ground, Registry, seen
 from memcache_lsp.cli import talking, work
 from memcache_lsp.documents import text_now
 from memcache_lsp.embedding import open_embedder
-from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
+from memcache_lsp.engine import MAX_FILES, Project, Setup, of_cache, open_project
 from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.finding import each_once, places_first
 from memcache_lsp.lines import lines_of
@@ -67,8 +67,10 @@ def at(
 
 def _setups(options: argparse.Namespace, root: Path, *, needed: bool) -> list[Setup]:
     """Return what is to be opened; what is offline is told, or raised where nothing is left or all is `needed`."""
-    setups = [load_setup(root)] if work.asks_project(options) else []
     registered = Registry().read()
+    setups = [load_setup(root)] if work.asks_project(options) else []
+    if setups and (cache := registered.grounds.get(Ground(root))):  # its one index is that of the cache
+        setups = [of_cache(setups[0], Ground(root), cache)]
     notes = []
     for name in work.caches_of(options):
         cache = registered.named(name)
@@ -76,10 +78,8 @@ def _setups(options: argparse.Namespace, root: Path, *, needed: bool) -> list[Se
         away = {place.folder: place for place in looked.places if place.away_since is not None}
         notes += [inventory.away(name, place) for place in away.values()]
         for ground in looked.grounds:
-            if ground.root in away or any((s.root, s.part) == (ground.root, ground.part) for s in setups):
-                continue
-            only = cache.files_in(ground.root) if ground.part else frozenset()
-            setups.append(replace(load_setup(ground.root), part=ground.part, only=only))
+            if ground.root not in away and all((s.root, s.part) != (ground.root, ground.part) for s in setups):
+                setups.append(of_cache(load_setup(ground.root), ground, cache))
     if notes and (needed or not setups):
         raise UserError(notes[0])
     for note in notes:

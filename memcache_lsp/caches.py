@@ -94,7 +94,7 @@ class Registered:
     """What the registry says."""
 
     caches: tuple[Cache, ...] = ()
-    leaving: tuple[Ground, ...] = ()  # whose indexes are still to be deleted
+    leaving: tuple[Ground, ...] = ()  # whose indexes are still to be deleted; of a part they are made anew
     problem: str = ""  # one sentence, where the file cannot be read
 
     def named(self, name: str) -> Cache:
@@ -178,7 +178,7 @@ class Registry:
         return cache
 
     def remove(self, name: str, given: Sequence[Path] = ()) -> tuple[Ground, ...]:
-        """Remove a cache, or some places of it; return the grounds that belong to no cache any more."""
+        """Remove a cache, or some places of it; return the grounds whose indexes hold what belongs to none any more."""
         with self._changing() as (known, write):
             cache = known.named(name)
             gone = {_real(path) for path in given}
@@ -191,7 +191,13 @@ class Registry:
                 for each in known.caches
                 if each is not cache or left
             )
-            leaving = set(cache.grounds) - set(Registered(caches).grounds)
+            now = Registered(caches).grounds
+            leaving = {
+                ground
+                for ground in cache.grounds
+                if ground not in now
+                or (ground.part and now[ground].files_in(ground.root) != cache.files_in(ground.root))
+            }
             write(Registered(caches, tuple(sorted({*known.leaving, *leaving}, key=str))))
         return tuple(sorted(leaving, key=str))
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from memcache_lsp import inventory
-from memcache_lsp.caches import Away, Cache, Ground, Place, Registered, Registry, seen
+from memcache_lsp.caches import Away, Cache, Ground, Place, Registry, seen
 from memcache_lsp.editor import CacheOf, Editor
 from memcache_lsp.engine import Setup, drop_index, of_cache, on_this_machine
 from memcache_lsp.errors import MemcacheError, UserError
@@ -120,10 +120,6 @@ class Holding:
 
     # Caches
 
-    def registered(self) -> Registered:
-        """Return what the registry says now."""
-        return self._registry.read()
-
     def cache_of(self, session: Editor) -> CacheOf:
         """Return what names the cache of a root that is none of the session's."""
         names = self.names()
@@ -169,11 +165,15 @@ class Holding:
         name, given = params.name or "", [_path(uri) for uri in params.uris]
         if params.action == "remove":
             await asyncio.to_thread(self._registry.remove, name, given)
-        else:
-            cache = await asyncio.to_thread(self._registry.add, name, given, reading=params.reading)
-            for ground in cache.grounds:
-                self.use(session.info.id, ground).start(hurry=True)
-            await self.look_after(())
+            message = await self.leave(roots)
+            for ground, cache in self._registry.read().grounds.items():
+                if ground.part == cache.name == name:  # the index of the files that stay was forgotten too
+                    self.use(session.info.id, ground)
+            return message
+        cache = await asyncio.to_thread(self._registry.add, name, given, reading=params.reading)
+        for ground in cache.grounds:
+            self.use(session.info.id, ground).start(hurry=True)
+        await self.look_after(())
         return await self.leave(roots)
 
     async def leave(self, roots: Collection[Path]) -> str | None:
@@ -184,6 +184,8 @@ class Holding:
                 try:
                     if ground.part or ground.root not in roots:
                         await self._drop(ground, roots)
+                    elif ground in self.keepers:
+                        self.keepers[ground].reading = False
                     await asyncio.to_thread(self._registry.left, ground)
                 except (MemcacheError, OSError) as error:
                     _log.warning("a removed cache cannot be forgotten yet: %s", type(error).__name__)
@@ -197,7 +199,7 @@ class Holding:
             await keeper.close()
         user = (await asyncio.to_thread(self._setup, ground.root)).user
         await asyncio.to_thread(drop_index, ground.root, on_this_machine(user), ground.part)
-        if ground.root not in roots and ground.root not in self.names():
+        if ground.root not in roots and (ground.part or ground.root not in self.names()):
             await self._forgotten(ground.root)
 
     async def listed(self) -> tuple[parts.Cache, ...]:

@@ -188,6 +188,33 @@ def test_a_cache_is_indexed_on_this_machine_whatever_server_there_is_for_project
     talk()
 
 
+def test_single_files_come_and_go(papers):
+    for name in ("okapi", "zebu"):
+        (papers / f"{name}.md").write_text(f"# The {name}\n")
+
+    @run
+    async def talk():
+        hub = make()
+        await hub.open_session(info(1))
+
+        async def finds(*names):
+            await ready(hub, "some")
+            async with asyncio.timeout(20):
+                while {hit.path for hit in (await hub.search(1, asked("animal", "some"))).hits} != set(names):
+                    await asyncio.sleep(0.005)
+
+        await hub.caches(1, add("some", papers / "okapi.md"))
+        await finds("okapi.md")
+        await hub.caches(1, add("some", papers / "zebu.md"))
+        await finds("okapi.md", "zebu.md")
+        gone = CachesParams(action="remove", name="some", uris=((papers / "okapi.md").as_uri(),))
+        assert (await hub.caches(1, gone)).message is None
+        await finds("zebu.md")
+        await hub.close()
+
+    talk()
+
+
 def test_a_cache_is_steered_explained_and_compared(papers):
     @run
     async def talk():

@@ -157,7 +157,7 @@ async def _confidence(editor: Editor, keeper: Keeper, query: str, found: Sequenc
     hits = [hit for root, hit in found if root == keeper.root]
     if not hits:
         return 0.0
-    work = keeper.confidence(query, hits, editor.overlays.get(keeper.root))
+    work = keeper.confidence(query, hits, editor.overlay_of(keeper.root))
     return await editor.in_turn(keeper.root, work)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ _LOOK_S = 2.0  # for where a link leads; a file system that does not answer has 
 _lookers = ThreadPoolExecutor(4, thread_name_prefix="links")
 
 T = TypeVar("T")
+CacheOf = Callable[[Path], str | None]  # names the cache that a root is of
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Editor:
     """A session as the engine sees it."""
 
     info: SessionInfo
+    in_cache: Callable[[Path], tuple[Path, str] | None] = lambda _path: None  # where a real path lies in a cache
     folders: dict[Path, Path] = field(default_factory=dict)  # by root, as the editor names it
     buffers: dict[Path, str] = field(default_factory=dict)  # by real path
     last_read: tuple[int, int] | None = None  # by its latest answer: hits, of how many
@@ -117,6 +119,16 @@ class Editor:
         """Tell whether a real path is read as the editor has it."""
         return "buffer" if path in self.buffers else "index"
 
+    def overlay_of(self, root: Path) -> Overlay:
+        """Return the open documents that lie above what is indexed of a folder, which need be none of the roots."""
+        overlay = self.overlays.get(root)
+        if overlay is None:
+            overlay = self.overlays[root] = Overlay()
+            for path, text in self.buffers.items():
+                if (below := _below(path, root)) is not None:
+                    overlay.put(below, text)
+        return overlay
+
     def root_of(self, uri: str) -> Path | None:
         """Return which root a URI names, by the editor's name or the real one."""
         path = to_path(uri)
@@ -135,16 +147,19 @@ class Editor:
             self.buffers.pop(real, None)
         else:
             self.buffers[real] = text
-        for root, below in self.within(real):
-            self.overlays[root].put(below, text)
+        for root, overlay in self.overlays.items():
+            if (below := _below(real, root)) is not None:
+                overlay.put(below, text)
 
     async def placed(self, uri: str) -> tuple[Path, str]:
-        """Return the root that a document lies in, and its path below it; UserError where it lies in none."""
+        """Return the root that a document lies in, or else a cache's, and its path below it; UserError where it lies in none."""
         path = to_path(uri)
         if path is not None:
             for place in (self.real(path), await self.learn(path)):
                 for found in self.within(place):
                     return found
+            if (cached := self.in_cache(self.real(path))) is not None:
+                return cached
         raise UserError("It lies in none of the folders that are open here: open its folder to have it indexed.")
 
     async def text_of(self, root: Path, path: str) -> str:

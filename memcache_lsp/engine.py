@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcache_lsp import explaining, indexing, locking, paths
+from memcache_lsp.caches import Cache, Ground
 from memcache_lsp.cards import Cards
 from memcache_lsp.config import ProjectSettings, UserSettings, file_size_limit, qdrant_api_key
 from memcache_lsp.embedding import Embedder, Serialized
@@ -50,6 +51,8 @@ class Setup:
     user: UserSettings
     project: ProjectSettings
     embedder: Embedder
+    part: str = ""  # the cache whose single files these are; their index is not the root's
+    only: frozenset[str] = frozenset()  # the names of these files, where there is a part
 
 
 class Project:
@@ -262,6 +265,17 @@ class Project:
                 self._manifest.mark(clean=True)
 
 
+def of_cache(setup: Setup, ground: Ground, cache: Cache) -> Setup:
+    """Return what a part of a cache is opened with: what one reads is nobody else's, so it goes to no server."""
+    only = cache.files_in(ground.root) if ground.part else frozenset()
+    return replace(setup, user=on_this_machine(setup.user), part=ground.part, only=only)
+
+
+def on_this_machine(user: UserSettings) -> UserSettings:
+    """Return the settings with the index in a folder, whatever server there is for projects."""
+    return replace(user, qdrant_url="", qdrant_read_only=False)
+
+
 def identity(embedder: Embedder, place: Place) -> dict[str, str]:
     """Return what the contents of an index depend on, besides the project."""
     return {**made_by(embedder), "store": place.label}
@@ -273,7 +287,8 @@ def gate_of(setup: Setup) -> Scanner:
     own = (paths.cache_dir(), paths.data_dir(), paths.state_dir())
     below = [folder.relative_to(root).as_posix() for folder in own if root in folder.parents]
     exclude = tuple("/" + _SPECIAL.sub(r"\\\g<0>", folder) + "/" for folder in below)
-    return Scanner(root, setup.user, replace(project, exclude=(*project.exclude, *exclude)))
+    only = setup.only if setup.part else None
+    return Scanner(root, setup.user, replace(project, exclude=(*project.exclude, *exclude)), only=only)
 
 
 def recipe_of(setup: Setup) -> Recipe:
@@ -315,7 +330,7 @@ def open_project(
     With `rebuild` what is there is forgotten first. `folder` is where it lies if it is not the root's own. Raises
     LockedError if another process holds it for longer than `wait_s`.
     """
-    folder = folder or paths.index_dir(setup.root)
+    folder = folder or paths.index_dir(setup.root, setup.part)
     with contextlib.ExitStack() as stack:
         stack.enter_context(locking.held(folder, what=str(setup.root), purpose=purpose, wait_s=wait_s))
         if rebuild:
@@ -325,9 +340,9 @@ def open_project(
     return project
 
 
-def drop_index(root: Path, user: UserSettings) -> bool:
-    """Forget everything that is kept of a project; tell whether there was anything."""
-    folder = paths.index_dir(root)
+def drop_index(root: Path, user: UserSettings, part: str = "") -> bool:
+    """Forget everything that is kept of a project, or of a part; tell whether there was anything."""
+    folder = paths.index_dir(root, part)
     if not folder.exists():
         return False
     with locking.held(folder, what=str(root), purpose="memcache-lsp index --drop"):

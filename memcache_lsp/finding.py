@@ -6,12 +6,12 @@ Converts between the specification's types and the engine's. Must not import the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from memcache_lsp import explaining
-from memcache_lsp.editor import Editor
+from memcache_lsp.editor import CacheOf, Editor
 from memcache_lsp.errors import UserError
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.lines import lines_of
@@ -26,8 +26,15 @@ _STRETCH_CHARACTERS = 4000  # of what others are to resemble; longer chunks do n
 Placed = tuple[Path, Hit]  # a hit and the root it lies in
 
 
-async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchParams) -> spec.SearchResult:
-    """Find hits in some roots, best first."""
+async def search(
+    editor: Editor,
+    keepers: Sequence[Keeper],
+    params: spec.SearchParams,
+    *,
+    cache_of: CacheOf = lambda _root: None,
+    notes: tuple[str, ...] = (),
+) -> spec.SearchResult:
+    """Find hits in some roots, best first; `cache_of` names the cache that a root is of, `notes` say what was not asked."""
     found = await found_in(editor, keepers, params.query, params.scope, limit=params.limit)
     hits = places_first(found)[: params.limit]
     complete = all(keeper.in_step for keeper in keepers)
@@ -37,17 +44,25 @@ async def search(editor: Editor, keepers: Sequence[Keeper], params: spec.SearchP
             wire.hit_to_spec(
                 hit,
                 uri=editor.uri_of(root / hit.path),
-                origin=editor.origin_of(root / hit.path),
+                origin=origin_of(editor, root / hit.path, cache_of(root)),
+                cache=cache_of(root),
                 signals=dict(hit.signals) if params.explain else None,
             )
             for root, hit in hits
         )
-        return spec.SearchResult(hits=tuple(shown), complete=complete)
+        return spec.SearchResult(hits=tuple(shown), complete=complete, notes=notes or None)
 
     return told() if len(hits) <= MANY_HITS else await asyncio.to_thread(told)
 
 
-async def similar(editor: Editor, keepers: Sequence[Keeper], params: spec.SimilarParams) -> spec.SearchResult:
+async def similar(
+    editor: Editor,
+    keepers: Sequence[Keeper],
+    params: spec.SimilarParams,
+    *,
+    cache_of: CacheOf = lambda _root: None,
+    notes: tuple[str, ...] = (),
+) -> spec.SearchResult:
     """Find what a stretch of a document resembles, by its own words and meaning, without the stretch itself."""
     root, path = await editor.placed(params.text_document.uri)
     first, last = params.range.start.line, wire.last_line(params.range)
@@ -55,7 +70,7 @@ async def similar(editor: Editor, keepers: Sequence[Keeper], params: spec.Simila
     if not stretch.strip():
         raise UserError("There is no text in this range: select some lines first.")
     asked = spec.SearchParams(query=stretch, limit=_MOST_HITS, scope=params.scope)
-    found = await search(editor, keepers, asked)
+    found = await search(editor, keepers, asked, cache_of=cache_of, notes=notes)
     own = wire.whole_lines(editor.uri_of(root / path), first + 1, last + 1)
     others = tuple(hit for hit in found.hits if not _overlap(hit.location, own))
     return replace(found, hits=others[: params.limit])
@@ -84,7 +99,7 @@ async def found_in(
     """Return the hits of each root behind those of another; one that fails is left out if another does not."""
     wanted = scope_of(scope)
     searches = (
-        keeper.search(question, scope=wanted, limit=limit, per_file=per_file, overlay=editor.overlays.get(keeper.root))
+        keeper.search(question, scope=wanted, limit=limit, per_file=per_file, overlay=editor.overlay_of(keeper.root))
         for keeper in keepers
     )
     turns = (editor.in_turn(keeper.root, each) for keeper, each in zip(keepers, searches, strict=True))
@@ -92,12 +107,20 @@ async def found_in(
     failures = [answer for answer in answers if isinstance(answer, BaseException)]
     if failures and len(failures) == len(keepers):
         raise failures[0]
-    return [
-        (keeper.root, hit)
+    return each_once(
+        (keeper.root, hits)
         for keeper, hits in zip(keepers, answers, strict=True)
         if not isinstance(hits, BaseException)
-        for hit in hits
-    ]
+    )
+
+
+def each_once(answers: Iterable[tuple[Path, Sequence[Hit]]]) -> list[Placed]:
+    """Return the hits of several roots; of a file that lies in two of them only the first one's."""
+    found: list[Placed] = []
+    owners: dict[Path, int] = {}
+    for number, (root, hits) in enumerate(answers):
+        found += [(root, hit) for hit in hits if owners.setdefault(root / hit.path, number) == number]
+    return found
 
 
 def places_first(found: Sequence[Placed]) -> list[Placed]:
@@ -115,9 +138,13 @@ def scope_of(scope: parts.Scope | None) -> Scope:
     """Return a scope as the engine has it."""
     if scope is None:
         return Scope()
-    if scope.caches:
-        raise UserError("There are no caches yet: leave them out of the scope.")
     return Scope(globs=scope.globs, languages=scope.languages, kinds=scope.kinds)
+
+
+def origin_of(editor: Editor, path: Path, cache: str | None) -> parts.Origin:
+    """Tell where a hit was found."""
+    origin = editor.origin_of(path)
+    return "cache" if cache is not None and origin == "index" else origin
 
 
 def _overlap(one: parts.Location, other: parts.Location) -> bool:

@@ -19,8 +19,9 @@ from memcache_lsp.status import Status, read_status
 class Glance:
     """The last look at one root's manifest, and the next."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, part: str = "") -> None:
         self._root = root
+        self._part = part
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="look")
         self._known: Status | None = None
         self._known_at: float | None = None  # None where it was never read, or forgotten
@@ -60,5 +61,5 @@ class Glance:
 
     def _read_status(self) -> Status | None:
         with suppress(MemcacheError):
-            return read_status(self._root)
+            return read_status(self._root, self._part)
         return None

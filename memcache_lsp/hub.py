@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
 
-from memcache_lsp import __version__, finding, shelf
+from memcache_lsp import __version__, finding, holding, shelf
+from memcache_lsp.caches import WORKSPACE, Ground
 from memcache_lsp.config import UserSettings
+from memcache_lsp.documents import text_now
 from memcache_lsp.editor import Editor
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import UserError
 from memcache_lsp.fetches import Fetches
 from memcache_lsp.flags import Flags
+from memcache_lsp.holding import Holding
+from memcache_lsp.intents import title_of
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.protocol import parts, spec
 from memcache_lsp.protocol.codec import parse
@@ -38,8 +42,9 @@ from memcache_lsp.reporting import (
     root_status,
     worker_statuses,
 )
-from memcache_lsp.session.backend import IndexProgress, SessionInfo
+from memcache_lsp.session.backend import IndexProgress, News, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
+from memcache_lsp.session.uris import to_path
 from memcache_lsp.threads.asked import Before, before
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.workers.model import ModelWorker
@@ -52,8 +57,9 @@ _MANY_PATHS = 100  # that change at once: all of the root is looked at instead
 LASTS_S = 1.0  # indexing that is over before is told to nobody
 _STATUS = Path()  # in place of a root, as the name of a queue
 _MODELS = Path("models")  # likewise
+_CACHES = Path("caches")  # likewise
 
-Listener = Callable[[spec.DidChangeStatusParams | spec.DidChangeThreadParams | IndexProgress], None]
+Listener = Callable[[News], None]
 
 
 class Hub:
@@ -76,7 +82,7 @@ class Hub:
         self._refiner = refiner or Refiner()
         self._idle_s = idle_s
         self._spares = Spares()
-        self._keepers: dict[Path, Keeper] = {}
+        self._holding = Holding(setup=setup, make=self._make, forgotten=self._forgotten)
         self._sessions: dict[int, Editor] = {}
         self._listeners: dict[int, Listener] = {}
         self._recalling = Recalling()
@@ -85,9 +91,11 @@ class Hub:
         self._healths: dict[int, spec.DidChangeStatusParams] = {}  # as they were told last
         self._waiting: set[int] = set()  # sessions that are told of indexing if it lasts
         self._tasks: set[asyncio.Task[None]] = set()
+        self._changes: set[asyncio.Task[str | None]] = set()  # of the caches
         self._numbers = count(1)
         self._fetches = Fetches()
         self._looks: set[asyncio.Task[Path]] = set()  # for where open documents lie
+        self._looking_after: asyncio.Task[None] | None = None  # once there is a session
         self._answers: set[str] = set()  # that are being written, and that indexing waits for
 
     # Sessions
@@ -99,7 +107,7 @@ class Hub:
 
     async def open_session(self, session: SessionInfo) -> None:
         """Take a session in; its roots begin to be indexed."""
-        self._sessions[session.id] = Editor(session)
+        self._sessions[session.id] = Editor(session, self._holding.placed)
         await self.set_roots(session.id, session.roots)
 
     async def close_session(self, session_id: int) -> None:
@@ -108,8 +116,8 @@ class Hub:
         self._flags.forget(session_id)
         self._healths.pop(session_id, None)
         if self._sessions.pop(session_id, None) is not None:
-            self._release(session_id, keep=())
-            await self._forget_sleeping()
+            self._holding.release(session_id, keep=None)
+            await self._holding.forget_sleeping()
 
     async def set_roots(self, session_id: int, roots: Sequence[Path]) -> None:
         """Take the session's present roots."""
@@ -119,44 +127,46 @@ class Hub:
         if self._sessions.get(session_id) is not session:
             return  # it was closed meanwhile
         for root in session.roots:
-            keeper = self._keepers.get(root)
-            if keeper is None:
-                keeper = self._keep(root)
+            keeper = self._holding.keep(Ground(root))
             if session_id not in keeper.users:
                 keeper.users.add(session_id)
                 self._flags.look(session, root, None)
             if session.info.settings.index_on_start and root not in known:  # where it was stopped, it stays so
                 keeper.attend()
-        self._release(session_id, keep=session.roots)
-        await self._forget_sleeping()
+        self._holding.release(session_id, keep=session.roots)
+        await self._holding.forget_sleeping()
+        if self._looking_after is None:
+            self._looking_after = asyncio.create_task(self._look_after(), name="look after caches")
 
-    async def _forget_sleeping(self) -> None:
-        for root, keeper in list(self._keepers.items()):
-            if keeper.asleep and self._keepers.get(root) is keeper:  # somebody may have forgotten it meanwhile
-                del self._keepers[root]
-                await keeper.close()
+    async def _look_after(self) -> None:
+        """Look every now and then after reading folders, disks that come back, and what a command did to the caches."""
+        while True:
+            try:
+                await self._holding.look_after(tuple(self._sessions))
+                await self._holding.leave(self._open_roots)
+            except Exception:  # noqa: BLE001 - the boundary of the look: a bug in one disturbs nothing else
+                _log.exception("looking after the caches failed")
+            await asyncio.sleep(holding.LOOK_S)
 
-    def _keep(self, root: Path) -> Keeper:
-        keeper = self._keepers[root] = Keeper(
-            root,
-            setup=self._setup,
+    @property
+    def _open_roots(self) -> frozenset[Path]:
+        """Return the roots that are open in some session."""
+        return frozenset(root for session in self._sessions.values() for root in session.roots)
+
+    def _make(self, ground: Ground, setup: Callable[[Path], Setup], check: Callable[[], None]) -> Keeper:
+        keeper = Keeper(
+            ground,
+            setup=setup,
             changed=self._told,
             idle_s=self._idle_s,
             refiner=self._refiner,
             spares=self._spares,
             touched=self._touched,
+            check=check,
         )
         for why in self._answers:
             keeper.hold(why)
         return keeper
-
-    def _release(self, session_id: int, *, keep: Sequence[Path]) -> None:
-        for root, keeper in list(self._keepers.items()):
-            if root in keep or session_id not in keeper.users:
-                continue
-            keeper.users.discard(session_id)
-            if not keeper.users:  # it stays, so that an editor that is started again finds it open
-                keeper.cancel()
 
     def settings_changed(self, session_id: int, settings: SessionSettings) -> None:
         """Take the session's present settings."""
@@ -164,7 +174,7 @@ class Hub:
         begins = settings.index_on_start and not session.info.settings.index_on_start
         session.info = replace(session.info, settings=settings)
         for root in session.roots if begins else ():
-            self._keepers[root].attend()
+            self._keeper(root).attend()
 
     def buffer_changed(self, session_id: int, path: Path, text: str | None) -> None:
         """Take the present text of an open file, None once it is closed."""
@@ -185,7 +195,7 @@ class Hub:
                 hints.setdefault(root, set()).add(below)
         for root in session.roots if paths is None else hints:
             places = hints.get(root)
-            self._keepers[root].hint(None if places is None or "." in places else places)
+            self._keeper(root).hint(None if places is None or "." in places else places)
 
     def subscribe(self, session_id: int, listener: Listener) -> None:
         """Tell the listener of health and progress until the session is closed."""
@@ -202,10 +212,25 @@ class Hub:
             elif session_id not in self._waiting:
                 self._waiting.add(session_id)
                 asyncio.get_running_loop().call_later(LASTS_S, self._still_at_it, session_id)
+        if news := keeper.take_news():
+            self._spawn(self._tell_read(keeper, news))
         if keeper.asleep:
-            task = asyncio.create_task(self._forget_sleeping())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._holding.forget_sleeping())
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell_read(self, keeper: Keeper, found: Sequence[str]) -> None:
+        """Tell whoever uses a reading folder of the documents that it took in."""
+        name = self._holding.names().get(keeper.root)
+        for path in found if name else ():
+            title = await asyncio.to_thread(lambda: title_of(path, text_now(keeper.root, path) or ""))  # noqa: B023 - at once
+            for session_id in keeper.users:
+                if listener := self._listeners.get(session_id):
+                    uri = self._sessions[session_id].uri_of(keeper.root / path)
+                    listener(spec.DidReadDocumentParams(cache=name or "", uri=uri, title=title))
 
     def _still_at_it(self, session_id: int) -> None:
         self._waiting.discard(session_id)
@@ -223,7 +248,7 @@ class Hub:
 
     def _touched(self, root: Path, paths: frozenset[str] | None) -> None:
         """Have the answers looked at that cite files which may have changed."""
-        for session_id in self._keepers[root].users if root in self._keepers else ():
+        for session_id in {user for keeper in self._holding if keeper.root == root for user in keeper.users}:
             for path in (None,) if paths is None or len(paths) > _MANY_PATHS else paths:
                 self._flags.look(self._sessions[session_id], root, path)
 
@@ -249,30 +274,46 @@ class Hub:
         wanted = {session.root_of(uri) for uri in scope.roots} if scope and scope.roots else set(session.roots)
         if None in wanted:
             raise UserError("The scope names a root that is no workspace folder of this session: leave it out.")
-        return [self._keepers[root] for root in session.roots if root in wanted]
+        return [self._keeper(root) for root in session.roots if root in wanted]
+
+    def _keeper(self, root: Path) -> Keeper:
+        return self._holding.keepers[Ground(root)]
+
+    async def _asked(self, session: Editor, scope: parts.Scope | None) -> tuple[list[Keeper], tuple[str, ...]]:
+        """Return the keepers that a scope names, and a sentence for each cache that is away."""
+        names = scope.caches if scope else ()
+        own = self._keepers_of(session, scope) if not names or WORKSPACE in names or (scope and scope.roots) else []
+        cached, notes = await self._holding.asked(session.info.id, [name for name in names if name != WORKSPACE])
+        return [*own, *(keeper for keeper in cached if keeper not in own)], notes
 
     # Searching
 
     async def search(self, session_id: int, params: spec.SearchParams) -> spec.SearchResult:
         """Find hits in all of the session's roots, best first."""
         session = self._sessions[session_id]
-        return await finding.search(session, self._keepers_of(session, params.scope), params)
+        keepers, notes = await self._asked(session, params.scope)
+        cache_of = self._holding.cache_of(session)
+        return await finding.search(session, keepers, params, cache_of=cache_of, notes=notes)
 
     async def similar(self, session_id: int, params: spec.SimilarParams) -> spec.SearchResult:
         """Find what a stretch of a document resembles."""
         session = self._sessions[session_id]
-        return await finding.similar(session, self._keepers_of(session, params.scope), params)
+        keepers, notes = await self._asked(session, params.scope)
+        cache_of = self._holding.cache_of(session)
+        return await finding.similar(session, keepers, params, cache_of=cache_of, notes=notes)
 
     async def explain(self, session_id: int, params: spec.ExplainParams) -> spec.ExplainResult:
         """Tell why a document is or is not indexed, or what ranked a hit."""
         session = self._sessions[session_id]
         if params.hit is not None and params.query is not None:
-            return await finding.explain_hit(session, self._keepers_of(session), params.hit, params.query)
+            scope = parts.Scope(caches=(WORKSPACE, params.hit.cache)) if params.hit.cache else None
+            keepers, _ = await self._asked(session, scope)
+            return await finding.explain_hit(session, keepers, params.hit, params.query)
         try:
             root, path = await session.placed(params.text_document.uri if params.text_document else "")
         except UserError as error:
             return spec.ExplainResult(indexed=False, reason=str(error))
-        work = self._keepers[root].why(path, is_open=root / path in session.buffers)
+        work = self._holding.at(session, root, path).why(path, is_open=root / path in session.buffers)
         indexed, reason = await session.in_turn(root, work)
         return spec.ExplainResult(indexed=indexed, reason=reason)
 
@@ -297,24 +338,30 @@ class Hub:
             async for event in events:
                 yield event
 
-    def _replies(
+    async def _replies(
         self, session_id: int, params: spec.AskParams, thread: Before
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
         session = self._sessions[session_id]
-        return self._replying.ask(session, self._keepers_of(session, params.scope), params, thread)
+        keepers, notes = await self._asked(session, params.scope)
+        cache_of = self._holding.cache_of(session)
+        async with aclosing(
+            self._replying.ask(session, keepers, params, thread, cache_of=cache_of, notes=notes)
+        ) as events:
+            async for event in events:
+                yield event
 
     @contextmanager
     def _indexing_waits(self) -> Iterator[None]:
         """Keep indexing off the cores while the model reads and writes."""
         why = f"question {next(self._numbers)}"
         self._answers.add(why)
-        for keeper in self._keepers.values():
+        for keeper in self._holding:
             keeper.hold(why)
         try:
             yield
         finally:
             self._answers.discard(why)
-            for keeper in self._keepers.values():
+            for keeper in self._holding:
                 keeper.release(why)
 
     # Threads
@@ -357,13 +404,28 @@ class Hub:
         listed = await session.in_turn(_MODELS, asyncio.to_thread(shelf.listed, self._user()))
         return spec.ModelsResult(models=tuple(map(model_row, listed)), unloaded=unloaded)
 
+    # Caches
+
+    async def caches(self, session_id: int, params: spec.CachesParams) -> spec.CachesResult:
+        """List, add or remove caches."""
+        session, message = self._sessions[session_id], None
+        if params.action != "list":
+            change = asyncio.create_task(self._holding.change(session, params, self._open_roots))
+            self._changes.add(change)  # half of it would leave an index locked, so it goes on where it is cancelled
+            change.add_done_callback(self._changes.discard)
+            change.add_done_callback(lambda change: change.cancelled() or change.exception())
+            message = await asyncio.shield(change)
+        return spec.CachesResult(caches=await session.in_turn(_CACHES, self._holding.listed()), message=message)
+
+    async def _forgotten(self, root: Path) -> None:
+        await self._recalling.run(partial(_forget, root=root))
+
     # Steering and status
 
     async def index(self, session_id: int, params: spec.IndexParams) -> spec.IndexResult:
         """Steer the indexing of one root, or of each of the session's."""
         session = self._sessions[session_id]
-        scope = parts.Scope(roots=(params.root,)) if params.root else None
-        keepers = self._keepers_of(session, scope)
+        keepers = await self._steered(session, params)
         for keeper in keepers:
             keeper.named |= params.root is not None
             match params.action:
@@ -379,6 +441,18 @@ class Hub:
                     await keeper.drop()
                     await self._recalling.run(partial(_forget, root=keeper.root))
         return spec.IndexResult(roots=tuple(root_state(session, keeper) for keeper in keepers))
+
+    async def _steered(self, session: Editor, params: spec.IndexParams) -> list[Keeper]:
+        if params.cache is not None:
+            keepers, notes = await self._holding.asked(session.info.id, [params.cache])
+            if not keepers and notes:
+                raise UserError(notes[0])
+            return keepers
+        if params.root is not None and session.root_of(params.root) is None:  # of a cache, whose bar was cancelled
+            used = [k for k in self._holding if session.info.id in k.users and k.root == to_path(params.root)]
+            if used:
+                return used
+        return self._keepers_of(session, parts.Scope(roots=(params.root,)) if params.root else None)
 
     async def status(self, session_id: int) -> spec.StatusResult:
         """Tell what the engine is at; one that asks without pause waits for itself and not for others."""
@@ -406,10 +480,11 @@ class Hub:
                 )
                 for s in self._sessions.values()
             ),
-            workers=tuple(worker_statuses(self._keepers.values(), self._model, self._refiner)),
+            caches=await self._holding.listed(),
+            workers=tuple(worker_statuses(tuple(self._holding), self._model, self._refiner)),
             queue=parts.QueueStatus(
                 questions=max(0, self._model.requests - 1),  # the first of them is being answered
-                files=sum(k.progress.total - k.progress.done for k in self._keepers.values()),
+                files=sum(k.progress.total - k.progress.done for k in self._holding),
             ),
             memory_bytes=memory_bytes(os.getpid()) or 0,
             outside=outside(user),
@@ -420,12 +495,12 @@ class Hub:
 
     async def close(self) -> None:
         """End everything: indexes, workers, model."""
-        keepers = list(self._keepers.values())
-        self._keepers.clear()
+        if self._looking_after is not None:
+            self._looking_after.cancel()
+            await asyncio.gather(self._looking_after, return_exceptions=True)
         await asyncio.gather(*self._tasks)
-        await asyncio.gather(
-            *(keeper.close() for keeper in keepers), self._model.close(), self._refiner.close(), self._fetches.close()
-        )
+        await asyncio.gather(*self._changes, return_exceptions=True)
+        await asyncio.gather(self._holding.close(), self._model.close(), self._refiner.close(), self._fetches.close())
         self._spares.close()
         await self._flags.close()
         await self._recalling.close()

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from memcache_lsp.errors import Stopped
@@ -26,6 +26,7 @@ from memcache_lsp.values import Found, Progress, Report, Skipped
 
 _FIRST_BATCH_BYTES, _BATCH_BYTES = 12_000, 200_000
 _BATCH_FILES = 64
+_NEW_TOLD = 20  # of the files that are added, by their paths
 _CLOCK_GRAIN_NS = 2_000_000_000  # the coarsest file time in use (FAT)
 
 
@@ -44,11 +45,15 @@ class _Tally:
     changed: int = 0
     unchanged: int = 0
     chunks: int = 0
+    new: list[str] = field(default_factory=list)
 
     def add(self, prepared: Prepared, *, was_indexed: bool) -> None:
         is_indexed = prepared.status == INDEXED
         self.unchanged += prepared.unchanged
-        self.added += is_indexed and not was_indexed and not prepared.unchanged
+        is_new = is_indexed and not was_indexed and not prepared.unchanged
+        self.added += is_new
+        if is_new and len(self.new) < _NEW_TOLD:
+            self.new.append(prepared.found.path)
         self.changed += was_indexed and not prepared.unchanged
 
 
@@ -174,6 +179,7 @@ class Indexer:
             unchanged=tally.unchanged,
             chunks=tally.chunks,
             failed=tuple(failed),
+            new=tuple(tally.new),
         )
 
     def _prepared(

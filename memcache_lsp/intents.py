@@ -164,6 +164,12 @@ def parts_of(path: str, text: str) -> list[Hit]:
     ]
 
 
+def title_of(path: str, text: str) -> str | None:
+    """Return the first heading of a document, None where it has none."""
+    sections = (hit.symbol for hit in parts_of(path, text) if hit.kind == "section" and hit.symbol)
+    return next(sections, None)
+
+
 def _chunks(path: str, text: str) -> tuple[Chunk, ...]:
     from memcache_lsp.chunking import chunker  # noqa: PLC0415 - most questions do not need it
 

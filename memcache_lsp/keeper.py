@@ -19,8 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from memcache_lsp.arriving import Arriving
+from memcache_lsp.caches import Away, Ground
 from memcache_lsp.engine import MAX_FILES, Project, Setup, drop_index, open_project, recipe_of
-from memcache_lsp.errors import MemcacheError, Stopped
+from memcache_lsp.errors import MemcacheError, Stopped, UserError
 from memcache_lsp.glance import Glance
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.pasted import shortened
@@ -51,11 +53,15 @@ T = TypeVar("T")
 
 
 class Keeper:
-    """Keep one root. `changed` is called on the loop whenever state or progress did, `touched` when files may have."""
+    """Keep one root. `changed` is called on the loop whenever state or progress did, `touched` when files may have.
+
+    With `part` it keeps some files of the root. `check` is called in a thread before the files are looked at, and
+    raises where that makes no sense now.
+    """
 
     def __init__(
         self,
-        root: Path,
+        ground: Ground,
         *,
         setup: Callable[[Path], Setup],
         changed: Callable[[Keeper], None],
@@ -63,8 +69,13 @@ class Keeper:
         refiner: Refiner | None = None,
         spares: Spares | None = None,
         touched: Callable[[Path, frozenset[str] | None], None] = lambda _root, _paths: None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        self.root = root
+        self.ground = ground
+        self.root = root = ground.root
+        self.reading = False  # the files that are written there are waited for, and new ones are news
+        self.is_away = False  # it failed last because its disk is not there
+        self._news: list[str] = []
         self.state: IndexState = "unindexed"
         self.message: str | None = None
         self.progress = Progress(0, 0)
@@ -75,12 +86,14 @@ class Keeper:
         self._setup = setup
         self._changed = changed
         self._touched = touched
+        self._check = check
+        self._arriving = Arriving(root, told=self.hint)
         self._idle_s = idle_s
         self._spares = spares
         self._loop = asyncio.get_running_loop()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
-        self._glance = Glance(root)
+        self._glance = Glance(root, part)
         self.refining = Refining(refiner or Refiner(), run=partial(self._in, self._indexing), use=lambda: _Use(self))
         self._opening = asyncio.Lock()
         self._opener: asyncio.Task[None] | None = None
@@ -181,6 +194,11 @@ class Keeper:
         """Return the index workers, if the root has any now."""
         return self._worker
 
+    def take_news(self) -> tuple[str, ...]:
+        """Return once each document that a reading root has taken in, but for those of its first index."""
+        news, self._news = self._news, []
+        return tuple(news)
+
     # Steering
 
     def start(self, *, hurry: bool = False) -> None:
@@ -205,6 +223,10 @@ class Keeper:
         Whoever has stopped or not begun the indexing is not overruled by a hint; it counts once the indexing goes on.
         """
         hints = None if paths is None else set(paths)
+        if hints is not None and self.ground.part and self._project is not None:
+            hints = {path for path in hints if path in self._project.setup.only or changes_rules(path)}
+            if not hints:  # some other file of the folder
+                return
         self.changes += 1
         self._touched(self.root, None if hints is None else frozenset(hints))
         if hints is None or not self._permitted or any(map(changes_rules, hints)):
@@ -268,7 +290,7 @@ class Keeper:
         self._permitted = False  # a change that comes meanwhile is no reason to begin
         await self._to_the_end(self._shut())
         user = await self._in(self._searching, lambda: self._setup(self.root).user)
-        await self._in(self._searching, lambda: drop_index(self.root, user))
+        await self._in(self._searching, lambda: drop_index(self.root, user, self.ground.part))
         self.report = None
         self._everything, self._permitted = True, permitted
         self._set("unindexed")
@@ -278,6 +300,7 @@ class Keeper:
         self._closed = True
         self._stop.set()
         self._unwatch()
+        self._arriving.close()
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
@@ -328,6 +351,7 @@ class Keeper:
         return self._project is not None and self._setup(self.root) != self._project.setup
 
     def _open(self, *, rebuild: bool = False) -> Project:
+        self._check()
         check_root(self.root, explicit=self.named)  # so that nothing is kept of what is none
         return open_project(self._setup(self.root), purpose="the memcache-lsp daemon", rebuild=rebuild)
 
@@ -358,7 +382,13 @@ class Keeper:
 
     def _watch(self) -> None:
         if self._watcher is None and self.users:
-            self._watcher = Watcher(self.root, changed=self.hint)
+            self._watcher = Watcher(self.root, changed=self._changed_on_disk)
+
+    def _changed_on_disk(self, paths: frozenset[str] | None) -> None:
+        if self.reading:
+            self._arriving.changed(paths)
+        else:
+            self.hint(paths)
 
     def _unwatch(self) -> None:
         watcher, self._watcher = self._watcher, None
@@ -434,10 +464,13 @@ class Keeper:
             return self._halted(), None
         except MemcacheError as error:
             _log.warning("indexing root failed: %s", type(error).__name__)
-            return self._fail(str(error))
+            return self._fail(str(error), away=isinstance(error, Away))
         except Exception:  # noqa: BLE001 - the boundary of a root: a bug in one disturbs no other
             _log.exception("indexing a root failed")
             return self._fail("Indexing failed; the log of the engine tells more.")
+        self.is_away = False
+        if self.reading and report.new and (only is not None or report.unchanged):  # else it is the first look
+            self._news += report.new
         if only is None:
             self.report = report
         return ("ready" if self._permitted else self._halted()), self.message  # who said stop may have been too late
@@ -454,9 +487,10 @@ class Keeper:
         self._hints = set()
         return only
 
-    def _fail(self, message: str) -> tuple[IndexState, str]:
+    def _fail(self, message: str, *, away: bool = False) -> tuple[IndexState, str]:
         self._everything = True
-        if self._watcher is not None and self._watcher.active and not self._watcher.sees_root:
+        self.is_away = away
+        if not away and self._watcher is not None and self._watcher.active and not self._watcher.sees_root:
             self._watcher.seek()
         else:  # every change would make it fail again
             self._unwatch()
@@ -483,6 +517,7 @@ class Keeper:
             if watcher is not None:
                 watcher.watch(folder)
 
+        self._check()
         try:
             report = project.update(
                 on_progress=self._on_progress,
@@ -533,6 +568,8 @@ class _Use:
     async def __aenter__(self) -> None:
         self._keeper._busy += 1  # noqa: SLF001 - a part of it
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._keeper._busy -= 1  # noqa: SLF001 - a part of it
+        if self._keeper._closed and isinstance(error, Exception) and not isinstance(error, MemcacheError):  # noqa: SLF001
+            raise UserError("The index was closed meanwhile: ask again.") from error
         self._keeper._used_at = time.monotonic()  # noqa: SLF001 - a part of it

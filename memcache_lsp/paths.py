@@ -46,11 +46,14 @@ def config_dir() -> Path:
     return _own_folder("config")
 
 
-def index_dir(root: Path) -> Path:
-    """Return the folder of a root's index (made by who writes it), the same for every way of naming that root."""
+def index_dir(root: Path, part: str = "") -> Path:
+    """Return the folder of a root's index (made by who writes it), the same for every way of naming that root.
+
+    With `part` it is that of some files of the root, which are indexed apart from it.
+    """
     real = os.fsencode(os.path.realpath(root))
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(os.fsdecode(real)).name).strip("-.")[:40] or "root"
-    key = hashlib.blake2b(real, digest_size=8).hexdigest()
+    key = hashlib.blake2b(real + (b"\0" + part.encode() if part else b""), digest_size=8).hexdigest()
     return cache_dir() / "indexes" / str(FORMAT_VERSION) / f"{slug}-{key}"
 
 

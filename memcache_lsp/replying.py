@@ -16,13 +16,14 @@ from memcache_lsp import answering, models
 from memcache_lsp.config import UserSettings
 from memcache_lsp.conversation import Earlier
 from memcache_lsp.drawing import Drawn
-from memcache_lsp.editor import Editor
+from memcache_lsp.editor import CacheOf, Editor
 from memcache_lsp.errors import ModelError
 from memcache_lsp.events import Citation, Event, Result, Sources, Stage
+from memcache_lsp.finding import origin_of
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.pasted import shortened
-from memcache_lsp.protocol import spec, wire
+from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.protocol.codec import to_json
 from memcache_lsp.recalling import Recalling, texts
 from memcache_lsp.recent import Recent
@@ -32,6 +33,7 @@ from memcache_lsp.threads.asked import Before, again, key_of
 from memcache_lsp.threads.disk import Kept
 from memcache_lsp.threads.keeping import Occasion, replayable
 from memcache_lsp.threads.records import Turn
+from memcache_lsp.values import Hit
 from memcache_lsp.verifying import Verifier
 from memcache_lsp.workers.model import ModelWorker
 
@@ -57,19 +59,30 @@ class Replying:
         self._recent = Recent()
 
     async def ask(
-        self, session: Editor, keepers: Sequence[Keeper], params: spec.AskParams, thread: Before
+        self,
+        session: Editor,
+        keepers: Sequence[Keeper],
+        params: spec.AskParams,
+        thread: Before,
+        *,
+        cache_of: CacheOf = lambda _root: None,
+        notes: tuple[str, ...] = (),
     ) -> AsyncGenerator[spec.AskPartial | spec.AskResult, None]:
-        """Answer in a thread: partial results, then the result. Closing the generator stops the model."""
+        """Answer in a thread: partial results, then the result, which says `notes` too. Closing the generator stops the model."""
         began = time.perf_counter()
         params = replace(params, question=redact(shortened(params.question)).text)  # also for the model and the thread
         settings = session.info.settings
         drawn = self._recent.known(session, keepers, params, thread)
-        kept = None if drawn is None else await self._kept(session, self._occasion(session, params, drawn, thread))
+        kept = (
+            None
+            if drawn is None
+            else await self._kept(session, self._occasion(session, params, drawn, thread, cache_of))
+        )
         if drawn is None or kept is None:
             drawn = await self._drawn(session, keepers, params, thread)
-            occasion = self._occasion(session, params, drawn, thread)
+            occasion = self._occasion(session, params, drawn, thread, cache_of)
             kept = await self._kept(session, occasion)
-        told = partial(_to_spec, session=session, drawn=drawn)
+        told = partial(_to_spec, session=session, drawn=drawn, cache_of=cache_of, notes=notes)
         if kept is not None:
             where, turn = kept
             for event in again(turn, where.thread_id, where.turn_id, total_s=time.perf_counter() - began):
@@ -101,7 +114,9 @@ class Replying:
                 return drawn
             await asyncio.sleep(_LOOK_AGAIN_S)
 
-    def _occasion(self, session: Editor, params: spec.AskParams, drawn: Drawn, thread: Before) -> Occasion:
+    def _occasion(
+        self, session: Editor, params: spec.AskParams, drawn: Drawn, thread: Before, cache_of: CacheOf
+    ) -> Occasion:
         """Return what an answer is kept by, with what is to write it: None where nothing is or none is asked."""
         settings = session.info.settings
         wanted = settings.use_model and bool(drawn.hits) and drawn.refusal is None
@@ -117,7 +132,9 @@ class Replying:
                 earlier=thread.earlier,
             )
 
-        return Occasion(thread, drawn.where, model, session.roots, key)
+        cached = (root for root, _ in drawn.where.values() if cache_of(root))
+        roots = tuple(dict.fromkeys((*session.roots, *cached)))  # with each of which it is forgotten
+        return Occasion(thread, drawn.where, model, roots, key)
 
     async def _kept(self, session: Editor, occasion: Occasion) -> tuple[Kept, Turn] | None:
         """Return an answer that was kept and still stands, and where it is gone on from."""
@@ -200,11 +217,19 @@ class Replying:
         return spec.Replayed(answer=said, identical=redact(said).text == told.said)
 
 
-def _to_spec(event: Event, *, session: Editor, drawn: Drawn) -> spec.AskPartial | spec.AskResult:
+def _to_spec(
+    event: Event, *, session: Editor, drawn: Drawn, cache_of: CacheOf, notes: tuple[str, ...]
+) -> spec.AskPartial | spec.AskResult:
     def uri_of(path: str) -> str:
         return session.uri_of(drawn.places[path])
 
+    def cached(hit: Hit) -> str | None:
+        return cache_of(drawn.where[hit.path][0])
+
+    def origin(hit: Hit) -> parts.Origin:
+        return origin_of(session, drawn.places[hit.path], cached(hit))
+
     if isinstance(event, Result):
-        return wire.result_to_spec(event, streamed=False, uri_of=uri_of)
-    origin_of = lambda hit: session.origin_of(drawn.places[hit.path])  # noqa: E731
-    return wire.event_to_partial(event, uri_of=uri_of, origin_of=origin_of)
+        result = wire.result_to_spec(event, streamed=False, uri_of=uri_of)
+        return replace(result, message=" ".join(filter(None, (result.message, *notes))) or None)
+    return wire.event_to_partial(event, uri_of=uri_of, origin_of=origin, cache_of=cached)

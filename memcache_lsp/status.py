@@ -32,9 +32,9 @@ class Status:
     cards: tuple[int, int]  # files that the background refinement has reached, of how many
 
 
-def read_status(root: Path) -> Status | None:
+def read_status(root: Path, part: str = "") -> Status | None:
     """Return what the manifest says, without the lock; None for a project that was never indexed."""
-    folder = paths.index_dir(root)
+    folder = paths.index_dir(root, part)
     try:
         manifest = Manifest(folder / "manifest.sqlite", read_only=True)
     except ManifestMissing:

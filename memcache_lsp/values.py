@@ -78,6 +78,7 @@ class Report:
     unchanged: int = 0
     chunks: int = 0  # written
     failed: tuple[Skipped, ...] = ()
+    new: tuple[str, ...] = field(default=(), compare=False)  # paths of the first of those added
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Scope:
     globs: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()  # which indexes are asked; none of them need know
 
 
 @dataclass(frozen=True, slots=True)

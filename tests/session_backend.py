@@ -24,6 +24,7 @@ from memcache_lsp.protocol.spec import (
     AskResult,
     AskSources,
     AskStage,
+    CachesResult,
     ExplainResult,
     IndexResult,
     ModelsResult,
@@ -172,6 +173,10 @@ class FakeBackend:
     async def threads(self, session_id, params):
         self._note("threads", session_id, params)
         return ThreadsResult(threads=())
+
+    async def caches(self, session_id, params):
+        self._note("caches", session_id, params)
+        return CachesResult(caches=())
 
     async def models(self, session_id, params, _show):
         self._note("models", session_id, params)

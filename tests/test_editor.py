@@ -134,7 +134,7 @@ async def test_hints_reach_the_files_of_a_linked_folder(tmp_path, monkeypatch):
     link = tmp_path / "link"
     link.symlink_to(real)
     async with engine(link) as hub:
-        keeper = next(iter(hub._keepers.values()))
+        keeper = next(iter(hub._holding))
         hinted = []
         monkeypatch.setattr(keeper, "hint", hinted.append)
         hub.files_changed(1, [link / "a.py", real / "b.py", tmp_path / "elsewhere.py"])

@@ -125,7 +125,7 @@ def test_a_session_is_told_of_what_lasts_and_never_twice_the_same(example, monke
         await until(lambda: heard and heard[-1].quiescent)
         assert [each.quiescent for each in heard] == [False, True]
         monkeypatch.setattr(hubs, "LASTS_S", 60.0)
-        (it,) = hub._keepers.values()
+        (it,) = hub._holding
         for number in range(4):
             report = it.report
             (example / "zebra.py").write_text(f"def zebra_crossing():\n    return {number}\n")
@@ -142,7 +142,7 @@ def test_a_rebuild_is_answered_with_the_state_it_leads_to(example):
     async def talk():
         hub = Hub(user=UserSettings, setup=setup, mode="daemon")
         await hub.open_session(SessionInfo(1, "a test", (example,), SessionSettings()))
-        (it,) = hub._keepers.values()
+        (it,) = hub._holding
         await until(lambda: it.in_step)
         for action, state in (("rebuild", "indexing"), ("pause", "paused"), ("resume", "indexing")):
             told = await hub.index(1, IndexParams(action=action))
@@ -159,7 +159,7 @@ def test_settings_that_come_late_begin_the_indexing_and_folders_that_change_do_n
     async def talk():
         hub = Hub(user=UserSettings, setup=setup, mode="daemon")
         await hub.open_session(info(1, example))
-        (it,) = hub._keepers.values()
+        (it,) = hub._holding
         assert not it.wanted
         hub.settings_changed(1, SessionSettings())
         assert it.wanted
@@ -178,10 +178,10 @@ def test_roots_that_nobody_has_any_more_are_forgotten_once_they_are_idle(example
         hub = Hub(user=UserSettings, setup=setup, mode="daemon", idle_s=0.05)
         (tmp_path / "plain").touch()
         await hub.open_session(SessionInfo(1, "a test", (example, tmp_path / "plain"), SessionSettings()))
-        await until(lambda: all(it.quiescent for it in hub._keepers.values()))
-        assert len(hub._keepers) == 2
+        await until(lambda: all(it.quiescent for it in hub._holding))
+        assert len(hub._holding.keepers) == 2
         await hub.close_session(1)
-        await until(lambda: not hub._keepers)
+        await until(lambda: not hub._holding.keepers)
         await hub.close()
 
     talk()

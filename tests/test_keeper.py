@@ -12,6 +12,7 @@ import pytest
 
 from memcache_lsp import config, indexing, watching
 from memcache_lsp import keeper as keeping
+from memcache_lsp.caches import Ground
 from memcache_lsp.engine import Project
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.preparing import Preparer
@@ -94,7 +95,7 @@ class Kept:
     def __init__(self, root, **options):
         self._news = asyncio.Event()
         self.states = []
-        self.keeper = Keeper(root, setup=setup, changed=self._heard, **options)
+        self.keeper = Keeper(Ground(root), setup=setup, changed=self._heard, **options)
         self.keeper.users.add(1)
 
     def _heard(self, keeper):

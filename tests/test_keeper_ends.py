@@ -10,6 +10,7 @@ from indexes import setup
 from lsp import run
 
 from memcache_lsp import engine, glance, keeper, locking
+from memcache_lsp.caches import Ground
 from memcache_lsp.errors import LockedError, Stopped, UserError
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.values import Scope
@@ -33,7 +34,7 @@ class Gate:
 
 @contextlib.asynccontextmanager
 async def kept(root):
-    it = Keeper(root, setup=setup, changed=lambda _: None)
+    it = Keeper(Ground(root), setup=setup, changed=lambda _: None)
     try:
         yield it
     finally:
@@ -201,7 +202,7 @@ def test_many_who_ask_for_the_status_share_a_look(example, monkeypatch):
 
 
 def test_a_look_that_began_before_a_change_is_none_for_who_asks_after_it(example, monkeypatch):
-    gate = Gate(lambda _root: f"look {gate.times}")
+    gate = Gate(lambda _root, _part: f"look {gate.times}")
     monkeypatch.setattr(glance, "read_status", gate)
 
     @run

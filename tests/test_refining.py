@@ -15,6 +15,7 @@ from ranking import row
 from test_embedding import tiny_transformer
 
 from memcache_lsp import refining
+from memcache_lsp.caches import Ground
 from memcache_lsp.cards import card_text
 from memcache_lsp.cli import run as cli
 from memcache_lsp.config import UserSettings, load_project_settings
@@ -66,7 +67,7 @@ class Engine:
 
     @property
     def keeper(self):
-        return self.hub._keepers[self.root]
+        return self.hub._holding.keepers[Ground(self.root)]
 
     async def status(self):
         return (await self.hub.status(1)).roots[0]

@@ -242,15 +242,19 @@ AFTER is called with the result instead, where there is one."
          :row (lambda (cache)
                 (list (memcache-cache-name cache)
                       (vector (memcache-cache-name cache)
-                              (number-to-string (memcache-cache-files cache))
-                              (or (memcache--file (memcache-cache-uri cache) nil)
-                                  (memcache-cache-uri cache))))))))
+                              (number-to-string
+                               (memcache-file-counts-done (memcache-cache-files cache)))
+                              (mapconcat
+                               (lambda (place)
+                                 (let ((uri (memcache-cache-place-uri place)))
+                                   (or (memcache--file uri nil) uri)))
+                               (memcache-cache-places cache) ", ")))))))
 
 (defun memcache-caches-add (name folder)
   "Add FOLDER as the cache NAME."
   (interactive (list (read-string "Name of the cache: ")
                      (read-directory-name "Folder: " nil nil t)))
-  (memcache--list-call "add" (list :name name :uri (memcache--uri (file-truename folder)))))
+  (memcache--list-call "add" (list :name name :uris (vector (memcache--uri (file-truename folder))))))
 
 (defun memcache-caches-remove ()
   "Remove the cache at point."

@@ -58,7 +58,7 @@ List, read and delete earlier questions and answers, or ask one again.")
 
 (defconst memcache-method-caches :memcache/caches
   "Method `memcache/caches'.
-List, add and remove folders that are searched beside the project.")
+List, add and remove folders and files that are searched beside the project.")
 
 (defconst memcache-method-models :memcache/models
   "Method `memcache/models'.
@@ -71,6 +71,10 @@ Tell the client that the server's health or quiescence changed.")
 (defconst memcache-method-did-change-thread :memcache/didChangeThread
   "Method `memcache/didChangeThread'.
 Tell the client that citations of an answer no longer hold.")
+
+(defconst memcache-method-did-read-document :memcache/didReadDocument
+  "Method `memcache/didReadDocument'.
+Tell the client that a reading folder took a new document in.")
 
 (defconst memcache-command-ask "memcache.ask"
   "Command of `memcache/ask'.")
@@ -99,7 +103,7 @@ Tell the client that citations of an answer no longer hold.")
 (defconst memcache-command-models "memcache.models"
   "Command of `memcache/models'.")
 
-(defconst memcache-methods-not-yet '(:memcache/caches)
+(defconst memcache-methods-not-yet '()
   "Methods that are specified and not there yet.")
 
 (defconst memcache-error-parse -32700
@@ -169,7 +173,8 @@ END: Where it ends, exclusive.  Needed."
 What a search is confined to; a field that is left out or empty confines
 nothing.
 ROOTS: Workspace folders; by default all of the session's.
-CACHES: Names of added caches.
+CACHES: Names of added caches, which are asked in place of the workspace; it
+is asked too where `workspace' is among them, or where there are roots.
 GLOBS: Patterns of paths relative to the root, written as in .gitignore.
 KINDS: Kinds of hits, such as function, class, section.
 LANGUAGES: Languages, such as python, typescript, markdown."
@@ -250,7 +255,7 @@ Needed."
 
 (cl-defun memcache-make-hit
     (&key location path symbol kind language score snippet origin
-          signals)
+          cache signals)
   "Make `Hit'.
 A piece of code or text that a search found.
 LOCATION: Where it is, in the text as it is now.  Needed.
@@ -264,6 +269,7 @@ SCORE: Greater is better; comparable within one search only.  Needed.
 SNIPPET: The first lines of it, secrets made unreadable.  Needed.
 ORIGIN: Found in the index, in an open buffer, or in an added cache.  One of
 index, buffer, cache.  Needed.
+CACHE: The added cache that it was found in; left out for the workspace.
 SIGNALS: What each signal brought, by its name; only where it was asked for."
   (memcache--plist
    :location location
@@ -274,6 +280,7 @@ SIGNALS: What each signal brought, by its name; only where it was asked for."
    :score score
    :snippet snippet
    :origin origin
+   :cache cache
    :signals signals))
 
 (cl-defun memcache-make-explain-params
@@ -289,17 +296,19 @@ QUERY: The query that found the hit."
    :query query))
 
 (cl-defun memcache-make-index-params
-    (&key action root work-done-token)
+    (&key action root cache work-done-token)
   "Make `IndexParams'.
 What to do with the index of a root.
 ACTION: What to do; drop forgets all that is kept of the root until it is
 asked for again.  One of start, pause, resume, cancel, rebuild, drop.  Needed.
 ROOT: The workspace folder, however large if it is named; by default each of
 the session's.
+CACHE: The added cache that is meant, in place of any workspace folder.
 WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
   (memcache--plist
    :action action
    :root root
+   :cache cache
    :workDoneToken work-done-token))
 
 (cl-defun memcache-make-threads-params
@@ -325,16 +334,23 @@ WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
    :workDoneToken work-done-token))
 
 (cl-defun memcache-make-caches-params
-    (&key action name uri)
+    (&key action name uris reading work-done-token)
   "Make `CachesParams'.
 What to do with which added cache.
-ACTION: What to do.  One of list, add, remove.  Needed.
+ACTION: What to do; add makes a cache or adds to one, remove forgets all
+that is kept of what it takes away.  One of list, add, remove.  Needed.
 NAME: The cache; needed for all but list.
-URI: The folder that is added as a cache."
+URIS: Folders and files: those to add, or of remove those to take away, by
+default the whole cache.
+READING: Whether the cache that is added is a reading folder, whose new
+files are told of.
+WORK-DONE-TOKEN: Where LSP's work-done progress is sent by `$/progress'."
   (memcache--plist
    :action action
    :name name
-   :uri uri))
+   :uris (and uris (vconcat uris))
+   :reading (and reading t)
+   :workDoneToken work-done-token))
 
 (cl-defun memcache-make-models-params
     (&key action name work-done-token)
@@ -539,6 +555,11 @@ The first lines of it, secrets made unreadable."
 Found in the index, in an open buffer, or in an added cache."
   (plist-get hit :origin))
 
+(defsubst memcache-hit-cache (hit)
+  "Return `:cache' of HIT.
+The added cache that it was found in; left out for the workspace."
+  (plist-get hit :cache))
+
 (defsubst memcache-hit-signals (hit)
   "Return `:signals' of HIT.
 What each signal brought, by its name; only where it was asked for."
@@ -611,6 +632,12 @@ The hits, best first."
   "Return `:complete' of SEARCH-RESULT.
 False while files that could matter are still being indexed."
   (eq (plist-get search-result :complete) t))
+
+(defsubst memcache-search-result-notes (search-result)
+  "Return `:notes' of SEARCH-RESULT.
+A sentence for each part of the scope that was not asked, such as a cache
+that is offline."
+  (append (plist-get search-result :notes) nil))
 
 (defsubst memcache-explain-result-indexed (explain-result)
   "Return `:indexed' of EXPLAIN-RESULT.
@@ -797,6 +824,81 @@ Questions that wait for the model, without the one that is being answered."
 Files that wait to be indexed."
   (plist-get queue-status :files))
 
+(defsubst memcache-cache-place-uri (cache-place)
+  "Return `:uri' of CACHE-PLACE.
+The folder or file."
+  (plist-get cache-place :uri))
+
+(defsubst memcache-cache-place-kind (cache-place)
+  "Return `:kind' of CACHE-PLACE.
+What it is."
+  (plist-get cache-place :kind))
+
+(defsubst memcache-cache-place-state (cache-place)
+  "Return `:state' of CACHE-PLACE.
+The state of its index; offline where its disk or folder is not there."
+  (plist-get cache-place :state))
+
+(defsubst memcache-cache-place-offline-since (cache-place)
+  "Return `:offlineSince' of CACHE-PLACE.
+When it was first missed, in UTC, such as 2025-01-31T18:05:00Z."
+  (plist-get cache-place :offlineSince))
+
+(defsubst memcache-cache-place-message (cache-place)
+  "Return `:message' of CACHE-PLACE.
+One sentence for the user, where there is something to say."
+  (plist-get cache-place :message))
+
+(defsubst memcache-cache-name (cache)
+  "Return `:name' of CACHE.
+Its name, for scopes."
+  (plist-get cache :name))
+
+(defsubst memcache-cache-state (cache)
+  "Return `:state' of CACHE.
+What it is at: the most pressing state of its places; offline where all are."
+  (plist-get cache :state))
+
+(defsubst memcache-cache-places (cache)
+  "Return the list of `CachePlace' of CACHE.
+What it is made of, by path."
+  (append (plist-get cache :places) nil))
+
+(defsubst memcache-cache-files (cache)
+  "Return `:files' of CACHE.
+Its files."
+  (plist-get cache :files))
+
+(defsubst memcache-cache-chunks (cache)
+  "Return `:chunks' of CACHE.
+Pieces that can be found."
+  (plist-get cache :chunks))
+
+(defsubst memcache-cache-failed (cache)
+  "Return the list of `FileProblem' of CACHE.
+Files that could not be indexed, by their full paths; the first 100."
+  (append (plist-get cache :failed) nil))
+
+(defsubst memcache-cache-reading (cache)
+  "Return `:reading' of CACHE.
+Whether it is a reading folder, whose new files are told of."
+  (eq (plist-get cache :reading) t))
+
+(defsubst memcache-cache-size-bytes (cache)
+  "Return `:sizeBytes' of CACHE.
+Size of its index on disk."
+  (plist-get cache :sizeBytes))
+
+(defsubst memcache-cache-report (cache)
+  "Return `:report' of CACHE.
+What the last indexing of it did, where there was one."
+  (plist-get cache :report))
+
+(defsubst memcache-cache-message (cache)
+  "Return `:message' of CACHE.
+One sentence for the user, where there is something to say."
+  (plist-get cache :message))
+
 (defsubst memcache-model-status-name (model-status)
   "Return `:name' of MODEL-STATUS.
 Its name."
@@ -834,7 +936,7 @@ Version of the server."
 
 (defsubst memcache-status-result-quiescent (status-result)
   "Return `:quiescent' of STATUS-RESULT.
-Whether nothing is being indexed."
+Whether nothing of the workspace is being indexed."
   (eq (plist-get status-result :quiescent) t))
 
 (defsubst memcache-status-result-health (status-result)
@@ -887,6 +989,11 @@ Resident memory of the server without its workers."
 What the user allowed to leave the machine or to listen on it, a sentence
 each."
   (append (plist-get status-result :outside) nil))
+
+(defsubst memcache-status-result-caches (status-result)
+  "Return the list of `Cache' of STATUS-RESULT.
+The added caches, by name."
+  (append (plist-get status-result :caches) nil))
 
 (defsubst memcache-status-result-message (status-result)
   "Return `:message' of STATUS-RESULT.
@@ -1064,25 +1171,15 @@ How the new answer ended; only for the action askAgain."
 Only for the action replay."
   (plist-get threads-result :replayed))
 
-(defsubst memcache-cache-name (cache)
-  "Return `:name' of CACHE.
-Its name, for scopes."
-  (plist-get cache :name))
-
-(defsubst memcache-cache-uri (cache)
-  "Return `:uri' of CACHE.
-The folder."
-  (plist-get cache :uri))
-
-(defsubst memcache-cache-files (cache)
-  "Return `:files' of CACHE.
-Files that are indexed."
-  (plist-get cache :files))
-
 (defsubst memcache-caches-result-caches (caches-result)
   "Return the list of `Cache' of CACHES-RESULT.
 The caches, by name."
   (append (plist-get caches-result :caches) nil))
+
+(defsubst memcache-caches-result-message (caches-result)
+  "Return `:message' of CACHES-RESULT.
+One sentence for the user, where there is something to say."
+  (plist-get caches-result :message))
 
 (defsubst memcache-model-name (model)
   "Return `:name' of MODEL.
@@ -1156,7 +1253,7 @@ Whether something is wrong."
 
 (defsubst memcache-did-change-status-params-quiescent (did-change-status-params)
   "Return `:quiescent' of DID-CHANGE-STATUS-PARAMS.
-Whether nothing is being indexed."
+Whether nothing of the workspace is being indexed."
   (eq (plist-get did-change-status-params :quiescent) t))
 
 (defsubst memcache-did-change-status-params-message (did-change-status-params)
@@ -1179,6 +1276,21 @@ The turn whose answer is meant."
 All its citations whose lines moved or no longer say what was read; none
 where they do again."
   (append (plist-get did-change-thread-params :stale) nil))
+
+(defsubst memcache-did-read-document-params-cache (did-read-document-params)
+  "Return `:cache' of DID-READ-DOCUMENT-PARAMS.
+The cache that the folder is."
+  (plist-get did-read-document-params :cache))
+
+(defsubst memcache-did-read-document-params-uri (did-read-document-params)
+  "Return `:uri' of DID-READ-DOCUMENT-PARAMS.
+The document."
+  (plist-get did-read-document-params :uri))
+
+(defsubst memcache-did-read-document-params-title (did-read-document-params)
+  "Return `:title' of DID-READ-DOCUMENT-PARAMS.
+Its first heading, where it has one."
+  (plist-get did-read-document-params :title))
 
 (defsubst memcache-markdown-result-markdown (markdown-result)
   "Return `:markdown' of MARKDOWN-RESULT.

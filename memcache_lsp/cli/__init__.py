@@ -34,6 +34,11 @@ replay computes an answer once more from its record, and tells whether the same 
 folder, the latest 1000 of the last 180 days and at most 64 MiB; `index --drop` forgets those of a project."""
 
 
+_CACHES_EPILOG = """Files are indexed where they are, by the ignore rules that hold for projects. `search --cache NAME` searches a cache
+alone, `--cache NAME --cache workspace` the project too. remove forgets what was indexed of it, unless a folder is open as a
+project or part of another cache. A cache whose disk is not there is offline: it is kept, and back when the disk is."""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
@@ -63,6 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_threads(commands)
     _add_status(commands)
     _add_eval(commands)
+    _add_caches(commands)
     _add_models(commands)
     _add_serve(commands)
     return parser
@@ -82,6 +88,7 @@ def _add_root(parser: argparse.ArgumentParser) -> None:
 def _add_engine(parser: argparse.ArgumentParser) -> None:
     _add_root(parser)
     parser.add_argument("--no-daemon", action="store_true", help="in this process, with an engine of its own")
+    parser.set_defaults(cache=[])  # where there is no scope
 
 
 def _add_scope(parser: argparse.ArgumentParser) -> None:
@@ -90,12 +97,22 @@ def _add_scope(parser: argparse.ArgumentParser) -> None:
         "--glob", action="append", default=[], metavar="GLOB", help="paths to search, as in a .gitignore"
     )
     group.add_argument("--language", action="append", default=[], metavar="NAME", help="python, rust, markdown, …")
+    group.add_argument(
+        "--cache",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a named cache, in place of the project; `workspace` is the project",
+    )
     group.add_argument("--kind", action="append", default=[], metavar="KIND", help="function, class, section, …")
 
 
 def _add_index(commands: Any) -> None:
     parser = _command(commands, "index", "index", "Bring a project's index in step with its files.")
     _add_engine(parser)
+    parser.add_argument(
+        "--cache", action="append", default=[], metavar="NAME", help="a named cache, in place of the project"
+    )
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--rebuild", action="store_true", help="forget the index first")
     group.add_argument(
@@ -180,6 +197,34 @@ def _add_eval(commands: Any) -> None:
         "--embedder", metavar="NAME", help="compare this embedder with the present one: a name, or a folder"
     )
     parser.add_argument("--worst", type=_positive, default=5, metavar="N", help="show the N worst answers (default 5)")
+
+
+def _add_caches(commands: Any) -> None:
+    parser = _command(
+        commands, "caches", "caches", "List, add and remove folders and files that are searched beside the project."
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _CACHES_EPILOG
+    parser.set_defaults(action="list", no_daemon=False, reading=False, name="", paths=[])
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
+    texts = {
+        "list": "List the caches, what is indexed of them, and what failed.",
+        "add": "Make a cache of folders and files, or add them to one, and index them.",
+        "remove": "Remove a cache, or some places of it, and forget what was indexed.",
+    }
+    for name, text in texts.items():
+        action = actions.add_parser(name, help=text, description=text)
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object per line")
+        if name != "list":
+            action.add_argument("name", metavar="NAME", help="the cache; a reading folder needs no name")
+            action.add_argument("paths", nargs="*", metavar="PATH", help="folders and files; to remove by default all")
+        if name == "add":
+            action.add_argument("--no-daemon", action="store_true", help="in this process, with an engine of its own")
+            action.add_argument(
+                "--reading",
+                action="store_true",
+                help="a reading folder: new files in it are found within seconds and told to editors",
+            )
 
 
 def _add_models(commands: Any) -> None:

@@ -52,7 +52,7 @@ def _asked(options: argparse.Namespace) -> work.Asked:
     if options.about is None:
         return work.Asked(work.text_of(options.question, "question"))
     name, lines = _lines_named(options.about)
-    path = work.below(work.resolve_root(options), name)
+    path = work.below(work.root_of(options), name, cached=True)
     default = "Explain this." if lines else "Summarize this file."
     return work.Asked(work.text_of(options.question, "question") if options.question else default, path, lines)
 

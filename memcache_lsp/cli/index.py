@@ -10,6 +10,7 @@ from pathlib import Path
 
 from memcache_lsp import paths
 from memcache_lsp.cli import remote, render, work
+from memcache_lsp.errors import UsageError
 from memcache_lsp.session.uris import from_path
 from memcache_lsp.values import Progress, Report
 
@@ -17,6 +18,8 @@ from memcache_lsp.values import Progress, Report
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.drop:
+        if options.cache:
+            raise UsageError("--drop is for projects: a cache is forgotten by `memcache-lsp caches remove`.")
         return _drop(options)
     began = time.monotonic()
     with work.at(options, needed=True, rebuild=options.rebuild) as (_, updating):

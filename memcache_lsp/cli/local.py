@@ -9,17 +9,20 @@ import argparse
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from memcache_lsp import answering, intents
+from memcache_lsp import answering, intents, inventory
+from memcache_lsp.caches import Ground, Registry, seen
 from memcache_lsp.cli import talking, work
 from memcache_lsp.documents import text_now
 from memcache_lsp.embedding import open_embedder
-from memcache_lsp.engine import MAX_FILES, Project, Setup, open_project
+from memcache_lsp.engine import MAX_FILES, Project, Setup, of_cache, open_project
 from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.events import Event
+from memcache_lsp.finding import each_once, places_first
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import spec, wire
 from memcache_lsp.protocol.codec import parse
@@ -49,35 +52,68 @@ def most_files(options: argparse.Namespace) -> int | None:
 def at(
     options: argparse.Namespace, root: Path, *, question: str | None, needed: bool, rebuild: bool
 ) -> Iterator[tuple[LocalProject, Updating]]:
-    """Give the project, opened for one command, and its update."""
-    opened = open_project(load_setup(root), purpose=f"memcache-lsp {options.command}", rebuild=rebuild)
-    for text in opened.notices:
-        work.notice(text)
-    with (
-        contextlib.closing(opened),
-        Updating(opened, question=question, needed=needed, max_files=most_files(options)) as updating,
-    ):
-        yield LocalProject(opened), updating
+    """Give the project and the caches that are asked, opened for one command, and their update."""
+    with contextlib.ExitStack() as held:
+        opened = []
+        for setup in _setups(options, root, needed=needed):
+            project = open_project(setup, purpose=f"memcache-lsp {options.command}", rebuild=rebuild)
+            opened.append(held.enter_context(contextlib.closing(project)))
+            for text in project.notices:
+                work.notice(text)
+        own = opened[0] if work.asks_project(options) else None
+        updating = Updating(opened, own=own, question=question, needed=needed, max_files=most_files(options))
+        yield LocalProject(root, opened), held.enter_context(updating)
+
+
+def _setups(options: argparse.Namespace, root: Path, *, needed: bool) -> list[Setup]:
+    """Return what is to be opened; what is offline is told, or raised where nothing is left or all is `needed`."""
+    registered = Registry().read()
+    setups = [load_setup(root)] if work.asks_project(options) else []
+    if setups and (cache := registered.grounds.get(Ground(root))):  # its one index is that of the cache
+        setups = [of_cache(setups[0], Ground(root), cache)]
+    notes = []
+    for name in work.caches_of(options):
+        cache = registered.named(name)
+        looked = replace(cache, places=tuple(map(seen, cache.places)))
+        away = {place.folder: place for place in looked.places if place.away_since is not None}
+        notes += [inventory.away(name, place) for place in away.values()]
+        for ground in looked.grounds:
+            if ground.root not in away and all((s.root, s.part) != (ground.root, ground.part) for s in setups):
+                setups.append(of_cache(load_setup(ground.root), ground, cache))
+    if notes and (needed or not setups):
+        raise UserError(notes[0])
+    for note in notes:
+        work.notice(note)
+    return setups
 
 
 class LocalProject:
-    """A project that this process holds."""
+    """A project, caches or both that this process holds; what lies outside of `root` is shown by its full path."""
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
+    def __init__(self, root: Path, projects: Sequence[Project]) -> None:
+        self._root = root
+        self._projects = projects
 
     def search(self, question: str, *, scope: Scope, limit: int) -> list[Hit]:
         """Return the best hits of what is indexed so far."""
-        return self._project.search(question, scope=scope, limit=limit)
+        answers = ((p.root, p.search(question, scope=scope, limit=limit)) for p in self._projects)
+        hits = places_first(each_once(answers)) if len(self._projects) > 1 else each_once(answers)
+        return [self._shown(where, hit) for where, hit in hits[:limit]]
+
+    def _shown(self, where: Path, hit: Hit) -> Hit:
+        if where == self._root:
+            return hit
+        path = where / hit.path
+        return replace(hit, path=path.relative_to(self._root).as_posix() if self._root in path.parents else str(path))
 
     def why(self, path: str) -> tuple[bool, str]:
         """Tell whether a file is in the index, and why or why not."""
-        return self._project.why(path)
+        return self._projects[0].why(path)
 
     def ask(self, asked: work.Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer by the model where there is one, else by quotations."""
         with contextlib.closing(Threads()) as threads:
-            before = talking.before_of(options, self._project.setup.root, threads)
+            before = talking.before_of(options, self._root, threads)
             yield from self._talk(threads, before, asked, scope, options)
 
     def ask_again(self, thread_id: str, number: int, *, options: argparse.Namespace) -> Generator[Event, None, None]:
@@ -92,7 +128,7 @@ class LocalProject:
     def _asked_again(self, params: spec.AskParams) -> tuple[work.Asked, Scope]:
         """Return what was asked, as far as the command line can say it."""
         path = to_path(params.text_document.uri) if params.text_document else None
-        root, selection, given = self._project.setup.root, params.selection, params.scope
+        root, selection, given = self._root, params.selection, params.scope
         below = path.relative_to(root).as_posix() if path and path.is_relative_to(root) else ""
         lines = (selection.start.line + 1, wire.last_line(selection) + 1) if selection and below else None
         scope = Scope(globs=given.globs, languages=given.languages, kinds=given.kinds) if given else Scope()
@@ -101,36 +137,48 @@ class LocalProject:
     def _talk(
         self, threads: Threads, before: Before, asked: work.Asked, scope: Scope, options: argparse.Namespace
     ) -> Generator[Event, None, None]:
-        root = self._project.setup.root
+        root = self._root
 
         def look(question: str) -> talking.Looked:
             plan = intents.plan(asked.intent, question, self._about(asked)).leaning(before.for_search)
-            found = self._found(plan, scope)
+            found, answers = self._found(plan, scope)
             hits = plan.taken(found)
             if not hits and plan.or_else is not None:
                 plan = plan.or_else.leaning(before.for_search)
-                found = hits = self._found(plan, scope)
-            if not hits or (plan.may_refuse and self._project.confidence(plan.query, found) < LEAST):
+                hits, answers = self._found(plan, scope)
+            if not hits or not answers:
                 return talking.Looked(plan, hits, self._refusal(misses=bool(hits)))
             return talking.Looked(plan, hits)
 
         yield from talking.Talk(options, root, threads, before).ask(asked.params(root, scope), look)
 
-    def _found(self, plan: intents.Plan, scope: Scope) -> list[Hit]:
+    def _found(self, plan: intents.Plan, scope: Scope) -> tuple[list[Hit], bool]:
+        """Return what is found where something seems to answer, and True; where nothing does, what is nearest."""
         if not plan.query.strip():
-            return []
+            return [], True
         per_file = None if plan.used else answering.EVIDENCE_PER_FILE
-        return self._project.search(plan.query, scope=scope, limit=answering.FOUND_HITS, per_file=per_file)
+        answers = [
+            (p, p.search(plan.query, scope=scope, limit=answering.FOUND_HITS, per_file=per_file))
+            for p in self._projects
+        ]
+        if plan.may_refuse:
+            sure = [(p, hits) for p, hits in answers if hits and p.confidence(plan.query, hits) >= LEAST]
+            return self._merged(sure or answers), bool(sure)
+        return self._merged(answers), True
+
+    def _merged(self, answers: Sequence[tuple[Project, Sequence[Hit]]]) -> list[Hit]:
+        found = each_once((project.root, hits) for project, hits in answers)
+        return [self._shown(where, hit) for where, hit in sorted(found, key=lambda each: -each[1].score)]
 
     def _refusal(self, *, misses: bool) -> str:
-        known = read_status(self._project.setup.root)
-        skipped, failed = (len(known.skipped), len(known.failed)) if known else (0, 0)
+        known = [status for p in self._projects if (status := read_status(p.root, p.setup.part))]
+        skipped, failed = sum(len(s.skipped) for s in known), sum(len(s.failed) for s in known)
         return answering.refusal(misses=misses, skipped=skipped, failed=failed, going_on=None)
 
     def _about(self, asked: work.Asked) -> intents.About | None:
         if not asked.path:
             return None
-        text = text_now(self._project.setup.root, asked.path)
+        text = text_now(*work.place_of(self._root, asked.path))
         if text is None:
             raise UserError(f"There is no text in {asked.path}: name a file of the project.")
         first, last = asked.lines or (1, len(lines_of(text)))
@@ -140,15 +188,25 @@ class LocalProject:
 class Updating:
     """An update that runs in a thread while the command goes on; the exit of the block ends it."""
 
-    def __init__(self, project: Project, *, question: str | None, needed: bool, max_files: int | None) -> None:
-        self._project = project
+    def __init__(
+        self,
+        projects: Sequence[Project],
+        *,
+        own: Project | None,
+        question: str | None,
+        needed: bool,
+        max_files: int | None,
+    ) -> None:
+        """`own` is the one that may hold no more than `max_files`."""
+        self._projects = projects
+        self._own = own
         self._question = question
         self._needed = needed
         self._max_files = max_files
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="update", daemon=True)
         self._failure: BaseException | None = None
-        self.progress = Progress(0, 0)
+        self.progress = self._before = Progress(0, 0)
         self.report: Report | None = None
 
     def __enter__(self) -> Self:
@@ -163,17 +221,24 @@ class Updating:
 
     def _run(self) -> None:
         try:
-            self.report = self._project.update(
-                on_progress=self._on_progress,
-                cancelled=self._stop.is_set,
-                asked=lambda: self._question,
-                max_files=self._max_files,
-            )
+            reports = []
+            for project in self._projects:
+                self._before = self.progress
+                reports.append(
+                    project.update(
+                        on_progress=self._on_progress,
+                        cancelled=self._stop.is_set,
+                        asked=lambda: self._question,
+                        max_files=self._max_files if project is self._own else None,  # a cache was named
+                    )
+                )
+            self.report = _together(reports)
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
             self._failure = error
 
     def _on_progress(self, progress: Progress) -> None:
-        self.progress = progress
+        done, total = self._before.done, self._before.total  # of the indexes that are done
+        self.progress = Progress(done + progress.done, total + progress.total)
 
     def wait(self, timeout_s: float | None, on_progress: Callable[[Progress], None] = lambda _: None) -> Report | None:
         """Wait for the update, interruptibly; return its report, or None if it is still going on."""
@@ -187,3 +252,14 @@ class Updating:
         if self._failure is not None:
             raise self._failure
         return self.report
+
+
+def _together(reports: Sequence[Report]) -> Report:
+    return Report(
+        added=sum(each.added for each in reports),
+        changed=sum(each.changed for each in reports),
+        removed=sum(each.removed for each in reports),
+        unchanged=sum(each.unchanged for each in reports),
+        chunks=sum(each.chunks for each in reports),
+        failed=tuple(failed for each in reports for failed in each.failed),
+    )

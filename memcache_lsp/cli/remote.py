@@ -37,26 +37,34 @@ _TOKEN = "ask"  # noqa: S105 - of progress
 
 Message = dict[str, Any]
 
-_QUIET: Message = {"indexOnStart": False}  # the command says when
+QUIET: Message = {"indexOnStart": False}  # the command says when
+_PRESSING = ("failed", "offline", "cancelled", "paused", "unindexed", "ready")
 
 
 def find(root: Path | None = None) -> Connection | None:
     """Return a session with the daemon, where one runs."""
     peer = rendezvous.connect(_MEET_S, role="cli") if rendezvous.supported() else None
-    return Connection(peer, root, _QUIET) if peer else None
+    return Connection(peer, root, QUIET) if peer else None
 
 
 def join(root: Path, options: argparse.Namespace) -> RemoteProject:
     """Return the project as the daemon has it; the daemon is started where none runs."""
-    settings = _QUIET
+    settings = QUIET
     if options.command == "ask":
         own_model = options.no_model or options.model is not None
-        settings = {**_QUIET, "answerTokens": options.max_tokens, "useModel": not own_model}
+        settings = {**QUIET, "answerTokens": options.max_tokens, "useModel": not own_model}
         if options.model is not None:  # what the daemon finds is answered and kept here
             settings["keepThreads"] = False
-    connection = Connection(rendezvous.ensure_daemon(role="cli"), root, settings)
-    explains = options.command == "search" and options.explain
-    return RemoteProject(connection, root, named=options.root is not None, explains=explains)
+    asks_project = work.asks_project(options)
+    connection = Connection(rendezvous.ensure_daemon(role="cli"), root if asks_project else None, settings)
+    return RemoteProject(
+        connection,
+        root,
+        named=options.root is not None,
+        explains=options.command == "search" and options.explain,
+        asks_project=asks_project,
+        caches=work.caches_of(options),
+    )
 
 
 class Connection:
@@ -142,9 +150,21 @@ class Connection:
 
 
 class RemoteProject:
-    """A project in the daemon."""
+    """A project in the daemon, or caches, or both; without a project `root` is what paths are shown below of."""
 
-    def __init__(self, connection: Connection, root: Path, *, named: bool, explains: bool = False) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        root: Path,
+        *,
+        named: bool,
+        explains: bool = False,
+        asks_project: bool = True,
+        caches: tuple[str, ...] = (),
+    ) -> None:
+        self._asks_project = asks_project
+        self._caches = caches
+        self._told: set[str] = set()  # what is offline
         self.connection = connection
         self._root = root
         self._named = named
@@ -158,7 +178,10 @@ class RemoteProject:
             "scope": work.scope_params(scope),
             "explain": self._explains,
         }
-        return [self._hit(hit) for hit in self.connection.ask("memcache/search", params)["hits"]]
+        found = self.connection.ask("memcache/search", params)
+        for note in found.get("notes", ()):
+            self.notice(note)
+        return [self._hit(hit) for hit in found["hits"]]
 
     def why(self, path: str) -> tuple[bool, str]:
         """Tell whether a file is in the index, and why or why not."""
@@ -236,12 +259,29 @@ class RemoteProject:
     def steer(self, action: str) -> None:
         """Start, rebuild or drop the index."""
         root = {"root": from_path(self._root)} if self._named else {}
-        self.connection.ask("memcache/index", {"action": action, **root})
+        if self._asks_project:
+            self.connection.ask("memcache/index", {"action": action, **root})
+        for name in self._caches:
+            try:
+                self.connection.ask("memcache/index", {"action": action, "cache": name})
+            except UserError as error:  # the others can be asked
+                if not self._asks_project and len(self._caches) == 1:
+                    raise
+                self.notice(str(error))
+
+    def notice(self, text: str) -> None:
+        """Print a line for people once."""
+        if text not in self._told:
+            self._told.add(text)
+            work.notice(text)
 
     def status(self) -> Message:
-        """Return what the daemon says of the root."""
+        """Return what the daemon says of what is asked, as of one root."""
         status = self.connection.ask("memcache/status", {})
-        return {**status["roots"][0], "quiescent": status["quiescent"]}
+        own = status["roots"][:1] if self._asks_project else []
+        rows = [*own, *(row for row in status["caches"] if row["name"] in self._caches)]
+        indexing = any(row["state"] == "indexing" for row in rows[len(own) :])
+        return _together(rows) | {"quiescent": not indexing and (not own or status["quiescent"])}
 
     def close(self) -> None:
         """Leave the daemon."""
@@ -276,10 +316,26 @@ class RemoteProject:
         """Return a hit with its whole text as it may be shown; empty where its file is gone."""
         from memcache_lsp.documents import text_now  # noqa: PLC0415 - seldom needed
 
-        text = text_now(self._root, hit.path) or ""
+        text = text_now(*work.place_of(self._root, hit.path)) or ""
         first, last = hit.span.start_line, hit.span.end_line
         start, end = offsets_of(text, first, last)
         return replace(hit, text=text[start:end], span=Span(start, end, first, last))
+
+
+def _together(rows: list[Message]) -> Message:
+    """Return what is said of several indexes as if they were one."""
+    if len(rows) == 1:
+        return rows[0]
+    states = {row["state"] for row in rows}
+    reports = [row["report"] for row in rows if row.get("report")]
+    return {
+        "state": next((state for state in _PRESSING if state in states), "indexing"),
+        "files": {name: sum(row["files"][name] for row in rows) for name in ("done", "total")},
+        "chunks": sum(row["chunks"] for row in rows),
+        "failed": [failed for row in rows for failed in row["failed"]],
+        "message": " ".join(row["message"] for row in rows if row.get("message")) or None,
+        "report": {name: sum(report[name] for report in reports) for name in reports[0]} if reports else None,
+    }
 
 
 def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Result:
@@ -333,9 +389,9 @@ class RemoteUpdating:
 
     def _reported(self, status: Message) -> Report:
         failed = tuple(Skipped(f["path"], f["reason"]) for f in status["failed"])
-        if status["state"] == "ready":
+        if status["state"] == "ready" or (status["state"] == "offline" and not self._needed):
             if status.get("message"):
-                work.notice(status["message"])
+                self._project.notice(status["message"])
             return Report(**(status.get("report") or {}), failed=failed)
         why = status.get("message") or f"Indexing is {status['state']}: another editor said so."
         if self._needed or not status["chunks"]:

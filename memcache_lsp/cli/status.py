@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from memcache_lsp import paths
-from memcache_lsp.cli import remote, render, work
+from memcache_lsp.cli import caches, remote, render, work
 from memcache_lsp.config import load_user_settings
 from memcache_lsp.session.uris import to_path
 from memcache_lsp.status import Status, read_status
@@ -26,9 +26,10 @@ def run(options: argparse.Namespace) -> int:
     vectors_bytes = vectors.stat().st_size if vectors.exists() else 0
     refine = load_user_settings()[0].refine
     daemon = _daemon(root if refine else None)
+    cached = caches.on_disk() if daemon is None else daemon.pop("caches")
     if options.json:
         known = {"root": str(root), "indexed": False} if status is None else _to_json(status, vectors_bytes)
-        render.print_json({**known, "daemon": daemon})
+        render.print_json({**known, "caches": list(map(caches.to_line, cached)), "daemon": daemon})
         return 0
     if status is None:
         print(f"{root} is not indexed yet: `memcache-lsp index` does it, and so does the first search.")
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         if refine:
             _print_refinement(status, refine, (daemon or {}).get("refinement"))
     print()
+    caches.show(cached)
     _print_daemon(daemon)
     return 0
 
@@ -51,7 +53,8 @@ def _daemon(root: Path | None) -> dict[str, Any] | None:
     others = [session for session in status["sessions"] if not session.get("own")]
     kept = ("version", "pid", "memoryBytes", "workers", "queue", "model", "outside", "message")
     refinement = next((each.get("refinement") for each in status["roots"]), None)
-    return {name: status.get(name) for name in kept} | {"sessions": others, "refinement": refinement}
+    found = {name: status.get(name) for name in kept} | {"sessions": others, "refinement": refinement}
+    return found | {"caches": status.get("caches", [])}
 
 
 def _print_daemon(daemon: dict[str, Any] | None) -> None:

@@ -10,10 +10,12 @@ import contextlib
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from memcache_lsp.answering import refused
+from memcache_lsp.caches import Registry
 from memcache_lsp.cli import generating, work
 from memcache_lsp.documents import ShownTexts, raw_text_now
 from memcache_lsp.errors import UserError
@@ -57,7 +59,8 @@ class Talk:
         asked = {**asked, "question": redact(asked["question"]).text}
         looked = look(asked["question"])
         where, earlier = self.thread.where, self.thread.earlier
-        hits = placed(looked.hits, self.root, where)
+        hits = placed(looked.hits, partial(work.place_of, self.root), where)
+        roots = self._roots(where)
         events: list[Event] = []
 
         def key(sha256: str) -> str:
@@ -68,7 +71,7 @@ class Talk:
         if looked.refusal is not None:
             events += refused(hits, found=len(hits), why=looked.refusal, first=earlier.next_number)
             yield from events[:-1]
-            yield self._keep(Occasion(self.thread, where, None, [self.root], key), asked, events)
+            yield self._keep(Occasion(self.thread, where, None, roots, key), asked, events)
             return
         path = generating.model_path(self.options)
         read = ShownTexts(lambda path: raw_text_now(*where[path]))
@@ -76,7 +79,7 @@ class Talk:
         began = time.perf_counter()
         events.append(Sources(evidence, earlier.next_number))
         yield events[0]
-        occasion = Occasion(self.thread, where, path if evidence else None, [self.root], key)
+        occasion = Occasion(self.thread, where, path if evidence else None, roots, key)
         found = None
         with contextlib.suppress(UserError):  # the model can answer
             found = kept(self.threads, occasion, on_disk)
@@ -91,6 +94,12 @@ class Talk:
                 if not isinstance(event, Result):
                     yield event
         yield self._keep(occasion, asked, events)
+
+    def _roots(self, where: Mapping[str, tuple[Path, str]]) -> tuple[Path, ...]:
+        """Return the roots with each of which the answer is forgotten: the project's, and those of caches that it draws on."""
+        registered = Registry().read()
+        grounds = (registered.ground_at(root / path) for root, path in where.values() if root != self.root)
+        return tuple(dict.fromkeys((self.root, *(ground.root for ground in grounds if ground is not None))))
 
     def _keep(self, occasion: Occasion, asked: Mapping[str, Any], events: Sequence[Event]) -> Result:
         result = events[-1]

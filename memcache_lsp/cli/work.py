@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from memcache_lsp import config, paths, rendezvous
+from memcache_lsp.caches import WORKSPACE, Registry
 from memcache_lsp.chunking.outline import KINDS
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.languages import LANGUAGES
@@ -45,17 +46,30 @@ def resolve_root(options: argparse.Namespace) -> Path:
     return paths.check_root(paths.project_root(here), explicit=False)
 
 
-def below(root: Path, name: str) -> str:
-    """Return a path as the index knows it: as it is seen from here, or from the root as searches print it."""
+def below(root: Path, name: str, *, cached: bool = False) -> str:
+    """Return a path as the index knows it: as it is seen from here, or from the root as searches print it.
+
+    With `cached` it may be a file of a cache instead, which is returned in full.
+    """
     if not name or "\0" in name:
         raise UsageError("The path is empty: name a file of the project.")
     places = [Path(os.path.abspath(folder / name)) for folder in (Path.cwd(), root)]  # noqa: PTH100 - a link is no file
     places += [Path(os.path.realpath(place.parent)) / place.name for place in places]
     inside = [place for place in places if root in place.parents]
+    if not inside and cached:
+        for place in places:
+            if Registry().read().ground_at(place) is not None:
+                return str(place)
     if not inside:
         raise UsageError(f"{name} lies outside of {root}: name a file of the project, or its project with --root.")
     place = next((place for place in inside if os.path.lexists(place)), inside[-1])
     return place.relative_to(root).as_posix()
+
+
+def place_of(root: Path, path: str) -> tuple[Path, str]:
+    """Return the root and the path below it of what is shown as `path`: in full where it lies outside of the root."""
+    whole = Path(path)
+    return (whole.parent, whole.name) if whole.is_absolute() else (root, path)
 
 
 def user_settings() -> config.UserSettings:
@@ -63,10 +77,30 @@ def user_settings() -> config.UserSettings:
     return config.load_user_settings()[0]
 
 
-def load_settings(root: Path) -> tuple[config.UserSettings, config.ProjectSettings]:
+def asks_project(options: argparse.Namespace) -> bool:
+    """Tell whether the command is about the project, and not only about caches."""
+    return not options.cache or WORKSPACE in options.cache or options.root is not None
+
+
+def caches_of(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the named caches that the command is about."""
+    return tuple(dict.fromkeys(_clean(name) for name in options.cache if name != WORKSPACE))
+
+
+def root_of(options: argparse.Namespace) -> Path:
+    """Return the project's root, or where no project is asked the current folder, below which paths are shown."""
+    if asks_project(options):
+        return resolve_root(options)
+    try:
+        return Path(os.path.realpath(Path.cwd()))
+    except FileNotFoundError:
+        return Path("/")
+
+
+def load_settings(root: Path | None) -> tuple[config.UserSettings, config.ProjectSettings]:
     """Read all settings, and report what is wrong with them on stderr."""
     user, user_problems = config.load_user_settings()
-    project, project_problems = config.load_project_settings(root)
+    project, project_problems = config.load_project_settings(root) if root else (config.ProjectSettings(), ())
     for problem in (*user_problems, *project_problems):
         notice(problem)
     return user, project
@@ -137,14 +171,14 @@ def at(
     Where the command can do without the update (`needed` is False), one that fails with a sentence for the user is
     told as a notice: what is indexed can still be searched. `question` says what is to be indexed first.
     """
-    root = resolve_root(options)
+    root = root_of(options)
     if options.no_daemon or not rendezvous.supported():
         from memcache_lsp.cli import local  # noqa: PLC0415 - loads the whole engine
 
         with local.at(options, root, question=question, needed=needed, rebuild=rebuild) as here:
             yield here
         return
-    load_settings(root)  # the daemon reads them too, and tells nobody what is wrong
+    load_settings(root if asks_project(options) else None)  # the daemon reads them too, and tells nobody what is wrong
     from memcache_lsp.cli import remote  # noqa: PLC0415 - each branch loads what it needs and no more
 
     with contextlib.closing(remote.join(root, options)) as there:
@@ -158,7 +192,12 @@ def notice(text: str) -> None:
 
 def scope_params(scope: Scope) -> dict[str, list[str]]:
     """Return a scope as the protocol has it."""
-    return {"globs": list(scope.globs), "languages": list(scope.languages), "kinds": list(scope.kinds)}
+    return {
+        "globs": list(scope.globs),
+        "languages": list(scope.languages),
+        "kinds": list(scope.kinds),
+        "caches": list(scope.caches),
+    }
 
 
 def scope_of(options: argparse.Namespace) -> Scope:
@@ -169,7 +208,9 @@ def scope_of(options: argparse.Namespace) -> Scope:
         for name in names:
             if name not in known:
                 raise UsageError(f"There is no {what} {name!r}: there are {', '.join(known)}.")
-    return Scope(globs=tuple(map(_clean, options.glob)), languages=languages, kinds=kinds)
+    own = (WORKSPACE,) if options.cache and asks_project(options) else ()
+    caches = (*caches_of(options), *own)
+    return Scope(globs=tuple(map(_clean, options.glob)), languages=languages, kinds=kinds, caches=caches)
 
 
 def _clean(text: str) -> str:

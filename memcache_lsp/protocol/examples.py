@@ -61,6 +61,15 @@ _ROOT_STATUS = parts.RootStatus(
     size_bytes=2_310_144,
     refinement=parts.Refinement(model="all-minilm-l6-v2", done=40, total=128),
 )
+_CACHE = parts.Cache(
+    name="handbook",
+    state="indexing",
+    places=(parts.CachePlace(uri="file:///home/me/handbook", kind="folder", state="indexing"),),
+    files=parts.FileCounts(done=20, total=64, failed=0, skipped=3),
+    chunks=214,
+    failed=(),
+    size_bytes=1_204_224,
+)
 _STATUS = spec.StatusResult(
     version="0.1.0",
     quiescent=False,
@@ -128,8 +137,8 @@ EXAMPLES = {
         ),
     ),
     "memcache/caches": Example(
-        spec.CachesParams(action="add", name="handbook", uri="file:///home/me/handbook"),
-        spec.CachesResult(caches=(spec.Cache(name="handbook", uri="file:///home/me/handbook", files=64),)),
+        spec.CachesParams(action="add", name="handbook", uris=("file:///home/me/handbook",)),
+        spec.CachesResult(caches=(_CACHE,)),
     ),
     "memcache/models": Example(
         spec.ModelsParams(action="use", name="qwen2.5-coder-0.5b-instruct"),
@@ -149,6 +158,11 @@ EXAMPLES = {
         ),
     ),
     "memcache/didChangeStatus": Example(spec.DidChangeStatusParams(health="ok", quiescent=True)),
+    "memcache/didReadDocument": Example(
+        spec.DidReadDocumentParams(
+            cache="reading", uri="file:///home/me/pages/backoff.html", title="Exponential backoff and jitter"
+        )
+    ),
     "memcache/didChangeThread": Example(
         spec.DidChangeThreadParams(
             thread_id="t1", turn_id="1", stale=(parts.Cited(n=1, location=_lines(15, 15), status="moved"),)

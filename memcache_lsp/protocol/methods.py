@@ -94,10 +94,9 @@ METHODS = (
     ),
     Method(
         name="memcache/caches",
-        doc="List, add and remove folders that are searched beside the project.",
+        doc="List, add and remove folders and files that are searched beside the project.",
         params=spec.CachesParams,
         result=spec.CachesResult,
-        later=True,
     ),
     Method(
         name="memcache/models",
@@ -114,6 +113,11 @@ METHODS = (
         name="memcache/didChangeThread",
         doc="Tell the client that citations of an answer no longer hold.",
         params=spec.DidChangeThreadParams,
+    ),
+    Method(
+        name="memcache/didReadDocument",
+        doc="Tell the client that a reading folder took a new document in.",
+        params=spec.DidReadDocumentParams,
     ),
 )
 

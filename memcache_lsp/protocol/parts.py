@@ -19,6 +19,8 @@ Health = Literal["ok", "warning", "error"]
 ModelPlace = Literal["process", "llamafile", "endpoint"]
 Origin = Literal["index", "buffer", "cache"]
 IndexState = Literal["ready", "indexing", "paused", "cancelled", "unindexed", "failed"]
+CacheState = Literal["ready", "indexing", "paused", "cancelled", "unindexed", "failed", "offline"]
+PlaceKind = Literal["folder", "file"]
 ProgressToken = int | str
 
 
@@ -64,7 +66,11 @@ class Scope:
     """What a search is confined to; a field that is left out or empty confines nothing."""
 
     roots: Annotated[tuple[Uri, ...], "Workspace folders; by default all of the session's."] = ()
-    caches: Annotated[tuple[str, ...], "Names of added caches."] = ()
+    caches: Annotated[
+        tuple[str, ...],
+        "Names of added caches, which are asked in place of the workspace; it is asked too where `workspace` is among "
+        "them, or where there are roots.",
+    ] = ()
     globs: Annotated[tuple[str, ...], "Patterns of paths relative to the root, written as in .gitignore."] = ()
     kinds: Annotated[tuple[str, ...], "Kinds of hits, such as function, class, section."] = ()
     languages: Annotated[tuple[str, ...], "Languages, such as python, typescript, markdown."] = ()
@@ -82,6 +88,7 @@ class Hit:
     score: Annotated[float, "Greater is better; comparable within one search only."]
     snippet: Annotated[str, "The first lines of it, secrets made unreadable."]
     origin: Annotated[Origin, "Found in the index, in an open buffer, or in an added cache."]
+    cache: Annotated[str | None, "The added cache that it was found in; left out for the workspace."] = None
     signals: Annotated[
         dict[str, float] | None, "What each signal brought, by its name; only where it was asked for."
     ] = None
@@ -187,6 +194,33 @@ class RootStatus(RootState):
     size_bytes: Annotated[int | None, Between(0, 2**53), "Size of the index on disk."] = None
     report: Annotated[IndexReport | None, "What the last indexing did, where there was one."] = None
     refinement: Annotated[Refinement | None, "The background refinement, where the user switched it on."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachePlace:
+    """A folder or a single file of a cache."""
+
+    uri: Annotated[str, IsUri, "The folder or file."]
+    kind: Annotated[PlaceKind, "What it is."]
+    state: Annotated[CacheState, "The state of its index; offline where its disk or folder is not there."]
+    offline_since: Annotated[str | None, "When it was first missed, in UTC, such as 2025-01-31T18:05:00Z."] = None
+    message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """Folders and files that can be searched beside the project."""
+
+    name: Annotated[str, NotBlank, "Its name, for scopes."]
+    state: Annotated[CacheState, "What it is at: the most pressing state of its places; offline where all are."]
+    places: Annotated[tuple[CachePlace, ...], "What it is made of, by path."]
+    files: Annotated[FileCounts, "Its files."]
+    chunks: Annotated[int, "Pieces that can be found."]
+    failed: Annotated[tuple[FileProblem, ...], "Files that could not be indexed, by their full paths; the first 100."]
+    reading: Annotated[bool, "Whether it is a reading folder, whose new files are told of."] = False
+    size_bytes: Annotated[int | None, Between(0, 2**53), "Size of its index on disk."] = None
+    report: Annotated[IndexReport | None, "What the last indexing of it did, where there was one."] = None
+    message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from memcache_lsp.protocol.codec import AtMost, Between, IsUri, NotBlank
 from memcache_lsp.protocol.parts import (
+    Cache,
     Cited,
     Evidence,
     FinishReason,
@@ -28,6 +29,7 @@ from memcache_lsp.protocol.parts import (
     Stretch,
     TextDocumentIdentifier,
     Timings,
+    Uri,
     Usage,
     WorkerStatus,
 )
@@ -162,6 +164,10 @@ class SearchResult:
 
     hits: Annotated[tuple[Hit, ...], "The hits, best first."]
     complete: Annotated[bool, "False while files that could matter are still being indexed."]
+    notes: Annotated[
+        tuple[str, ...] | None,
+        "A sentence for each part of the scope that was not asked, such as a cache that is offline.",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +218,7 @@ class StatusResult:
     """What the server is at."""
 
     version: Annotated[str, "Version of the server."]
-    quiescent: Annotated[bool, "Whether nothing is being indexed."]
+    quiescent: Annotated[bool, "Whether nothing of the workspace is being indexed."]
     health: Annotated[Health, "Whether something is wrong."]
     mode: Annotated[Literal["daemon", "in_process"], "One daemon for all editors, or a server of this editor's own."]
     pid: Annotated[int, "Process id of the server."]
@@ -225,6 +231,7 @@ class StatusResult:
     outside: Annotated[
         tuple[str, ...], "What the user allowed to leave the machine or to listen on it, a sentence each."
     ] = ()
+    caches: Annotated[tuple[Cache, ...], "The added caches, by name."] = ()
     message: Annotated[str | None, "What is wrong, in one sentence."] = None
     model: Annotated[ModelStatus | None, "The language model; without one answers are quotations."] = None
     last_read: Annotated[
@@ -243,6 +250,7 @@ class IndexParams:
     root: Annotated[
         str | None, IsUri, "The workspace folder, however large if it is named; by default each of the session's."
     ] = None
+    cache: Annotated[str | None, "The added cache that is meant, in place of any workspace folder."] = None
     work_done_token: WorkToken = None
 
 
@@ -336,31 +344,32 @@ class ThreadsResult:
 class CachesParams:
     """What to do with which added cache."""
 
-    action: Annotated[Literal["list", "add", "remove"], "What to do."]
+    action: Annotated[
+        Literal["list", "add", "remove"],
+        "What to do; add makes a cache or adds to one, remove forgets all that is kept of what it takes away.",
+    ]
     name: Annotated[str | None, "The cache; needed for all but list."] = None
-    uri: Annotated[str | None, IsUri, "The folder that is added as a cache."] = None
+    uris: Annotated[
+        tuple[Uri, ...], "Folders and files: those to add, or of remove those to take away, by default the whole cache."
+    ] = ()
+    reading: Annotated[bool, "Whether the cache that is added is a reading folder, whose new files are told of."] = (
+        False
+    )
+    work_done_token: WorkToken = None
 
     def problem(self) -> str:
         """Tell what is wrong between the fields."""
         if self.action != "list" and not self.name:
             return f"must name the cache for the action {self.action}"
-        return "must have the uri of the folder to add" if self.action == "add" and not self.uri else ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cache:
-    """A folder that can be searched beside the project."""
-
-    name: Annotated[str, "Its name, for scopes."]
-    uri: Annotated[str, IsUri, "The folder."]
-    files: Annotated[int, "Files that are indexed."]
+        return "must have the uris of what to add" if self.action == "add" and not self.uris else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachesResult:
-    """The added caches after the action."""
+    """The added caches after the action; what was added is indexed from now on."""
 
     caches: Annotated[tuple[Cache, ...], "The caches, by name."]
+    message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -410,7 +419,7 @@ class DidChangeStatusParams:
     """What the server is at now."""
 
     health: Annotated[Health, "Whether something is wrong."]
-    quiescent: Annotated[bool, "Whether nothing is being indexed."]
+    quiescent: Annotated[bool, "Whether nothing of the workspace is being indexed."]
     message: Annotated[str | None, "One sentence for the user, where there is something to say."] = None
 
 
@@ -424,6 +433,15 @@ class DidChangeThreadParams:
         tuple[Cited, ...],
         "All its citations whose lines moved or no longer say what was read; none where they do again.",
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DidReadDocumentParams:
+    """A document that a reading folder took in: it can be found from now on."""
+
+    cache: Annotated[str, NotBlank, "The cache that the folder is."]
+    uri: Annotated[str, IsUri, "The document."]
+    title: Annotated[str | None, "Its first heading, where it has one."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

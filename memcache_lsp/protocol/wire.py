@@ -29,7 +29,12 @@ def last_line(lines: parts.Range) -> int:
 
 
 def hit_to_spec(
-    hit: Hit, *, uri: str, origin: parts.Origin = "index", signals: dict[str, float] | None = None
+    hit: Hit,
+    *,
+    uri: str,
+    origin: parts.Origin = "index",
+    cache: str | None = None,
+    signals: dict[str, float] | None = None,
 ) -> parts.Hit:
     """Give a hit as the editors get it; `uri` is that of its file."""
     return parts.Hit(
@@ -41,6 +46,7 @@ def hit_to_spec(
         score=hit.score,
         snippet=snippet(hit.text),
         origin=origin,
+        cache=cache,
         signals=signals,
     )
 
@@ -50,11 +56,15 @@ def event_to_partial(
     *,
     uri_of: Callable[[str], str],
     origin_of: Callable[[Hit], parts.Origin] = lambda _: "index",
+    cache_of: Callable[[Hit], str | None] = lambda _: None,
 ) -> spec.AskPartial:
     """Give an event of an answer as a partial result; `uri_of` turns a hit's path into its file's URI."""
     match event:
         case Sources():
-            hits = (hit_to_spec(hit, uri=uri_of(hit.path), origin=origin_of(hit)) for hit in event.items)
+            hits = (
+                hit_to_spec(hit, uri=uri_of(hit.path), origin=origin_of(hit), cache=cache_of(hit))
+                for hit in event.items
+            )
             return spec.AskSources(items=tuple(hits), first=event.first)
         case Stage():
             return spec.AskStage(stage=event.stage, percent=event.percent)

@@ -48,6 +48,9 @@ _GENERATED = re.compile(
     )\Z""",
     re.VERBOSE,
 )
+_UNFINISHED_SUFFIXES = frozenset(
+    "part partial crdownload opdownload download filepart aria2".split()
+)  # of browsers and others
 _SECRET_SUFFIXES = frozenset(
     "env pem key p8 p12 pfx ppk kdb kdbx jks keystore tfstate tfvars ovpn mobileprovision".split(),
 )
@@ -72,6 +75,8 @@ def reason_by_name(path: str) -> str:
     stem, dot, suffix = name.rpartition(".")
     if dot and stem and suffix in _BINARY_SUFFIXES:
         return f"binary: files that end in .{suffix} hold no text"
+    if dot and stem and suffix in _UNFINISHED_SUFFIXES:
+        return "unfinished: it is being downloaded, and gets another name when it is whole"
     if ((dot and suffix in _SECRET_SUFFIXES) or _SECRET.match(name)) and not _NO_SECRET.search(name):
         return "secret: by its name it holds passwords or keys"
     if name in _LOCK_FILES or (name.startswith("pylock.") and name.endswith(".toml")):

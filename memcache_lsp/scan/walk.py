@@ -68,10 +68,13 @@ class Scanner:
         root: Path,
         user: UserSettings | None = None,
         project: ProjectSettings | None = None,
+        *,
+        only: frozenset[str] | None = None,
     ) -> None:
-        """Look at `root`, a real path."""
+        """Look at `root`, a real path; with `only`, at these files in it and at nothing else."""
         project = project or ProjectSettings()
         self.root = root
+        self._only = only
         self.max_file_size_bytes = file_size_limit(project, user or UserSettings())
         self._folders = Folders(root, project)
 
@@ -82,6 +85,8 @@ class Scanner:
         `must_exist` false, a file that is not there yet passes by its name (a buffer that was never saved).
         """
         encoded = path.encode("utf-8", "surrogateescape") if _is_encodable(path) else b""
+        if self._only is not None and path not in self._only:
+            return Skipped(_printable(encoded), "not named: of this folder only some files are in the cache")
         reason = self._reason(encoded, must_exist=must_exist)
         return Skipped(_printable(encoded), reason) if reason else None
 
@@ -121,6 +126,11 @@ class Scanner:
         `max_files`: half a result would look like a project whose other half was deleted.
         """
         self._folders.forget()
+        if self._only is not None:
+            entered("")
+            if not self.root.is_dir():  # else all of them would seem to be deleted
+                raise UserError(f"The folder {self.root} cannot be read; change its permissions.")
+            return self.look(sorted(self._only), cancelled)
         walk = _Walk(cancelled, on_progress, max_files, entered)
         self._walk([self._folders.root()], walk)
         on_progress(len(walk.found))
@@ -143,6 +153,8 @@ class Scanner:
         known: dict[tuple[bytes, ...], Folder | str] = {(): self._folders.root()}
         waiting: list[Folder] = []
         for path in paths:
+            if self._only is not None and path not in self._only:
+                continue
             *above, name = path.encode("utf-8", "surrogateescape").split(b"/") if _is_encodable(path) else [b""]
             if b"\0" in name or name in _NO_NAMES:
                 continue

@@ -16,8 +16,11 @@ from memcache_lsp.protocol.spec import (
     AskParams,
     AskPartial,
     AskResult,
+    CachesParams,
+    CachesResult,
     DidChangeStatusParams,
     DidChangeThreadParams,
+    DidReadDocumentParams,
     ExplainParams,
     ExplainResult,
     IndexParams,
@@ -56,6 +59,9 @@ class IndexProgress:
     finished: bool = False
 
 
+News = DidChangeStatusParams | DidChangeThreadParams | DidReadDocumentParams | IndexProgress
+
+
 class Backend(Protocol):
     """One warm engine for any number of sessions."""
 
@@ -80,9 +86,9 @@ class Backend(Protocol):
     def subscribe(
         self,
         session_id: int,
-        listener: Callable[[DidChangeStatusParams | DidChangeThreadParams | IndexProgress], None],
+        listener: Callable[[News], None],
     ) -> None:
-        """Tell the listener, on the loop, of health, progress and stale answers until the session is closed."""
+        """Tell the listener, on the loop, of what is news to it until the session is closed."""
 
     async def search(self, session_id: int, params: SearchParams) -> SearchResult:
         """Find hits."""
@@ -104,6 +110,9 @@ class Backend(Protocol):
 
     async def index(self, session_id: int, params: IndexParams) -> IndexResult:
         """Steer the indexing."""
+
+    async def caches(self, session_id: int, params: CachesParams) -> CachesResult:
+        """List, add, remove caches."""
 
     async def models(
         self, session_id: int, params: ModelsParams, on_progress: Callable[[int, int], None]

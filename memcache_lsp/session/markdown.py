@@ -10,10 +10,11 @@ from pathlib import PurePath
 from typing import Any
 
 from memcache_lsp.anchoring import REMARKS
-from memcache_lsp.protocol.parts import Hit, Location
+from memcache_lsp.protocol.parts import Cache, Hit, Location
 from memcache_lsp.protocol.spec import (
     AskResult,
     AskSources,
+    CachesResult,
     ExplainResult,
     IndexResult,
     Model,
@@ -40,6 +41,9 @@ def to_markdown(result: Any, *, sources: AskSources | None = None, title: str = 
             return "\n".join(f"- {_name(root.uri)}: {root.state}" for root in result.roots) + "\n"
         case ThreadsResult():
             return _threads(result)
+        case CachesResult():
+            said = f"{result.message}\n" if result.message else ""
+            return said + ("".join(map(_cache, result.caches)) or "There are no caches yet.\n")
         case ModelsResult():
             return "".join(map(_model, result.models))
     raise TypeError(type(result).__name__)
@@ -77,9 +81,10 @@ def _answer(result: AskResult, sources: AskSources, title: str) -> str:
 
 
 def _hits(result: SearchResult) -> str:
+    notes = "".join(f"{note}\n\n" for note in result.notes or ())
     if not result.hits:
-        return "Nothing was found.\n"
-    return "\n".join(
+        return f"{notes}Nothing was found.\n"
+    return notes + "\n".join(
         f"{n}. {_link(hit.location)} {_what(hit)}".rstrip() + f"\n\n{_fenced(hit)}{_signals(hit.signals)}"
         for n, hit in enumerate(result.hits, 1)
     )
@@ -99,6 +104,7 @@ def _status(result: StatusResult) -> str:
         if cards := root.refinement:
             said = f". {cards.message}" if cards.message else ""
             lines.append(f"  - refined by {cards.model}: {cards.done} of {cards.total} files{said}")
+    lines += [_cache(cache).rstrip("\n") for cache in result.caches]
     model = result.model
     lines.append(f"- model: {model.name}, {model.state}" if model else "- no model: answers are quotations")
     lines += [f"  - {sentence}" for sentence in (model.chosen if model else ())]
@@ -107,6 +113,13 @@ def _status(result: StatusResult) -> str:
     lines.append(f"- {len(result.sessions)} sessions, {result.memory_bytes // 2**20} MB")
     lines += [f"- {sentence}" for sentence in result.outside]
     return "\n".join(lines) + "\n"
+
+
+def _cache(cache: Cache) -> str:
+    failed = f", {cache.files.failed} failed" if cache.files.failed else ""
+    since = [f"  - {_name(p.uri)} is offline since {p.offline_since}\n" for p in cache.places if p.offline_since]
+    kind = "reading folder" if cache.reading else "cache"
+    return f"- {kind} {cache.name}: {cache.state}, {cache.files.done} files{failed}\n" + "".join(since)
 
 
 def _model(model: Model) -> str:

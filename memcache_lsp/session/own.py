@@ -16,6 +16,8 @@ from memcache_lsp.protocol.methods import BY_COMMAND, METHODS, Method, asks_to_s
 from memcache_lsp.protocol.parts import ProgressToken
 from memcache_lsp.protocol.spec import (
     AskParams,
+    CachesParams,
+    CachesResult,
     ExplainParams,
     ExplainResult,
     IndexParams,
@@ -71,6 +73,11 @@ async def _threads(context: Context, params: ThreadsParams) -> ThreadsResult:
         return await context.backend.threads(context.id, params)
 
 
+async def _caches(context: Context, params: CachesParams) -> CachesResult:
+    async with context.work(params.work_done_token, "Looking after caches"):
+        return await context.backend.caches(context.id, params)
+
+
 async def _models(context: Context, params: ModelsParams) -> ModelsResult:
     title = f"Fetching {params.name}" if params.action == "pull" else "Looking after models"
     async with context.work(params.work_done_token, title) as work:
@@ -89,6 +96,7 @@ _DOERS: Mapping[str, Callable[[Context, Any], Awaitable[Any]]] = {
     "memcache/status": _status,
     "memcache/index": _index,
     "memcache/threads": _threads,
+    "memcache/caches": _caches,
     "memcache/models": _models,
 }
 

@@ -12,10 +12,9 @@ from typing import Any
 
 from memcache_lsp import __version__
 from memcache_lsp.protocol.codec import to_json as own_to_json
-from memcache_lsp.protocol.methods import CAPABILITY, server_capability
-from memcache_lsp.protocol.spec import DidChangeStatusParams, DidChangeThreadParams
+from memcache_lsp.protocol.methods import CAPABILITY, METHODS, server_capability
 from memcache_lsp.session import own, selection, symbols, sync
-from memcache_lsp.session.backend import Backend, IndexProgress, SessionInfo
+from memcache_lsp.session.backend import Backend, IndexProgress, News, SessionInfo
 from memcache_lsp.session.client import read_client
 from memcache_lsp.session.connection import ClientError, Connection
 from memcache_lsp.session.context import MAX_FOLDERS, Context
@@ -24,6 +23,7 @@ from memcache_lsp.session.indexing import IndexingBars
 from memcache_lsp.session.lsp import NAME, Server, is_notification, typed, types, warm
 from memcache_lsp.session.settings import SECTION, SessionSettings, parse_settings, section_of, unknown_settings
 
+_NOTIFICATIONS: dict[type, str] = {method.params: method.name for method in METHODS if method.kind == "notification"}
 _HANDLERS = {**sync.HANDLERS, **own.HANDLERS, **symbols.HANDLERS, **selection.HANDLERS}
 
 FIRST_SETTINGS_S = 2.0  # for an editor to tell its settings in, until indexing begins without them
@@ -224,14 +224,13 @@ class Session:
         else:
             answer.cancel()
 
-    def _heard(self, news: DidChangeStatusParams | DidChangeThreadParams | IndexProgress) -> None:
+    def _heard(self, news: News) -> None:
         if self._context is None:
             return
         if isinstance(news, IndexProgress):
             self._bars.update(news)
         elif self._context.client.is_ours:
-            name = "didChangeThread" if isinstance(news, DidChangeThreadParams) else "didChangeStatus"
-            self._connection.notify(f"memcache/{name}", own_to_json(news))
+            self._connection.notify(_NOTIFICATIONS[type(news)], own_to_json(news))
 
     @property
     def _present(self) -> Context:

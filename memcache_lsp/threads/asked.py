@@ -5,7 +5,7 @@ Plain functions over records. Must not import a database, a session or the engin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -146,12 +146,17 @@ def again(turn: Turn, thread_id: str, turn_id: str, *, total_s: float) -> tuple[
     return (sources, *turn.said, result)
 
 
-def placed(hits: Sequence[Hit], root: Path, where: dict[str, tuple[Path, str]]) -> list[Hit]:
-    """Return hits of a root under paths that mean nothing else in the thread; `where` learns them."""
+def placed(
+    hits: Sequence[Hit], place_of: Callable[[str], tuple[Path, str]], where: dict[str, tuple[Path, str]]
+) -> list[Hit]:
+    """Return hits under paths that mean nothing else in the thread; `where` learns them.
+
+    `place_of` gives the root of a hit's path, and the path below it.
+    """
     found = []
     for hit in hits:
-        path = hit.path
-        while where.setdefault(path, (root, hit.path)) != (root, hit.path):
-            path = f"{root.name}/{path}"
+        path, place = hit.path, place_of(hit.path)
+        while where.setdefault(path, place) != place:
+            path = f"{place[0].name}/{path}"
         found.append(replace(hit, path=path))
     return found

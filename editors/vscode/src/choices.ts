@@ -52,8 +52,8 @@ export async function chooseCache(server: Server): Promise<void> {
   const items: (vscode.QuickPickItem & { cache?: Cache })[] = caches.map((cache) => ({
     cache,
     label: `$(folder) ${cache.name}`,
-    description: `${cache.files} files`,
-    detail: vscode.Uri.parse(cache.uri).fsPath,
+    description: `${cache.files.done} files`,
+    detail: cache.places.map((place) => vscode.Uri.parse(place.uri).fsPath).join(", "),
     buttons: [remove],
   }));
   items.push({ label: "$(add) Add a folder…" });
@@ -62,7 +62,7 @@ export async function chooseCache(server: Server): Promise<void> {
   if (cache === undefined) {
     if (chosen !== undefined) await addCache(server);
   } else if (chosen?.button === remove) await server.request(Method.caches, { action: "remove", name: cache.name });
-  else await vscode.commands.executeCommand("revealFileInOS", vscode.Uri.parse(cache.uri));
+  else await vscode.commands.executeCommand("revealFileInOS", vscode.Uri.parse(cache.places[0]?.uri ?? ""));
 }
 
 async function addCache(server: Server): Promise<void> {
@@ -70,7 +70,7 @@ async function addCache(server: Server): Promise<void> {
   if (folder === undefined) return;
   const value = folder.path.split("/").filter(Boolean).pop() ?? "folder";
   const name = await vscode.window.showInputBox({ title: "Name of the cache", value });
-  if (name) await server.request(Method.caches, { action: "add", name, uri: folder.toString() });
+  if (name) await server.request(Method.caches, { action: "add", name, uris: [folder.toString()] });
 }
 
 interface Chosen<T> {

@@ -22,7 +22,7 @@ export const Method = {
   index: "memcache/index",
   /** List, read and delete earlier questions and answers, or ask one again. */
   threads: "memcache/threads",
-  /** List, add and remove folders that are searched beside the project. */
+  /** List, add and remove folders and files that are searched beside the project. */
   caches: "memcache/caches",
   /** List, fetch, choose, unload and remove language models. */
   models: "memcache/models",
@@ -30,6 +30,8 @@ export const Method = {
   didChangeStatus: "memcache/didChangeStatus",
   /** Tell the client that citations of an answer no longer hold. */
   didChangeThread: "memcache/didChangeThread",
+  /** Tell the client that a reading folder took a new document in. */
+  didReadDocument: "memcache/didReadDocument",
 } as const;
 
 /** Names for `workspace/executeCommand`. */
@@ -48,14 +50,14 @@ export const Command = {
   index: "memcache.index",
   /** List, read and delete earlier questions and answers, or ask one again. */
   threads: "memcache.threads",
-  /** List, add and remove folders that are searched beside the project. */
+  /** List, add and remove folders and files that are searched beside the project. */
   caches: "memcache.caches",
   /** List, fetch, choose, unload and remove language models. */
   models: "memcache.models",
 } as const;
 
 /** Methods that are specified and not there yet. */
-export const notYet: readonly string[] = [Method.caches];
+export const notYet: readonly string[] = [];
 
 /** Codes of the errors that requests end with. */
 export const ErrorCode = {
@@ -103,7 +105,7 @@ export interface Range {
 export interface Scope {
   /** Workspace folders; by default all of the session's. */
   readonly roots?: readonly string[];
-  /** Names of added caches. */
+  /** Names of added caches, which are asked in place of the workspace; it is asked too where `workspace` is among them, or where there are roots. */
   readonly caches?: readonly string[];
   /** Patterns of paths relative to the root, written as in .gitignore. */
   readonly globs?: readonly string[];
@@ -185,6 +187,8 @@ export interface Hit {
   readonly snippet: string;
   /** Found in the index, in an open buffer, or in an added cache. */
   readonly origin: "index" | "buffer" | "cache";
+  /** The added cache that it was found in; left out for the workspace. */
+  readonly cache?: string;
   /** What each signal brought, by its name; only where it was asked for. */
   readonly signals?: Readonly<Record<string, number>>;
 }
@@ -208,6 +212,8 @@ export interface IndexParams {
   readonly action: "start" | "pause" | "resume" | "cancel" | "rebuild" | "drop";
   /** The workspace folder, however large if it is named; by default each of the session's. */
   readonly root?: string;
+  /** The added cache that is meant, in place of any workspace folder. */
+  readonly cache?: string;
   /** Where LSP's work-done progress is sent by `$/progress`. */
   readonly workDoneToken?: number | string;
 }
@@ -230,12 +236,16 @@ export interface ThreadsParams {
 
 /** What to do with which added cache. */
 export interface CachesParams {
-  /** What to do. */
+  /** What to do; add makes a cache or adds to one, remove forgets all that is kept of what it takes away. */
   readonly action: "list" | "add" | "remove";
   /** The cache; needed for all but list. */
   readonly name?: string;
-  /** The folder that is added as a cache. */
-  readonly uri?: string;
+  /** Folders and files: those to add, or of remove those to take away, by default the whole cache. */
+  readonly uris?: readonly string[];
+  /** Whether the cache that is added is a reading folder, whose new files are told of. */
+  readonly reading?: boolean;
+  /** Where LSP's work-done progress is sent by `$/progress`. */
+  readonly workDoneToken?: number | string;
 }
 
 /** What to do with which model. */
@@ -376,6 +386,8 @@ export interface SearchResult {
   readonly hits: readonly Hit[];
   /** False while files that could matter are still being indexed. */
   readonly complete: boolean;
+  /** A sentence for each part of the scope that was not asked, such as a cache that is offline. */
+  readonly notes?: readonly string[];
 }
 
 /** Why something is in the index or not, and what ranked it. */
@@ -488,6 +500,44 @@ export interface QueueStatus {
   readonly files: number;
 }
 
+/** A folder or a single file of a cache. */
+export interface CachePlace {
+  /** The folder or file. */
+  readonly uri: string;
+  /** What it is. */
+  readonly kind: "folder" | "file";
+  /** The state of its index; offline where its disk or folder is not there. */
+  readonly state: "ready" | "indexing" | "paused" | "cancelled" | "unindexed" | "failed" | "offline";
+  /** When it was first missed, in UTC, such as 2025-01-31T18:05:00Z. */
+  readonly offlineSince?: string;
+  /** One sentence for the user, where there is something to say. */
+  readonly message?: string;
+}
+
+/** Folders and files that can be searched beside the project. */
+export interface Cache {
+  /** Its name, for scopes. */
+  readonly name: string;
+  /** What it is at: the most pressing state of its places; offline where all are. */
+  readonly state: "ready" | "indexing" | "paused" | "cancelled" | "unindexed" | "failed" | "offline";
+  /** What it is made of, by path. */
+  readonly places: readonly CachePlace[];
+  /** Its files. */
+  readonly files: FileCounts;
+  /** Pieces that can be found. */
+  readonly chunks: number;
+  /** Files that could not be indexed, by their full paths; the first 100. */
+  readonly failed: readonly FileProblem[];
+  /** Whether it is a reading folder, whose new files are told of. */
+  readonly reading?: boolean;
+  /** Size of its index on disk. */
+  readonly sizeBytes?: number;
+  /** What the last indexing of it did, where there was one. */
+  readonly report?: IndexReport;
+  /** One sentence for the user, where there is something to say. */
+  readonly message?: string;
+}
+
 /** The language model. */
 export interface ModelStatus {
   /** Its name. */
@@ -508,7 +558,7 @@ export interface ModelStatus {
 export interface StatusResult {
   /** Version of the server. */
   readonly version: string;
-  /** Whether nothing is being indexed. */
+  /** Whether nothing of the workspace is being indexed. */
   readonly quiescent: boolean;
   /** Whether something is wrong. */
   readonly health: "ok" | "warning" | "error";
@@ -530,6 +580,8 @@ export interface StatusResult {
   readonly memoryBytes: number;
   /** What the user allowed to leave the machine or to listen on it, a sentence each. */
   readonly outside?: readonly string[];
+  /** The added caches, by name. */
+  readonly caches?: readonly Cache[];
   /** What is wrong, in one sentence. */
   readonly message?: string;
   /** The language model; without one answers are quotations. */
@@ -630,20 +682,12 @@ export interface ThreadsResult {
   readonly replayed?: Replayed;
 }
 
-/** A folder that can be searched beside the project. */
-export interface Cache {
-  /** Its name, for scopes. */
-  readonly name: string;
-  /** The folder. */
-  readonly uri: string;
-  /** Files that are indexed. */
-  readonly files: number;
-}
-
-/** The added caches after the action. */
+/** The added caches after the action; what was added is indexed from now on. */
 export interface CachesResult {
   /** The caches, by name. */
   readonly caches: readonly Cache[];
+  /** One sentence for the user, where there is something to say. */
+  readonly message?: string;
 }
 
 /** A language model that is known here. */
@@ -684,7 +728,7 @@ export interface ModelsResult {
 export interface DidChangeStatusParams {
   /** Whether something is wrong. */
   readonly health: "ok" | "warning" | "error";
-  /** Whether nothing is being indexed. */
+  /** Whether nothing of the workspace is being indexed. */
   readonly quiescent: boolean;
   /** One sentence for the user, where there is something to say. */
   readonly message?: string;
@@ -698,6 +742,16 @@ export interface DidChangeThreadParams {
   readonly turnId: string;
   /** All its citations whose lines moved or no longer say what was read; none where they do again. */
   readonly stale: readonly Cited[];
+}
+
+/** A document that a reading folder took in: it can be found from now on. */
+export interface DidReadDocumentParams {
+  /** The cache that the folder is. */
+  readonly cache: string;
+  /** The document. */
+  readonly uri: string;
+  /** Its first heading, where it has one. */
+  readonly title?: string;
 }
 
 /** What a command gives to a client that did not declare our capability, besides the fields of its result. */
@@ -726,4 +780,5 @@ export interface Requests {
 export interface Notifications {
   "memcache/didChangeStatus": DidChangeStatusParams;
   "memcache/didChangeThread": DidChangeThreadParams;
+  "memcache/didReadDocument": DidReadDocumentParams;
 }

@@ -17,7 +17,7 @@
 ---What a search is confined to; a field that is left out or empty confines nothing.
 ---@class memcache.Scope
 ---@field roots? string[] Workspace folders; by default all of the session's.
----@field caches? string[] Names of added caches.
+---@field caches? string[] Names of added caches, which are asked in place of the workspace; it is asked too where `workspace` is among them, or where there are roots.
 ---@field globs? string[] Patterns of paths relative to the root, written as in .gitignore.
 ---@field kinds? string[] Kinds of hits, such as function, class, section.
 ---@field languages? string[] Languages, such as python, typescript, markdown.
@@ -63,6 +63,7 @@
 ---@field score number Greater is better; comparable within one search only.
 ---@field snippet string The first lines of it, secrets made unreadable.
 ---@field origin "index"|"buffer"|"cache" Found in the index, in an open buffer, or in an added cache.
+---@field cache? string The added cache that it was found in; left out for the workspace.
 ---@field signals? table<string, number> What each signal brought, by its name; only where it was asked for.
 
 ---A document, or a hit and the query that found it.
@@ -78,6 +79,7 @@
 ---@class memcache.IndexParams
 ---@field action "start"|"pause"|"resume"|"cancel"|"rebuild"|"drop" What to do; drop forgets all that is kept of the root until it is asked for again.
 ---@field root? string The workspace folder, however large if it is named; by default each of the session's.
+---@field cache? string The added cache that is meant, in place of any workspace folder.
 ---@field workDoneToken? integer|string Where LSP's work-done progress is sent by `$/progress`.
 
 ---What to do with which thread.
@@ -91,9 +93,11 @@
 
 ---What to do with which added cache.
 ---@class memcache.CachesParams
----@field action "list"|"add"|"remove" What to do.
+---@field action "list"|"add"|"remove" What to do; add makes a cache or adds to one, remove forgets all that is kept of what it takes away.
 ---@field name? string The cache; needed for all but list.
----@field uri? string The folder that is added as a cache.
+---@field uris? string[] Folders and files: those to add, or of remove those to take away, by default the whole cache.
+---@field reading? boolean Whether the cache that is added is a reading folder, whose new files are told of.
+---@field workDoneToken? integer|string Where LSP's work-done progress is sent by `$/progress`.
 
 ---What to do with which model.
 ---@class memcache.ModelsParams
@@ -177,6 +181,7 @@
 ---@class memcache.SearchResult
 ---@field hits memcache.Hit[] The hits, best first.
 ---@field complete boolean False while files that could matter are still being indexed.
+---@field notes? string[] A sentence for each part of the scope that was not asked, such as a cache that is offline.
 
 ---Why something is in the index or not, and what ranked it.
 ---@class memcache.ExplainResult
@@ -242,6 +247,27 @@
 ---@field questions integer Questions that wait for the model, without the one that is being answered.
 ---@field files integer Files that wait to be indexed.
 
+---A folder or a single file of a cache.
+---@class memcache.CachePlace
+---@field uri string The folder or file.
+---@field kind "folder"|"file" What it is.
+---@field state "ready"|"indexing"|"paused"|"cancelled"|"unindexed"|"failed"|"offline" The state of its index; offline where its disk or folder is not there.
+---@field offlineSince? string When it was first missed, in UTC, such as 2025-01-31T18:05:00Z.
+---@field message? string One sentence for the user, where there is something to say.
+
+---Folders and files that can be searched beside the project.
+---@class memcache.Cache
+---@field name string Its name, for scopes.
+---@field state "ready"|"indexing"|"paused"|"cancelled"|"unindexed"|"failed"|"offline" What it is at: the most pressing state of its places; offline where all are.
+---@field places memcache.CachePlace[] What it is made of, by path.
+---@field files memcache.FileCounts Its files.
+---@field chunks integer Pieces that can be found.
+---@field failed memcache.FileProblem[] Files that could not be indexed, by their full paths; the first 100.
+---@field reading? boolean Whether it is a reading folder, whose new files are told of.
+---@field sizeBytes? integer Size of its index on disk.
+---@field report? memcache.IndexReport What the last indexing of it did, where there was one.
+---@field message? string One sentence for the user, where there is something to say.
+
 ---The language model.
 ---@class memcache.ModelStatus
 ---@field name string Its name.
@@ -254,7 +280,7 @@
 ---What the server is at.
 ---@class memcache.StatusResult
 ---@field version string Version of the server.
----@field quiescent boolean Whether nothing is being indexed.
+---@field quiescent boolean Whether nothing of the workspace is being indexed.
 ---@field health "ok"|"warning"|"error" Whether something is wrong.
 ---@field mode "daemon"|"in_process" One daemon for all editors, or a server of this editor's own.
 ---@field pid integer Process id of the server.
@@ -265,6 +291,7 @@
 ---@field queue memcache.QueueStatus What waits.
 ---@field memoryBytes integer Resident memory of the server without its workers.
 ---@field outside? string[] What the user allowed to leave the machine or to listen on it, a sentence each.
+---@field caches? memcache.Cache[] The added caches, by name.
 ---@field message? string What is wrong, in one sentence.
 ---@field model? memcache.ModelStatus The language model; without one answers are quotations.
 ---@field lastRead? memcache.Evidence How much the latest answer of this session was made from, where there was one.
@@ -322,15 +349,10 @@
 ---@field asked? memcache.AskResult How the new answer ended; only for the action askAgain.
 ---@field replayed? memcache.Replayed Only for the action replay.
 
----A folder that can be searched beside the project.
----@class memcache.Cache
----@field name string Its name, for scopes.
----@field uri string The folder.
----@field files integer Files that are indexed.
-
----The added caches after the action.
+---The added caches after the action; what was added is indexed from now on.
 ---@class memcache.CachesResult
 ---@field caches memcache.Cache[] The caches, by name.
+---@field message? string One sentence for the user, where there is something to say.
 
 ---A language model that is known here.
 ---@class memcache.Model
@@ -354,7 +376,7 @@
 ---What the server is at now.
 ---@class memcache.DidChangeStatusParams
 ---@field health "ok"|"warning"|"error" Whether something is wrong.
----@field quiescent boolean Whether nothing is being indexed.
+---@field quiescent boolean Whether nothing of the workspace is being indexed.
 ---@field message? string One sentence for the user, where there is something to say.
 
 ---The citations of an answer that no longer hold as they are.
@@ -362,6 +384,12 @@
 ---@field threadId string The thread.
 ---@field turnId string The turn whose answer is meant.
 ---@field stale memcache.Cited[] All its citations whose lines moved or no longer say what was read; none where they do again.
+
+---A document that a reading folder took in: it can be found from now on.
+---@class memcache.DidReadDocumentParams
+---@field cache string The cache that the folder is.
+---@field uri string The document.
+---@field title? string Its first heading, where it has one.
 
 ---What a command gives to a client that did not declare our capability, besides the fields of its result.
 ---@class memcache.MarkdownResult
@@ -394,7 +422,7 @@ M.methods = {
 	index = "memcache/index",
 	---List, read and delete earlier questions and answers, or ask one again.
 	threads = "memcache/threads",
-	---List, add and remove folders that are searched beside the project.
+	---List, add and remove folders and files that are searched beside the project.
 	caches = "memcache/caches",
 	---List, fetch, choose, unload and remove language models.
 	models = "memcache/models",
@@ -402,6 +430,8 @@ M.methods = {
 	didChangeStatus = "memcache/didChangeStatus",
 	---Tell the client that citations of an answer no longer hold.
 	didChangeThread = "memcache/didChangeThread",
+	---Tell the client that a reading folder took a new document in.
+	didReadDocument = "memcache/didReadDocument",
 }
 
 ---Names for `workspace/executeCommand`.
@@ -420,7 +450,7 @@ M.commands = {
 	index = "memcache.index",
 	---List, read and delete earlier questions and answers, or ask one again.
 	threads = "memcache.threads",
-	---List, add and remove folders that are searched beside the project.
+	---List, add and remove folders and files that are searched beside the project.
 	caches = "memcache.caches",
 	---List, fetch, choose, unload and remove language models.
 	models = "memcache.models",
@@ -428,8 +458,6 @@ M.commands = {
 
 ---Methods that are specified and not there yet.
 M.not_yet = {
-	---List, add and remove folders that are searched beside the project.
-	["memcache/caches"] = true,
 }
 
 ---Codes of the errors that requests end with.

@@ -1,0 +1,116 @@
+"""What is told of a cache: its state, its files, what failed, since when it is offline.
+
+Plain functions from the registry and the manifests to the specification's types, for the engine and for commands. Must
+not import the engine or a session.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from memcache_lsp.caches import Cache, Ground, Place
+from memcache_lsp.errors import MemcacheError
+from memcache_lsp.protocol import parts
+from memcache_lsp.session.uris import from_path
+from memcache_lsp.status import Status, read_status
+from memcache_lsp.values import Progress, Report
+
+_FAILED_SHOWN = 100
+_NOT_INDEXING = Progress(0, 0)
+_PRESSING: tuple[parts.CacheState, ...] = (
+    "indexing", "failed", "offline", "paused", "cancelled", "unindexed", "ready",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one index of a cache."""
+
+    state: parts.CacheState
+    status: Status | None
+    progress: Progress = _NOT_INDEXING
+    message: str | None = None
+    report: Report | None = None  # of the last look at everything
+
+
+def resting(ground: Ground) -> Known:
+    """Return what is known of an index that nobody has open here."""
+    try:
+        status = read_status(ground.root, ground.part)
+    except MemcacheError as error:
+        return Known("failed", None, message=str(error))
+    return Known("unindexed" if status is None else "ready", status)
+
+
+def listed(caches: Sequence[Cache], known: Callable[[Ground], Known] = resting) -> tuple[parts.Cache, ...]:
+    """Return what is told of caches, whose places were looked at."""
+    return tuple(row(cache, {ground: known(ground) for ground in cache.grounds}) for cache in caches)
+
+
+def row(cache: Cache, known: Mapping[Ground, Known]) -> parts.Cache:
+    """Return what is told of a cache."""
+    places = tuple(
+        _place(cache.name, place, known[ground]) for ground in cache.grounds for place in cache.places_of(ground)
+    )
+    statuses = [(ground, each.status) for ground, each in known.items() if each.status is not None]
+    failed = [problem for ground, status in statuses for problem in _failed(ground.root, status)]
+    indexed = sum(status.indexed for _, status in statuses)
+    going_on = [each.progress for each in known.values() if each.state == "indexing"]
+    done, total = sum(p.done for p in going_on), sum(p.total for p in going_on)
+    states = {place.state for place in places}
+    return parts.Cache(
+        name=cache.name,
+        state=next((state for state in _PRESSING if state in states), "unindexed"),
+        places=tuple(sorted(places, key=lambda place: place.uri)),
+        files=parts.FileCounts(
+            done=max(indexed, done),
+            total=max(indexed, total),
+            failed=len(failed),
+            skipped=sum(len(status.skipped) for _, status in statuses),
+        ),
+        chunks=sum(status.chunks for _, status in statuses),
+        failed=tuple(failed[:_FAILED_SHOWN]),
+        reading=cache.reading,
+        size_bytes=sum(status.size_bytes for _, status in statuses),
+        report=_report([each.report for each in known.values() if each.report is not None]),
+        message=" ".join(dict.fromkeys(place.message for place in places if place.message)) or None,
+    )
+
+
+def away(name: str, place: Place) -> str:
+    """Say that a place is offline."""
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(place.away_since))
+    return (
+        f"{place.path} of the cache {name} is offline since {since}: what is indexed of it is kept; connect its disk, "
+        "or remove it from the cache."
+    )
+
+
+def _place(name: str, place: Place, known: Known) -> parts.CachePlace:
+    kind: parts.PlaceKind = "folder" if place.is_folder else "file"
+    uri = from_path(place.path)
+    if place.away_since is not None:
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(place.away_since))
+        message = away(name, place)
+        return parts.CachePlace(uri=uri, kind=kind, state="offline", offline_since=since, message=message)
+    return parts.CachePlace(uri=uri, kind=kind, state=known.state, message=known.message)
+
+
+def _report(reports: Sequence[Report]) -> parts.IndexReport | None:
+    if not reports:
+        return None
+    return parts.IndexReport(
+        added=sum(each.added for each in reports),
+        changed=sum(each.changed for each in reports),
+        removed=sum(each.removed for each in reports),
+        unchanged=sum(each.unchanged for each in reports),
+        chunks=sum(each.chunks for each in reports),
+    )
+
+
+def _failed(root: Path, status: Status) -> Iterator[parts.FileProblem]:
+    for each in status.failed:
+        yield parts.FileProblem(path=str(root / each.path), reason=each.reason)

@@ -23,7 +23,7 @@ from memcache_lsp.supporting import Sentence, Support
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from memcache_lsp.values import Hit
+    from memcache_lsp.values import Hit, Spot
 
 ANSWER_TOKENS = 256
 EVIDENCE_PER_FILE = 3
@@ -73,6 +73,7 @@ class Citation:
     start_line: int
     end_line: int
     status: Literal["fresh", "moved", "stale"] = "fresh"
+    spot: Spot | None = None  # None: the lines are the file's own
     type: Literal["citation"] = "citation"
 
 

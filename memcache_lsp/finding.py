@@ -65,7 +65,10 @@ async def explain_hit(editor: Editor, keepers: Sequence[Keeper], wanted: parts.H
     """Find a hit again by its query, in all roots as the search did, and tell what ranked it."""
     hits = places_first(await found_in(editor, keepers, query, None, limit=_MOST_HITS))
     for rank, (root, hit) in enumerate(hits, start=1):
-        if wire.whole_lines(editor.uri_of(root / hit.path), hit.span.start_line, hit.span.end_line) == wanted.location:
+        if (
+            wire.whole_lines(editor.uri_of(root / hit.path), hit.span.start_line, hit.span.end_line, hit.spot)
+            == wanted.location
+        ):
             indexed = editor.origin_of(root / hit.path) == "index"
             reason = explaining.placed(rank, len(hits), hit.signals)
             return spec.ExplainResult(indexed=indexed, reason=reason, signals=dict(hit.signals))

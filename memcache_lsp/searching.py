@@ -17,7 +17,7 @@ from memcache_lsp.ranking.confidence import MOST_TERMS, Signs, confidence, signs
 from memcache_lsp.scan import select
 from memcache_lsp.store import FILE_KIND, Candidates, Filter, Query, Store
 from memcache_lsp.tokens import query_vector
-from memcache_lsp.values import Hit, Scope, Span
+from memcache_lsp.values import Hit, Scope, Span, Spot
 
 _SCALED = "static-code-256"  # the embedder whose cosines the confidence was fitted to
 _COMPLETED_POINTS = 500  # chunks at most, of the best files; those of larger ones are taken as they were found
@@ -179,4 +179,5 @@ def _to_hit(payload: Mapping[str, Any], ranked: Ranked) -> Hit:
         breadcrumb=tuple(payload["breadcrumb"]),
         score=round(ranked.score, 4),
         signals=ranked.signals,
+        spot=Spot(**payload["spot"]) if "spot" in payload else None,
     )

@@ -13,9 +13,9 @@ import pytest
 
 from memcache_lsp.errors import ModelError, Stopped, UserError
 from memcache_lsp.preparing import FAILED, INDEXED, Job, Preparer, Recipe
+from memcache_lsp.programs import command_for
 from memcache_lsp.values import Found
 from memcache_lsp.workers import index
-from memcache_lsp.workers.child import command_for
 from memcache_lsp.workers.index import IndexWorker, backoff_s
 
 TESTS = Path(__file__).parent
@@ -345,7 +345,7 @@ import sys, threading
 from pathlib import Path
 from memcache_lsp.preparing import Job, Recipe
 from memcache_lsp.values import Found
-from memcache_lsp.workers.child import command_for
+from memcache_lsp.programs import command_for
 from memcache_lsp.workers.index import IndexWorker
 root = Path(sys.argv[1])
 command = command_for("memcache_lsp.workers.index_child", "workers_standins:Poisoned")

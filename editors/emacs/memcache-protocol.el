@@ -238,19 +238,28 @@ SCOPE: Where to search."
    :scope scope))
 
 (cl-defun memcache-make-location
-    (&key uri range)
+    (&key uri range page cell extracted)
   "Make `Location'.
-A stretch of a file, as LSP has it.
-URI: The file.  Needed.
+A stretch of a file, as LSP has it, with its page or cell where the file is
+no text.      Where `extracted' is true the lines are those of the text that
+was read out of the file: no editor shows them.
+URI: The file; of a page with `#page=N' behind it.  Needed.
 RANGE: The stretch; whole lines end at character 0 of the line after them.
-Needed."
+Needed.
+PAGE: The page of a PDF, counted from 1 as viewers do.
+CELL: The cell of a notebook, counted from 1, all kinds of cells.
+EXTRACTED: Whether the lines are those of the text that was read out of the
+file."
   (memcache--plist
    :uri uri
-   :range range))
+   :range range
+   :page page
+   :cell cell
+   :extracted (and extracted t)))
 
 (cl-defun memcache-make-hit
     (&key location path symbol kind language score snippet origin
-          signals)
+          breadcrumb signals)
   "Make `Hit'.
 A piece of code or text that a search found.
 LOCATION: Where it is, in the text as it is now.  Needed.
@@ -264,6 +273,7 @@ SCORE: Greater is better; comparable within one search only.  Needed.
 SNIPPET: The first lines of it, secrets made unreadable.  Needed.
 ORIGIN: Found in the index, in an open buffer, or in an added cache.  One of
 index, buffer, cache.  Needed.
+BREADCRUMB: Names of the headings or definitions around it, outermost first.
 SIGNALS: What each signal brought, by its name; only where it was asked for."
   (memcache--plist
    :location location
@@ -274,6 +284,7 @@ SIGNALS: What each signal brought, by its name; only where it was asked for."
    :score score
    :snippet snippet
    :origin origin
+   :breadcrumb (and breadcrumb (vconcat breadcrumb))
    :signals signals))
 
 (cl-defun memcache-make-explain-params
@@ -406,13 +417,28 @@ Where it ends, exclusive."
 
 (defsubst memcache-location-uri (location)
   "Return `:uri' of LOCATION.
-The file."
+The file; of a page with `#page=N' behind it."
   (plist-get location :uri))
 
 (defsubst memcache-location-range (location)
   "Return `:range' of LOCATION.
 The stretch; whole lines end at character 0 of the line after them."
   (plist-get location :range))
+
+(defsubst memcache-location-page (location)
+  "Return `:page' of LOCATION.
+The page of a PDF, counted from 1 as viewers do."
+  (plist-get location :page))
+
+(defsubst memcache-location-cell (location)
+  "Return `:cell' of LOCATION.
+The cell of a notebook, counted from 1, all kinds of cells."
+  (plist-get location :cell))
+
+(defsubst memcache-location-extracted (location)
+  "Return `:extracted' of LOCATION.
+Whether the lines are those of the text that was read out of the file."
+  (eq (plist-get location :extracted) t))
 
 (defsubst memcache-cited-n (cited)
   "Return `:n' of CITED.
@@ -538,6 +564,11 @@ The first lines of it, secrets made unreadable."
   "Return `:origin' of HIT.
 Found in the index, in an open buffer, or in an added cache."
   (plist-get hit :origin))
+
+(defsubst memcache-hit-breadcrumb (hit)
+  "Return `:breadcrumb' of HIT.
+Names of the headings or definitions around it, outermost first."
+  (append (plist-get hit :breadcrumb) nil))
 
 (defsubst memcache-hit-signals (hit)
   "Return `:signals' of HIT.

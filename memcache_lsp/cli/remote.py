@@ -36,7 +36,7 @@ from memcache_lsp.front import frame
 from memcache_lsp.lines import offsets_of
 from memcache_lsp.relay.frames import Splitter
 from memcache_lsp.session.uris import from_path, to_path
-from memcache_lsp.values import Hit, Progress, Report, Scope, Skipped, Span
+from memcache_lsp.values import Hit, Progress, Report, Scope, Skipped, Span, Spot
 
 _MEET_S = 0.5
 _ANSWER_S = 120.0  # without a word from the daemon
@@ -273,23 +273,28 @@ class RemoteProject:
             kind=hit["kind"],
             symbol=hit["symbol"],
             language=hit["language"],
-            breadcrumb=(),
+            breadcrumb=tuple(hit.get("breadcrumb", ())),
             score=hit["score"],
             signals=hit.get("signals", {}),
+            spot=_spot(hit["location"]),
         )
 
     def _citation(self, cited: Message) -> Citation:
         path, first, last = self._place(cited["location"])
-        return Citation(cited["n"], path, first, last, cited["status"])
+        return Citation(cited["n"], path, first, last, cited["status"], _spot(cited["location"]))
 
     def _whole(self, hit: Hit) -> Hit:
         """Return a hit with its whole text as it may be shown; empty where its file is gone."""
-        from memcache_lsp.documents import text_now  # noqa: PLC0415 - seldom needed
+        from memcache_lsp.texts import text_now  # noqa: PLC0415 - seldom needed
 
         text = text_now(self._root, hit.path) or ""
         first, last = hit.span.start_line, hit.span.end_line
         start, end = offsets_of(text, first, last)
         return replace(hit, text=text[start:end], span=Span(start, end, first, last))
+
+
+def _spot(location: Message) -> Spot | None:
+    return Spot(location.get("page", 0), location.get("cell", 0)) if location.get("extracted") else None
 
 
 def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Result:

@@ -15,6 +15,7 @@ from memcache_lsp import rendezvous
 from memcache_lsp.cli import remote, render, work
 from memcache_lsp.cli.ask import INDEX_WAIT_S, show
 from memcache_lsp.errors import UsageError, UserError
+from memcache_lsp.protocol import wire
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.threads.fresh import Standing, is_stale, standing
 from memcache_lsp.threads.keeping import on_disk
@@ -92,9 +93,10 @@ def _show(thread: Thread, options: argparse.Namespace) -> int:
         print(render.printable(f"{thread.id}.{turn.number}  {_when(turn.asked_at)}\n\n{turn.question}\n"))
         print(render.printable(turn.result.answer.rstrip() + "\n"))
         for each in standings:
-            lines = f"{each.cited.start_line}-{each.cited.end_line}"
+            cited = each.cited
+            place = render.place_of(cited.place.path, cited.start_line, cited.end_line, cited.spot)
             mark = "" if each.status == "fresh" else f"  ({each.status})"
-            print(render.printable(f"  [{each.cited.n}] {each.cited.place.path}:{lines}{mark}"))
+            print(render.printable(f"  [{cited.n}] {place}{mark}"))
         print()
     return 0
 
@@ -116,6 +118,7 @@ def _turn_to_json(thread: Thread, turn: Turn, standings: tuple[Standing, ...]) -
                 "endLine": each.cited.end_line,
                 "status": each.status,
             }
+            | wire.spot_to_json(each.cited.spot)
             for each in standings
         ],
     } | ({"model": Path(record.model).stem, "modelSha256": record.sha256} if record else {})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from memcache_lsp.answering import Citation, Delta, Event, Result, Sources, Stage, Unsupported
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec
+from memcache_lsp.values import Spot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,16 +31,20 @@ def snippet(hit: Hit) -> str:
 
 def hit_to_json(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
     """Give a hit as `search --json` prints it; with `explain`, with what each signal brought to its score."""
-    return {
-        "path": hit.path,
-        "startLine": hit.span.start_line,
-        "endLine": hit.span.end_line,
-        "score": hit.score,
-        "symbol": hit.symbol,
-        "kind": hit.kind,
-        "language": hit.language,
-        "snippet": snippet(hit),
-    } | ({"signals": dict(hit.signals)} if explain else {})
+    return (
+        {
+            "path": hit.path,
+            "startLine": hit.span.start_line,
+            "endLine": hit.span.end_line,
+            "score": hit.score,
+            "symbol": hit.symbol,
+            "kind": hit.kind,
+            "language": hit.language,
+            "snippet": snippet(hit),
+        }
+        | spot_to_json(hit.spot)
+        | ({"signals": dict(hit.signals)} if explain else {})
+    )
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -85,6 +90,14 @@ def event_to_json(event: Event) -> dict[str, Any]:
             }
 
 
+def spot_to_json(spot: Spot | None) -> dict[str, Any]:
+    """Give what a place has besides lines: its page or cell, and that the lines are those of a text read out of the file."""
+    if spot is None:
+        return {}
+    numbers = {name: number for name, number in (("page", spot.page), ("cell", spot.cell)) if number}
+    return numbers | {"extracted": True}
+
+
 def _citation_to_json(citation: Citation) -> dict[str, Any]:
     return {
         "n": citation.n,
@@ -92,16 +105,20 @@ def _citation_to_json(citation: Citation) -> dict[str, Any]:
         "startLine": citation.start_line,
         "endLine": citation.end_line,
         "status": citation.status,
-    }
+    } | spot_to_json(citation.spot)
 
 
 # For the editors
 
 
-def whole_lines(uri: str, start_line: int, end_line: int) -> parts.Location:
+def whole_lines(uri: str, start_line: int, end_line: int, spot: Spot | None = None) -> parts.Location:
     """Return the location of lines, counted from 1 and inclusive; it is the same in every position encoding."""
     start = parts.Position(line=start_line - 1, character=0)
-    return parts.Location(uri=uri, range=parts.Range(start=start, end=parts.Position(line=end_line, character=0)))
+    lines = parts.Range(start=start, end=parts.Position(line=end_line, character=0))
+    if spot is None:
+        return parts.Location(uri=uri, range=lines)
+    uri = f"{uri}#page={spot.page}" if spot.page else uri
+    return parts.Location(uri=uri, range=lines, page=spot.page or None, cell=spot.cell or None, extracted=True)
 
 
 def last_line(lines: parts.Range) -> int:
@@ -114,7 +131,7 @@ def hit_to_spec(
 ) -> parts.Hit:
     """Give a hit as the editors get it; `uri` is that of its file."""
     return parts.Hit(
-        location=whole_lines(uri, hit.span.start_line, hit.span.end_line),
+        location=whole_lines(uri, hit.span.start_line, hit.span.end_line, hit.spot),
         path=hit.path,
         symbol=hit.symbol,
         kind=hit.kind,
@@ -122,6 +139,7 @@ def hit_to_spec(
         score=hit.score,
         snippet=snippet(hit),
         origin=origin,
+        breadcrumb=hit.breadcrumb,
         signals=signals,
     )
 
@@ -150,7 +168,7 @@ def event_to_partial(
 
 def citation_to_spec(citation: Citation, *, uri_of: Callable[[str], str]) -> parts.Cited:
     """Give a citation as the editors get it."""
-    location = whole_lines(uri_of(citation.path), citation.start_line, citation.end_line)
+    location = whole_lines(uri_of(citation.path), citation.start_line, citation.end_line, citation.spot)
     return parts.Cited(n=citation.n, location=location, status=citation.status)
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.preparing import Job, Prepared, Recipe
-from memcache_lsp.workers.child import Child, Ended, command_for, log_path
+from memcache_lsp.programs import command_for
+from memcache_lsp.stall import Watch
+from memcache_lsp.workers.child import Child, Ended, log_path
 from memcache_lsp.workers.messages import At, Batch, Begin, Done, Failed, Leaving, Ready
 from memcache_lsp.workers.pace import present_pace, rest_s
-from memcache_lsp.workers.stall import Watch
 
 _log = logging.getLogger(__name__)
 

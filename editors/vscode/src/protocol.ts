@@ -159,12 +159,21 @@ export interface SimilarParams {
   readonly scope?: Scope;
 }
 
-/** A stretch of a file, as LSP has it. */
+/** A stretch of a file, as LSP has it, with its page or cell where the file is no text.
+
+    Where `extracted` is true the lines are those of the text that was read out of the file: no editor shows them.
+     */
 export interface Location {
-  /** The file. */
+  /** The file; of a page with `#page=N` behind it. */
   readonly uri: string;
   /** The stretch; whole lines end at character 0 of the line after them. */
   readonly range: Range;
+  /** The page of a PDF, counted from 1 as viewers do. */
+  readonly page?: number;
+  /** The cell of a notebook, counted from 1, all kinds of cells. */
+  readonly cell?: number;
+  /** Whether the lines are those of the text that was read out of the file. */
+  readonly extracted?: boolean;
 }
 
 /** A piece of code or text that a search found. */
@@ -185,6 +194,8 @@ export interface Hit {
   readonly snippet: string;
   /** Found in the index, in an open buffer, or in an added cache. */
   readonly origin: "index" | "buffer" | "cache";
+  /** Names of the headings or definitions around it, outermost first. */
+  readonly breadcrumb?: readonly string[];
   /** What each signal brought, by its name; only where it was asked for. */
   readonly signals?: Readonly<Record<string, number>>;
 }

@@ -40,6 +40,7 @@ def hit_to_json(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
             "symbol": hit.symbol,
             "kind": hit.kind,
             "language": hit.language,
+            "breadcrumb": list(hit.breadcrumb),
             "snippet": snippet(hit),
         }
         | spot_to_json(hit.spot)

@@ -6,6 +6,9 @@ from typing import Final
 
 _LOOKED_AT: Final = 64 * 1024  # bytes by which an encoding is told
 _USUAL: Final = "cp1252"
+_HIGH: Final = bytes(range(0x80, 0x100))
+_LEAST: Final = 12
+_SHARE: Final = 0.15  # of all bytes: another script
 
 
 def decoded(data: bytes, told: str | None = None) -> str:
@@ -26,8 +29,8 @@ def decoded(data: bytes, told: str | None = None) -> str:
 def guessed(data: bytes) -> str:
     """Return the encoding that text which is no UTF-8 is most likely in."""
     sample = data[:_LOOKED_AT]
-    high = sum(byte > 0x7F for byte in sample)
-    if high < 3:  # too few to tell by
+    high = len(sample) - len(sample.translate(None, _HIGH))
+    if high < _LEAST or high < _SHARE * len(sample):  # the accents of a western language, or too few to tell by
         return _USUAL
     from charset_normalizer import from_bytes  # noqa: PLC0415 - most runs meet no such file
 

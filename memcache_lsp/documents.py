@@ -30,6 +30,7 @@ from memcache_lsp.values import Document, Found, Skipped
 BINARY = "binary: its content is not text"
 MINIFIED = "minified: most of it lies in very long lines"
 GENERATED = "generated: it says so at its beginning"
+_NO_FAULT = ("empty:", "scanned:")  # reasons of files that are what they should be
 CHANGED = "unreadable: it was written while it was read"
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -104,7 +105,7 @@ def _loaded_container(path: str, data: bytes, content: str, extract: Extract | N
     try:
         reading = extract(path, data, content)
     except UnreadableError as error:
-        return Loaded(Skipped(path, str(error)), content, failed=True)
+        return Loaded(Skipped(path, str(error)), content, failed=not str(error).startswith(_NO_FAULT))
     language = language_of(path)
     redacted = redact(reading.text, language)
     document = Document(path, redacted.text, language, reading.headings, reading.spots)

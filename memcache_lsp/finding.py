@@ -6,6 +6,7 @@ Converts between the specification's types and the engine's. Must not import the
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ from memcache_lsp import explaining
 from memcache_lsp.editor import Editor
 from memcache_lsp.errors import UserError
 from memcache_lsp.keeper import Keeper
+from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec, wire
+from memcache_lsp.ranking.order import PLACES_OF_DOCUMENT
 from memcache_lsp.redact import redact
 from memcache_lsp.session.backend import MANY_HITS
 from memcache_lsp.values import Hit, Scope
@@ -105,13 +108,16 @@ async def found_in(
 
 def places_first(found: Sequence[Placed]) -> list[Placed]:
     """Return the hits of several roots as the search orders those of one: a place of each file first, then the others."""
-    firsts: dict[tuple[Path, str], Placed] = {}
-    others = []
+    seen: Counter[tuple[Path, str]] = Counter()
+    firsts: list[Placed] = []
+    others: list[Placed] = []
     for root, hit in found:
-        if firsts.setdefault((root, hit.path), (root, hit))[1] is not hit:
-            others.append((root, hit))
+        language = LANGUAGES.get(hit.language)
+        most = PLACES_OF_DOCUMENT if language is None or language.is_document else 1
+        (firsts if seen[root, hit.path] < most else others).append((root, hit))
+        seen[root, hit.path] += 1
     by_score = lambda each: -each[1].score  # noqa: E731
-    return sorted(firsts.values(), key=by_score) + sorted(others, key=by_score)
+    return sorted(firsts, key=by_score) + sorted(others, key=by_score)
 
 
 def scope_of(scope: parts.Scope | None) -> Scope:

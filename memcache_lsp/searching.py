@@ -57,7 +57,7 @@ class Searcher:
     ) -> list[Hit]:
         """Return at most `limit` hits, best first.
 
-        Without `per_file` each file's best place comes first and its other places follow after all files; with it
+        Without `per_file` each file's best place comes first (of a document the best few) and its other places follow after all files; with it
         the hits are in the order of their scores, at most `per_file` of one file. `layer` is what lies above the
         index: open buffers; `cards` what a refinement knows of the question.
         """

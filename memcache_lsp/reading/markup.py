@@ -37,6 +37,8 @@ _MOST_ATTRIBUTES: Final = 4000  # characters of a tag that are looked at
 _MOST_DEPTH: Final = 10_000
 _LINKED: Final = 0.6  # of a block's text: it is a list of links
 _MAIN_SHARE: Final = 0.3  # of all text: what is marked as the page's own is believed
+_OWN_SHARE: Final = 0.05  # of all text that a page's own has at least
+_SIBLINGS: Final = frozenset(("p", "li", "td", "th", "tr", "dt", "dd", "option"))  # each ends the one before it
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 
 
@@ -63,6 +65,8 @@ def blocks(text: str) -> list[Block]:
     """Return the blocks of a page that are its own, in order."""
     found = [block for block in _Scanner(text).blocks() if block.size]
     kept = [block for block in found if not block.around]
+    if sum(block.size for block in kept) < _OWN_SHARE * sum(block.size for block in found):
+        kept = found  # what begins around the text was never closed, or the page is nothing else
     main = [block for block in kept if block.main]
     if sum(block.size for block in main) > _MAIN_SHARE * sum(block.size for block in kept):
         kept = main
@@ -157,6 +161,8 @@ class _Scanner:
             block.level = 0 if closes else _HEADINGS.get(name, 0)
 
     def _enter(self, name: str, told: str) -> None:
+        if name in _SIBLINGS and self._open and self._open[-1].name == name:
+            self._close(name)
         if len(self._open) >= _MOST_DEPTH:
             return
         top = self._open[-1] if self._open else _Open("", hidden=False, around=False, main=False)
@@ -167,7 +173,7 @@ class _Scanner:
         around = not is_page and (
             name in _AROUND or role in _AROUND_ROLES or (name not in _HEADINGS and bool(_AROUND_NAMES.search(named)))
         )
-        hidden = name in _HIDDEN or attributes.get("aria-hidden") == "true" or " hidden" in f"{told} ".lower()[:200:]
+        hidden = name in _HIDDEN or attributes.get("aria-hidden") == "true" or " hidden" in f"{told} ".lower()[:200]
         main = name in {"main", "article"} or role == "main"
         self._open.append(_Open(name, top.hidden or hidden, top.around or around, top.main or main))
         self._counts[name] = self._counts.get(name, 0) + 1
@@ -191,17 +197,18 @@ class _Scanner:
         if not raw:
             return
         count = _lines(raw)
-        if not (self._open and self._open[-1].hidden) and not raw.isspace():
-            block = self._block
+        block, top = self._block, self._open[-1] if self._open else None
+        is_shown = top is None or not (top.hidden or (top.around and not block.around))  # a mark for links in a heading
+        if is_shown and not raw.isspace():
             for step, part in enumerate(_LINE_END.split(raw)):
                 said = unescape(part)
                 said = said if block.literal else re.sub(r"\s+", " ", said)
-                block.parts.append((self._line + step, said if said or not block.literal else ""))
+                block.parts.append((self._line + step, said))
                 size = len(said.strip())
                 block.size += size
                 block.linked += size if self._links else 0
-        elif raw.isspace() and self._block.parts:
-            self._block.parts.append((self._line + count, raw if self._block.literal and not count else " "))
+        elif is_shown and block.parts:
+            block.parts.append((self._line + count, raw if block.literal and not count else " "))
         self._line += count
 
 

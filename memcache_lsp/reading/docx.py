@@ -14,6 +14,7 @@ _BODY: Final = "word/document.xml"
 _NOTES: Final = ("word/footnotes.xml", "word/endnotes.xml")
 _STYLES: Final = "word/styles.xml"
 _HEADING: Final = re.compile(r"heading\s*([1-9])", re.IGNORECASE)
+_DEEPEST: Final = 1000
 _OLE: Final = b"\xd0\xcf\x11\xe0"  # what Word makes of a document with a password
 
 
@@ -30,7 +31,7 @@ def read(data: bytes, spent: Callable[[], bool]) -> Reading:
     body = _Body(styles.levels)
     for name in (_BODY, *(note for note in _NOTES if note in archive.names)):
         if not _parse(archive, name, body, lambda: spent() or body.out.full):
-            body.out.problems.append("only its beginning was read")
+            body.out.problems += [] if body.out.full else ["only its beginning was read"]
             break
     if not body.out.lines:
         raise UnreadableError("empty: there is no text in it")
@@ -49,10 +50,24 @@ class _Handler(Protocol):
 
 def _parse(archive: Archive, name: str, handler: _Handler, enough: Callable[[], bool] = lambda: False) -> bool:
     """Go through a member; tell whether it was read to its end. Entities are not expanded."""
+    depth = 0
+
+    def begun(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _DEEPEST:
+            raise UnreadableError("broken: it is nested too deeply to be read")
+        handler.begun(_local(tag), attributes)
+
+    def ended(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        handler.ended(_local(tag))
+
     parser: Any = expat.ParserCreate()
     parser.buffer_text = True
-    parser.StartElementHandler = lambda tag, attributes: handler.begun(_local(tag), attributes)
-    parser.EndElementHandler = lambda tag: handler.ended(_local(tag))
+    parser.StartElementHandler = begun
+    parser.EndElementHandler = ended
     parser.CharacterDataHandler = handler.said
     parser.StartDoctypeDeclHandler = _refuse
     try:

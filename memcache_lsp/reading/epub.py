@@ -16,7 +16,7 @@ from memcache_lsp.reading.result import Pages, Reading, UnreadableError
 
 _CONTAINER: Final = "META-INF/container.xml"
 _LIST_BYTES: Final = 4 * 1024 * 1024
-_CHAPTER_BYTES: Final = 8 * 1024 * 1024
+_CHAPTER_BYTES: Final = 4 * 1024 * 1024
 _MOST_CHAPTERS: Final = 5000
 _TAG: Final = re.compile(r"<(?:\w+:)?(rootfile|item|itemref)\b([^<>]{0,4000})>")
 _ATTRIBUTE: Final = re.compile(r"([\w:-]{1,40})\s{0,10}=\s{0,10}(?:\"([^\"<>]{0,2000})\"|'([^'<>]{0,2000})')")
@@ -30,7 +30,7 @@ def read(data: bytes, spent: Callable[[], bool]) -> Reading:
         raise UnreadableError("encrypted: it is protected against reading")
     out = Pages()
     chapters = _chapters(archive)
-    missing = 0
+    missing = cut = 0
     for number, name in enumerate(chapters):
         if spent() or out.full:
             out.problems.append(f"only its first {number} of {len(chapters)} chapters were read")
@@ -38,12 +38,16 @@ def read(data: bytes, spent: Callable[[], bool]) -> Reading:
         if name not in archive.names:
             missing += 1
             continue
-        text = archive.read(name, limit_bytes=_CHAPTER_BYTES).decode("utf-8", "replace")
+        data = archive.read(name, limit_bytes=_CHAPTER_BYTES)
+        cut += len(data) == _CHAPTER_BYTES
+        text = data.decode("utf-8", "replace")
         out.blank()
         page.write(out, blocks(text))
         out.blank()
     if missing:
         out.problems.append(f"{missing} of its {len(chapters)} chapters are not in it")
+    if cut:
+        out.problems.append(f"{cut} of its {len(chapters)} chapters were read to {_CHAPTER_BYTES:,} bytes each")
     if not out.lines:
         raise UnreadableError("empty: there is no text in it")
     return out.reading()

@@ -10,6 +10,7 @@ from typing import Any, Final
 from memcache_lsp.reading.result import Pages, Reading, UnreadableError
 
 _MOST_OUTPUT_LINES: Final = 20  # of a cell: what is printed is rarely what is asked for
+_MOST_BYTES: Final = 24 * 1024 * 1024
 _MOST_OUTPUT: Final = 2000
 _FENCE: Final = re.compile(r"^\s*(`{3,})", re.MULTILINE)
 _ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
@@ -17,6 +18,8 @@ _ESCAPE: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 def read(data: bytes, spent: Callable[[], bool]) -> Reading:
     """Read a notebook; cells count from 1, all kinds of them."""
+    if len(data) > _MOST_BYTES:
+        raise UnreadableError(f"too large: a notebook of more than {_MOST_BYTES:,} bytes is data")
     try:
         book = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -6,6 +6,7 @@ Must never read a file's insides itself.
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -21,9 +22,10 @@ from memcache_lsp.reading.result import Reading, UnreadableError, reading_of
 from memcache_lsp.stall import Watch
 
 DEADLINE_S: Final = 9.0  # of one file
-DATA_BYTES: Final = 180 * 1024 * 1024  # that a reader may write to, the file itself among them
+DATA_BYTES: Final = 96 * 1024 * 1024  # that a reader may take beside the file itself
 _MODULE: Final = "memcache_lsp.reading.child"
 _POLL_S: Final = 0.1
+_CPU: Final = getattr(signal, "SIGXCPU", 0)  # the kernel's word for the end of the processor time
 _PIECE: Final = 1 << 20
 _WORN_FILES: Final = 500  # then a new process takes over: what a library lost stays lost no longer
 _WORN_BYTES: Final = 8 * 1024 * 1024  # the same after a file of this size
@@ -106,8 +108,10 @@ class Reader:
             code = self._process.wait(1) if self._process else 0
         except subprocess.TimeoutExpired:
             code = 0
-        if code == -24:  # SIGXCPU
+        if code == -_CPU:
             return f"too slow: reading it took longer than {self._deadline_s:g} s"
+        if code == -signal.SIGABRT:  # what PDFium does where it gets no memory
+            return "too large inside: it takes too much memory to be read"
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return f"broken: reading it ended the reading process ({how})"
 

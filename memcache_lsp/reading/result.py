@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from memcache_lsp.values import Heading, Spot, Spots
 
-MOST_CHARACTERS: Final = 6_000_000  # of one file's text: three books
+MOST_CHARACTERS: Final = 3_000_000  # of one file's text: a book of a thousand pages
+_LINE: Final = 16  # characters that a line counts for at least: it costs memory however short it is
 _LINE_END: Final = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 _MAX_TITLE: Final = 200
@@ -85,7 +86,7 @@ class Pages:
         """End the paragraph."""
         if self.lines and self.lines[-1]:
             self.lines.append("")
-            self.size += 1
+            self.size += _LINE
 
     def write(self, text: str) -> None:
         """Write lines."""
@@ -93,7 +94,9 @@ class Pages:
             return
         for line in _LINE_END.split(_CONTROL.sub("", text[: self.limit - self.size])):
             self.lines.append(line.rstrip())
-            self.size += len(line) + 1
+            self.size += max(len(line) + 1, _LINE)
+            if self.full:
+                break
 
     def reading(self, *, headings: bool = True) -> Reading:
         """Return what was written; with `headings` false they are looked for in the text."""

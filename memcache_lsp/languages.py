@@ -179,7 +179,7 @@ def language_of(path: str, first_line: str = "") -> str:
         stem, dot, suffix = stem.rpartition(".")
     if found := _by_stem(name):
         return found
-    if _PAGE.search(name):
+    if (_PACKED_PAGE if path.lower().endswith(_GZIP) else _PAGE).search(name):
         return "man"
     return "info" if _INFO.search(name) else _by_first_line(first_line)
 
@@ -196,13 +196,14 @@ def is_large(path: str) -> bool:
 
 
 def is_packed(path: str) -> bool:
-    """Tell by a file's name whether it is a manual that lies on the disk compressed."""
+    """Tell by a file's name whether it is a manual that lies on the disk packed."""
     name = path.lower()
-    return name.endswith(_GZIP) and language_of(name) in {"man", "info"}
+    return name.endswith(_GZIP) and language_of(name) in {"man", "info", "pdf"}
 
 
 _GZIP: Final = ".gz"
-_PAGE: Final = re.compile(r"[^.]\.[1-9](?:pm|perl|posix|ssl|tcl|curses|[glpx])?\Z")  # `ls.1`, `open.3posix`
+_PAGE: Final = re.compile(r"[^.\d](?<!\.so)\.[1-9](?:pm|perl|posix|ssl|tcl|curses|[glpx])?\Z")  # `ls.1`, `open.3posix`, and no version
+_PACKED_PAGE: Final = re.compile(r".\.[1-9][a-z]{0,8}\Z")  # who packs `utf-8.7` means a manual
 _INFO: Final = re.compile(r"\.info-\d+\Z")
 _LETTER: Final = re.compile(r"\d{6,}\.[^/]+\.[^/]+\Z|\d{6,}\.[^/]+[:;!]2,")  # of a maildir
 

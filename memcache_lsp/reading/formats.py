@@ -14,7 +14,7 @@ from memcache_lsp.values import Spot
 _CONTAINERS: Final = frozenset(("pdf", "docx", "epub", "notebook", "mail"))
 _IN_PLACE: Final = {"html": "page", "man": "roff", "csv": "table"}
 _NEEDS: Final = {"pdf": "pypdfium2"}
-_MOST_PACKED: Final = 8 * 1024 * 1024  # of a manual's page
+_MOST_PACKED: Final = 32 * 1024 * 1024  # of a manual
 
 
 def missing(path: str) -> str:
@@ -33,7 +33,9 @@ def read_container(path: str, data: bytes, spent: Callable[[], bool]) -> Reading
     if is_packed(path):
         from memcache_lsp.reading.archive import unzipped  # noqa: PLC0415
 
-        return _in_own_lines(language, unzipped(data, limit_bytes=_MOST_PACKED))
+        data = unzipped(data, limit_bytes=_MOST_PACKED)
+        if language not in _CONTAINERS:
+            return _in_own_lines(language, data)
     if language not in _CONTAINERS:
         raise UnreadableError(f"unknown: nothing reads {language}")
     reader = importlib.import_module(f"memcache_lsp.reading.{language}")

@@ -34,6 +34,7 @@ _AROUND_NAMES: Final = re.compile(
 )
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _MOST_ATTRIBUTES: Final = 4000  # characters of a tag that are looked at
+_PIECE: Final = 1 << 16
 _MOST_DEPTH: Final = 10_000
 _LINKED: Final = 0.6  # of a block's text: it is a list of links
 _MAIN_SHARE: Final = 0.3  # of all text: what is marked as the page's own is believed
@@ -58,7 +59,10 @@ class Block:
     @property
     def text(self) -> str:
         """Return it as one line."""
-        return " ".join("".join(part for _, part in self.parts).split())
+        lines: dict[int, str] = {}
+        for line, part in self.parts:
+            lines[line] = lines.get(line, "") + part
+        return " ".join(" ".join(lines.values()).split())
 
 
 def blocks(text: str) -> list[Block]:
@@ -193,8 +197,12 @@ class _Scanner:
                 return
 
     def _say(self, raw: str) -> None:
-        """Take text in, line by line."""
+        """Take text in, line by line, and in pieces, for what is made of one takes many times its size."""
         if not raw:
+            return
+        if len(raw) > _PIECE:
+            for start in range(0, len(raw), _PIECE):
+                self._say(raw[start : start + _PIECE])
             return
         count = _lines(raw)
         block, top = self._block, self._open[-1] if self._open else None

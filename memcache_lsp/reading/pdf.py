@@ -26,9 +26,8 @@ _GAP: Final = 1.6  # of the usual distance between lines: a new paragraph
 _FEW: Final = 8  # characters: a page without text
 _SOFT_HYPHEN: Final = re.compile("[\x02\u00ad\ufffe]\r?\n|[\x02\u00ad\ufffe]")
 _DIGITS: Final = re.compile(r"\d+|\b[ivxlc]+\b")
-_LEADERS: Final = re.compile(
-    r"(?:\. ?){4,}\s*[\divxlc]{0,6}$"
-)  # of a table of contents, which says all and explains nothing
+_LEADERS: Final = re.compile(r"(?:\. ?){2,}\s*[\divxlc]{1,6}$|(?:\. ?){5,}$")  # dots that lead to a page's number
+_CONTENTS: Final = 0.3  # of a page's lines: all of it is a table of contents, which says all and explains nothing
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -73,6 +72,7 @@ def _read(document: Any, spent: Callable[[], bool]) -> Reading:
         raise UnreadableError("empty: it has no pages")
     _drop_running(pages)
     scanned = sum(sum(len(line.text) for line in page) < _FEW for page in pages) - failed
+    _drop_contents(pages)
     if failed == len(pages):
         raise UnreadableError("broken: none of its pages can be read")
     if scanned + failed == len(pages):
@@ -108,7 +108,7 @@ def _lines(text_page: Any, raw: Any) -> Iterator[_Line]:
     at = 0
     for whole in re.split("\r?\n", text):
         line = whole.replace("\0", "").rstrip()
-        if line.strip() and not _LEADERS.search(line):
+        if line.strip():
             letter = at + len(whole) - len(whole.lstrip()) + min(1, len(line.strip()) - 1)
             char = raw.FPDFText_GetCharIndexFromTextIndex(text_page, letter)
             size, top = 0.0, 0.0
@@ -130,6 +130,14 @@ def _drop_running(pages: Sequence[list[_Line]]) -> None:
         for place in (-1, 0):
             if page and (edges[place, _shape(page[place].text)] >= least or page[place].text.strip().isdigit()):
                 del page[place]
+
+
+def _drop_contents(pages: Sequence[list[_Line]]) -> None:
+    """Leave out tables of contents, whose longer titles go over several lines."""
+    for page in pages:
+        leading = sum(_LEADERS.search(line.text) is not None for line in page)
+        is_contents = leading > _CONTENTS * len(page) and leading > _TITLE_LINES
+        page[:] = [line for line in page if not is_contents and not _LEADERS.search(line.text)]
 
 
 def _shape(line: str) -> str:

@@ -3,6 +3,7 @@
     python bench/documents.py fetch FOLDER                          some 270 real documents of all formats
     python bench/documents.py questions --corpus FOLDER [--questions FILE] [--worst 5]
     python bench/documents.py hostile                               30 hostile and broken files, each with what it costs
+    python bench/documents.py stopping FOLDER                       progress, cancel and kill while PDFs are indexed
 
 `questions` prints the share of questions that find a passage on the right page or under the right heading within the
 first 5 hits, and ends with 1 below 90 %; the form of FILE is told in `papers/judging.py`. `hostile` ends with 1 where a
@@ -30,7 +31,12 @@ def main() -> int:
     asking.add_argument("--questions", type=Path, default=QUESTIONS)
     asking.add_argument("--worst", type=int, default=5)
     commands.add_parser("hostile").add_argument("names", nargs="*", help="only these")
+    commands.add_parser("stopping").add_argument("folder", type=Path)
     options = parser.parse_args()
+    if options.command == "stopping":
+        from papers.stopping import measure as stopped
+
+        return stopped(options.folder)
     if options.command == "fetch":
         from papers.corpus import fetch
 

@@ -202,7 +202,9 @@ def is_packed(path: str) -> bool:
 
 
 _GZIP: Final = ".gz"
-_PAGE: Final = re.compile(r"[^.\d](?<!\.so)\.[1-9](?:pm|perl|posix|ssl|tcl|curses|[glpx])?\Z")  # `ls.1`, `open.3posix`, and no version
+_PAGE: Final = re.compile(
+    r"[^.\d](?<!\.so)\.[1-9](?:pm|perl|posix|ssl|tcl|curses|[glpx])?\Z"
+)  # `ls.1`, `open.3posix`, and no version
 _PACKED_PAGE: Final = re.compile(r".\.[1-9][a-z]{0,8}\Z")  # who packs `utf-8.7` means a manual
 _INFO: Final = re.compile(r"\.info-\d+\Z")
 _LETTER: Final = re.compile(r"\d{6,}\.[^/]+\.[^/]+\Z|\d{6,}\.[^/]+[:;!]2,")  # of a maildir

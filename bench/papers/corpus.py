@@ -94,13 +94,13 @@ def fetch(folder: Path) -> int:
 def _unpacked(source: Source, folder: Path) -> None:
     """Download a package and lay its files out below `all`."""
     (folder / "all").mkdir()
-    quiet = {"cwd": folder, "check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     if not source.is_sdist:
-        subprocess.run(["apt-get", "download", source.name], **quiet)
-        subprocess.run(["dpkg-deb", "-x", next(folder.glob("*.deb")).name, "all"], **quiet)
+        subprocess.run(["apt-get", "download", source.name], check=True, **quiet)
+        subprocess.run(["dpkg-deb", "-x", next(folder.glob("*.deb")).name, "all"], check=True, **quiet)
         return
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", source.name, source.name]
-    subprocess.run(pip, **quiet)
+    subprocess.run(pip, check=True, **quiet)
     with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
         archive.extractall(folder / "all", filter="data")
 

@@ -42,7 +42,9 @@ def main(arguments: list[str]) -> None:
             told, size = HEAD.unpack(head)
             asked = json.loads(_received(channel, told))
             _limit("RLIMIT_DATA", size + data_bytes)
-            answer = json.dumps(_answer(asked["path"], _received(channel, size), cpu_s)).encode("utf-8", "surrogatepass")
+            answer = json.dumps(_answer(asked["path"], _received(channel, size), cpu_s)).encode(
+                "utf-8", "surrogatepass"
+            )
             channel.sendall(HEAD.pack(len(answer), 0) + answer)
     os._exit(0)
 

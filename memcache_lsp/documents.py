@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memcache_lsp.config import SizeLimits
@@ -126,11 +126,15 @@ def make_document(path: str, text: str) -> Document | Skipped:
 
 def shown_text(path: str, text: str) -> str:
     """Return a text as it is indexed and may be shown, whatever the checks of the index say of it."""
-    language = _language(path, text)
+    return shown_reading(path, Reading(text)).text
+
+
+def shown_reading(path: str, reading: Reading) -> Reading:
+    """Return the same of what was read of a file, with where its lines lie."""
+    language = _language(path, reading.text)
     if not is_container(path):
-        reading = read_in_place(language, text)
-        text = text if reading is None else reading.text
-    return redact(text, language).text
+        reading = read_in_place(language, reading.text) or reading
+    return replace(reading, text=redact(reading.text, language).text)
 
 
 def decoded_text(path: str, data: bytes) -> str | None:

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from memcache_lsp import paths
-from memcache_lsp.documents import decoded_text, hash_of, read_beneath, shown_text
+from memcache_lsp.documents import decoded_text, hash_of, read_beneath, shown_reading, shown_text
 from memcache_lsp.languages import is_container, language_of
 from memcache_lsp.reading import READER_VERSION
 from memcache_lsp.reading.formats import missing
@@ -131,18 +131,18 @@ class ShownTexts:
 
     def __init__(self, raw: Callable[[str], Reading | None]) -> None:
         self._raw = raw
-        self._known: dict[str, tuple[Reading, str]] = {}
+        self._known: dict[str, tuple[str, Reading]] = {}
 
     def __call__(self, path: str) -> str | None:
         reading = self._raw(path)
         if reading is None:
             return None
         known = self._known.get(path)
-        if known is None or known[0].text != reading.text:
-            known = self._known[path] = reading, shown_text(path, reading.text)
-        return known[1]
+        if known is None or known[0] != reading.text:
+            known = self._known[path] = reading.text, shown_reading(path, reading)
+        return known[1].text
 
     def spot(self, path: str, line: int) -> Spot | None:
         """Return where a line of a text that was read here lies; None where it is a line of the file."""
         known = self._known.get(path)
-        return spot_at(known[0].spots, line) if known else None
+        return spot_at(known[1].spots, line) if known else None

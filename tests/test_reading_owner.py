@@ -117,6 +117,17 @@ def test_what_was_read_once_is_read_from_the_cache(library, home, monkeypatch):
     assert b"given up" not in raw
 
 
+def test_a_page_in_one_line_has_no_lines_that_an_editor_shows(tmp_path):
+    words = "A page says what it says in a good many words. " * 100
+    (tmp_path / "a.html").write_text(
+        f"<html><body><h1>Top</h1><p>{words}</p><h2>Below</h2><p>{words}</p></body></html>"
+    )
+    (tmp_path / "b.html").write_text("<p>part of a page</p>\n")
+    read = texts.ShownTexts(lambda path: texts.reading_now(tmp_path, path))
+    assert read("a.html").startswith("Top\n\nA page")
+    assert (read.spot("a.html", 3), read("b.html"), read.spot("b.html", 1)) == (Spot(), "<p>part of a page</p>\n", None)
+
+
 def test_a_document_that_changed_is_read_again(library, home):
     read = texts.ShownTexts(lambda path: texts.reading_now(library, path))
     assert "doubles" in read("manual.pdf")

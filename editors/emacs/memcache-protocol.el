@@ -241,15 +241,14 @@ SCOPE: Where to search."
     (&key uri range page cell extracted)
   "Make `Location'.
 A stretch of a file, as LSP has it, with its page or cell where the file is
-no text.      Where `extracted' is true the lines are those of the text that
-was read out of the file: no editor shows them.
+no text.
 URI: The file; of a page with `#page=N' behind it.  Needed.
 RANGE: The stretch; whole lines end at character 0 of the line after them.
 Needed.
 PAGE: The page of a PDF, counted from 1 as viewers do.
 CELL: The cell of a notebook, counted from 1, all kinds of cells.
-EXTRACTED: Whether the lines are those of the text that was read out of the
-file."
+EXTRACTED: Whether the lines are those of a text that was read out of the
+file: no editor shows them."
   (memcache--plist
    :uri uri
    :range range
@@ -437,7 +436,8 @@ The cell of a notebook, counted from 1, all kinds of cells."
 
 (defsubst memcache-location-extracted (location)
   "Return `:extracted' of LOCATION.
-Whether the lines are those of the text that was read out of the file."
+Whether the lines are those of a text that was read out of the file: no
+editor shows them."
   (eq (plist-get location :extracted) t))
 
 (defsubst memcache-cited-n (cited)

@@ -46,16 +46,15 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A stretch of a file, as LSP has it, with its page or cell where the file is no text.
-
-    Where `extracted` is true the lines are those of the text that was read out of the file: no editor shows them.
-    """
+    """A stretch of a file, as LSP has it, with its page or cell where the file is no text."""
 
     uri: Annotated[str, IsUri, "The file; of a page with `#page=N` behind it."]
     range: Annotated[Range, "The stretch; whole lines end at character 0 of the line after them."]
     page: Annotated[int | None, Between(1, 2**31), "The page of a PDF, counted from 1 as viewers do."] = None
     cell: Annotated[int | None, Between(1, 2**31), "The cell of a notebook, counted from 1, all kinds of cells."] = None
-    extracted: Annotated[bool | None, "Whether the lines are those of the text that was read out of the file."] = None
+    extracted: Annotated[
+        bool | None, "Whether the lines are those of a text that was read out of the file: no editor shows them."
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

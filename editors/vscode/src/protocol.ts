@@ -159,10 +159,7 @@ export interface SimilarParams {
   readonly scope?: Scope;
 }
 
-/** A stretch of a file, as LSP has it, with its page or cell where the file is no text.
-
-    Where `extracted` is true the lines are those of the text that was read out of the file: no editor shows them.
-     */
+/** A stretch of a file, as LSP has it, with its page or cell where the file is no text. */
 export interface Location {
   /** The file; of a page with `#page=N` behind it. */
   readonly uri: string;
@@ -172,7 +169,7 @@ export interface Location {
   readonly page?: number;
   /** The cell of a notebook, counted from 1, all kinds of cells. */
   readonly cell?: number;
-  /** Whether the lines are those of the text that was read out of the file. */
+  /** Whether the lines are those of a text that was read out of the file: no editor shows them. */
   readonly extracted?: boolean;
 }
 

@@ -49,15 +49,12 @@
 ---@field scope? memcache.Scope Where to search.
 
 ---A stretch of a file, as LSP has it, with its page or cell where the file is no text.
-
-    Where `extracted` is true the lines are those of the text that was read out of the file: no editor shows them.
-    
 ---@class memcache.Location
 ---@field uri string The file; of a page with `#page=N` behind it.
 ---@field range memcache.Range The stretch; whole lines end at character 0 of the line after them.
 ---@field page? integer The page of a PDF, counted from 1 as viewers do.
 ---@field cell? integer The cell of a notebook, counted from 1, all kinds of cells.
----@field extracted? boolean Whether the lines are those of the text that was read out of the file.
+---@field extracted? boolean Whether the lines are those of a text that was read out of the file: no editor shows them.
 
 ---A piece of code or text that a search found.
 ---@class memcache.Hit

@@ -32,7 +32,7 @@ import retrieval
 
 from memcache_lsp.answering import answer
 from memcache_lsp.config import ProjectSettings, UserSettings
-from memcache_lsp.documents import shown_text, text_now
+from memcache_lsp.documents import shown_text
 from memcache_lsp.embedding import Embedder, open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
 from memcache_lsp.events import Citation, Event, Result, Sources
@@ -40,6 +40,7 @@ from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import Finished, Step, StopFlag
 from memcache_lsp.prompt import Message
 from memcache_lsp.redact import FILLER
+from memcache_lsp.texts import text_now
 from memcache_lsp.values import Hit, Scope
 from memcache_lsp.verifying import Read, Verifier, drawn
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import speed
 
+from memcache_lsp.caches import Ground
 from memcache_lsp.daemon import Setups
 from memcache_lsp.engine import Project
 from memcache_lsp.keeper import Keeper
@@ -126,7 +127,7 @@ async def storm(keeper: Keeper, root: Path) -> tuple[int, float, float]:
 
 
 async def keep(root: Path, idle_s: float) -> dict[str, float]:
-    keeper = Keeper(root, setup=Setups(), changed=lambda _: None)
+    keeper = Keeper(Ground(root), setup=Setups(), changed=lambda _: None)
     keeper.users.add(1)
     keeper.start(hurry=True)
     began = time.perf_counter()

@@ -13,6 +13,7 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from memcache_lsp.languages import is_large
 from memcache_lsp.paths import config_dir
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 PROJECT_FILE = "memcache.toml"
 USER_FILE = "config.toml"
 DEFAULT_MAX_FILE_SIZE_BYTES = 1024 * 1024
+DEFAULT_MAX_DOCUMENT_SIZE_BYTES = 64 * 1024 * 1024
 DEFAULT_CACHE_LIMIT_BYTES = 1024**3  # two million vectors of 256 dimensions
 MAX_SETTINGS_BYTES = 256 * 1024
 PROJECT_SIZE_LIMIT_BYTES = 64 * 1024 * 1024  # a project that is not trusted may not ask for more
@@ -78,6 +80,7 @@ class ProjectSettings:
     include: tuple[str, ...] = _setting((), _globs)
     exclude: tuple[str, ...] = _setting((), _globs)
     max_file_size_bytes: int | None = _setting(None, _number(1, PROJECT_SIZE_LIMIT_BYTES))
+    max_document_size_bytes: int | None = _setting(None, _number(1, PROJECT_SIZE_LIMIT_BYTES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,7 @@ class UserSettings:
     qdrant_collection: str = _setting("", _text)
     qdrant_read_only: bool = _setting(False, _truth)  # search what somebody else indexes
     max_file_size_bytes: int = _setting(DEFAULT_MAX_FILE_SIZE_BYTES, _number(1))
+    max_document_size_bytes: int = _setting(DEFAULT_MAX_DOCUMENT_SIZE_BYTES, _number(1))  # PDF, EPUB, mail, CSV, …
     cache_limit_bytes: int = _setting(DEFAULT_CACHE_LIMIT_BYTES, _number(0))
 
 
@@ -123,9 +127,24 @@ def endpoint_key(user: UserSettings, environment: Mapping[str, str] = os.environ
     return environment.get("MEMCACHE_ENDPOINT_KEY", "") or user.endpoint_key
 
 
-def file_size_limit(project: ProjectSettings, user: UserSettings) -> int:
-    """Return the size above which a file of this project is not indexed; the project's word goes first."""
-    return project.max_file_size_bytes or user.max_file_size_bytes
+@dataclass(frozen=True, slots=True)
+class SizeLimits:
+    """The sizes above which a file of a project is not indexed."""
+
+    text_bytes: int = DEFAULT_MAX_FILE_SIZE_BYTES
+    document_bytes: int = DEFAULT_MAX_DOCUMENT_SIZE_BYTES  # of files whose text is a part of them only
+
+    def of(self, path: str) -> int:
+        """Return the limit of a file, which its name decides."""
+        return max(self.text_bytes, self.document_bytes) if is_large(path) else self.text_bytes
+
+
+def size_limits(project: ProjectSettings, user: UserSettings) -> SizeLimits:
+    """Return the limits of a project; its own word goes first."""
+    return SizeLimits(
+        project.max_file_size_bytes or user.max_file_size_bytes,
+        project.max_document_size_bytes or user.max_document_size_bytes,
+    )
 
 
 def _read(path: Path, kind: type[ProjectSettings | UserSettings], *, follow: bool) -> tuple[dict[str, Any], Problems]:

@@ -12,23 +12,25 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from memcache_lsp.config import DEFAULT_MAX_FILE_SIZE_BYTES
-from memcache_lsp.languages import LANGUAGES, language_of
+from memcache_lsp.config import SizeLimits
+from memcache_lsp.languages import LANGUAGES, is_container, language_of
+from memcache_lsp.reading.encoding import decoded
+from memcache_lsp.reading.formats import missing, read_in_place
+from memcache_lsp.reading.result import Reading, UnreadableError
+from memcache_lsp.reading.table import HEAD_BYTES
 from memcache_lsp.redact import redact
 from memcache_lsp.scan.folders import unreadable
 from memcache_lsp.scan.walk import too_large
 from memcache_lsp.values import Document, Found, Skipped
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
 BINARY = "binary: its content is not text"
 MINIFIED = "minified: most of it lies in very long lines"
 GENERATED = "generated: it says so at its beginning"
+_NO_FAULT = ("empty:", "scanned:")  # reasons of files that are what they should be
 CHANGED = "unreadable: it was written while it was read"
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -48,13 +50,15 @@ _LONG_LINE = 1000
 _LONG_LINE_IN_PROSE = 20_000  # a paragraph in one line is no sign of a program's work
 _MINIFIED_FROM = 4096
 _HEAD = 4096
-_MOST_BYTES = 64 * 1024 * 1024  # of a file that was indexed, whatever limit was set
 _COMMENT = r"^[ \t]*(?://|/\*|\*|#|--|;|%|<!--|\(\*|\"\"\"|'|rem\b|dnl\b|\.\.)[^\r\n]*?"
 _GENERATED = re.compile(
     _COMMENT + r"(?:@generated\b|<auto-?generated|\bgenerated\b[^\r\n]*\bdo not (?:edit|modify|change)\b"
     r"|\bdo not (?:edit|modify|change)\b[^\r\n]*\bgenerated\b)",
     re.IGNORECASE | re.MULTILINE,
 )
+
+
+Extract = Callable[[str, bytes, str], Reading]  # a container's path, bytes and their hash; raises UnreadableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,66 +68,78 @@ class Loaded:
     `hash` is of its raw bytes; it is empty where these could not be read as they stand, so that the next look reads again.
     """
 
-    document: Document | Skipped
+    document: Document | Skipped | None  # None: its hash is the one that was known
     hash: str
     redactions: int = 0
+    failed: bool = False  # it is of a kind that is indexed, and could not be
+    problems: tuple[str, ...] = ()  # what of it was not read
 
 
-def read_document(root: Path, found: Found, *, max_bytes: int = DEFAULT_MAX_FILE_SIZE_BYTES) -> Loaded:
-    """Read a file below `root` that the scan found."""
+def read_document(
+    root: Path, found: Found, *, limits: SizeLimits | None = None, known_hash: str = "", extract: Extract | None = None
+) -> Loaded:
+    """Read a file below `root` that the scan found; `extract` reads those that are no text."""
+    if is_container(found.path) and (reason := missing(found.path)):
+        return Loaded(Skipped(found.path, reason), "")
     try:
-        data = _read_beneath(root, found.path, max_bytes)
+        data = read_beneath(root, found.path, (limits or SizeLimits()).of(found.path))
     except OSError as error:
         return Loaded(Skipped(found.path, unreadable(error)), "")
     except ValueError as error:  # our own sentences, and names the system refuses
         return Loaded(Skipped(found.path, str(error)), "")
-    content_hash = hashlib.blake2b(data, digest_size=16).hexdigest()
-    text = decode(data)
+    content = hash_of(data)
+    if content == known_hash:
+        return Loaded(None, content)
+    if is_container(found.path):
+        return _loaded_container(found.path, data, content, extract)
+    text = decoded_text(found.path, data)
     if text is None:
-        return Loaded(Skipped(found.path, BINARY), content_hash)
+        return Loaded(Skipped(found.path, BINARY), content)
     document, redactions = _checked(found.path, text)
-    return Loaded(document, content_hash, redactions)
+    return Loaded(document, content, redactions)
+
+
+def _loaded_container(path: str, data: bytes, content: str, extract: Extract | None) -> Loaded:
+    if extract is None:
+        return Loaded(Skipped(path, BINARY), content)
+    try:
+        reading = extract(path, data, content)
+    except UnreadableError as error:
+        return Loaded(Skipped(path, str(error)), content, failed=not str(error).startswith(_NO_FAULT))
+    language = language_of(path)
+    redacted = redact(reading.text, language)
+    document = Document(path, redacted.text, language, reading.headings, reading.spots)
+    return Loaded(document, content, redacted.count, problems=reading.problems)
+
+
+def hash_of(data: bytes) -> str:
+    """Return by what the content of a file is known."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def make_document(path: str, text: str) -> Document | Skipped:
     """Make a document of text that is not from the disk (an editor's buffer), by the same checks."""
+    if is_container(path):
+        return Skipped(path, BINARY)  # what an editor shows of it is not what is read out of it
     return _checked(path, text)[0]
 
 
-def text_now(root: Path, path: str) -> str | None:
-    """Return a file's present text with its secrets made unreadable, None where it is gone or no text any more."""
-    text = raw_text_now(root, path)
-    return None if text is None else shown_text(path, text)
-
-
-def raw_text_now(root: Path, path: str) -> str | None:
-    """Return a file's present text as it stands, which may not be shown."""
-    try:
-        return decode(_read_beneath(root, path, _MOST_BYTES))
-    except (OSError, ValueError):
-        return None
-
-
-class ShownTexts:
-    """Present texts as they may be shown, for one question: what is read again and has not changed costs nothing."""
-
-    def __init__(self, raw: Callable[[str], str | None]) -> None:
-        self._raw = raw
-        self._known: dict[str, tuple[str, str]] = {}
-
-    def __call__(self, path: str) -> str | None:
-        raw = self._raw(path)
-        if raw is None:
-            return None
-        known = self._known.get(path)
-        if known is None or known[0] != raw:
-            known = self._known[path] = raw, shown_text(path, raw)
-        return known[1]
-
-
 def shown_text(path: str, text: str) -> str:
-    """Return a text as it may be shown, whatever the checks of the index say of it."""
-    return redact(text, language_of(path, text[:_HEAD].split("\n", 1)[0].rstrip("\r"))).text
+    """Return a text as it is indexed and may be shown, whatever the checks of the index say of it."""
+    return shown_reading(path, Reading(text)).text
+
+
+def shown_reading(path: str, reading: Reading) -> Reading:
+    """Return the same of what was read of a file, with where its lines lie."""
+    language = _language(path, reading.text)
+    if not is_container(path):
+        reading = read_in_place(language, reading.text) or reading
+    return replace(reading, text=redact(reading.text, language).text)
+
+
+def decoded_text(path: str, data: bytes) -> str | None:
+    """Decode what is indexed of a file that is no container, or return None where it is no text."""
+    return decode(data[:HEAD_BYTES] if language_of(path) == "csv" else data)
 
 
 def decode(data: bytes) -> str | None:
@@ -134,11 +150,7 @@ def decode(data: bytes) -> str | None:
             return None if text is None or _is_binary(text.encode("utf-8")) else text
     if _is_binary(data):
         return None
-    for encoding in ("utf-8", "cp1252"):
-        text = _decoded(data, encoding)
-        if text is not None:
-            return text
-    return data.decode("latin-1")
+    return decoded(data)
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:
@@ -152,17 +164,22 @@ def _is_binary(data: bytes) -> bool:
     return b"\0" in data or len(data) - len(data.translate(None, _CONTROLS)) > _MAX_CONTROLS * len(data)
 
 
+def _language(path: str, text: str) -> str:
+    return language_of(path, text[:_HEAD].split("\n", 1)[0].rstrip("\r"))
+
+
 def _checked(path: str, text: str) -> tuple[Document | Skipped, int]:
-    head = text[:_HEAD]
-    language = language_of(path, head.split("\n", 1)[0].rstrip("\r"))
+    language = _language(path, text)
     known = LANGUAGES.get(language)
     is_prose = known is None or known.is_document
-    if _is_minified(text, _LONG_LINE_IN_PROSE if is_prose else _LONG_LINE):
+    reading = read_in_place(language, text) if is_prose else None
+    if reading is None and _is_minified(text, _LONG_LINE_IN_PROSE if is_prose else _LONG_LINE):
         return Skipped(path, MINIFIED), 0
-    if not is_prose and _GENERATED.search(head):
+    if not is_prose and _GENERATED.search(text[:_HEAD]):
         return Skipped(path, GENERATED), 0
-    redacted = redact(text, language)
-    return Document(path, redacted.text, language), redacted.count
+    reading = reading or Reading(text)
+    redacted = redact(reading.text, language)
+    return Document(path, redacted.text, language, reading.headings, reading.spots), redacted.count
 
 
 def _is_minified(text: str, long_line: int) -> bool:
@@ -174,7 +191,8 @@ def _is_minified(text: str, long_line: int) -> bool:
     return 2 * long > len(text)
 
 
-def _read_beneath(root: Path, path: str, max_bytes: int) -> bytes:
+def read_beneath(root: Path, path: str, max_bytes: int) -> bytes:
+    """Return a file's bytes; OSError or ValueError where it is no regular file of that size at most below the root."""
     handle = _open_beneath(root, path)
     try:
         status = os.fstat(handle)

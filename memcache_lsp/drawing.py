@@ -13,20 +13,23 @@ from pathlib import Path
 
 from memcache_lsp import intents
 from memcache_lsp.answering import EVIDENCE_PER_FILE, FOUND_HITS, refusal
-from memcache_lsp.documents import ShownTexts, raw_text_now, shown_text, text_now
+from memcache_lsp.documents import shown_text
 from memcache_lsp.editor import Editor
 from memcache_lsp.errors import UserError
 from memcache_lsp.evidence import Evidence
 from memcache_lsp.finding import found_in
 from memcache_lsp.intents import About, Plan
 from memcache_lsp.keeper import Keeper
+from memcache_lsp.languages import is_container
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.ranking.confidence import LEAST
+from memcache_lsp.reading.result import Reading
 from memcache_lsp.session.uris import to_path
+from memcache_lsp.texts import ShownTexts, reading_now, text_now
 from memcache_lsp.threads.asked import NOTHING, Before
 from memcache_lsp.values import Hit
-from memcache_lsp.verifying import Read, drawn
+from memcache_lsp.verifying import drawn
 
 Places = Mapping[str, tuple[Path, str]]  # the root of each path, and its path there
 
@@ -42,7 +45,7 @@ class Drawn:
     found: int  # hits in all
     places: Mapping[str, Path]  # of the hits' paths, and those of the thread
     where: Places  # the same as roots and paths below them
-    read: Read
+    read: ShownTexts
     refusal: str | None = None  # what is said in place of an answer; the hits are then its nearest misses
 
 
@@ -161,18 +164,18 @@ async def _confidence(editor: Editor, keeper: Keeper, query: str, found: Sequenc
     return await editor.in_turn(keeper.root, work)
 
 
-def _reader(buffers: Mapping[Path, str], places: Places) -> Read:
+def _reader(buffers: Mapping[Path, str], places: Places) -> ShownTexts:
     """Return what reads a path as the editor has it, else from the disk."""
 
-    def raw(path: str) -> str | None:
+    def raw(path: str) -> Reading | None:
         root, below = places[path]
-        text = buffers.get(root / below)
-        return raw_text_now(root, below) if text is None else text
+        text = None if is_container(below) else buffers.get(root / below)
+        return reading_now(root, below) if text is None else Reading(text)
 
     return ShownTexts(raw)
 
 
-def _drawn(plan: Plan, hits: Sequence[Hit], places: Places, read: Read) -> Drawn:
-    evidence, excerpts = drawn(hits, read, limit=plan.limit, parted=plan.parted)
+def _drawn(plan: Plan, hits: Sequence[Hit], places: Places, read: ShownTexts) -> Drawn:
+    evidence, excerpts = drawn(hits, read, limit=plan.limit, parted=plan.parted, spot=read.spot)
     paths = {path: root / below for path, (root, below) in places.items()}
     return Drawn(plan.question, plan.quoted, evidence, excerpts, len(hits), paths, places, read)

@@ -18,11 +18,13 @@ from typing import TypeVar
 
 from memcache_lsp.documents import read_document
 from memcache_lsp.errors import UserError
+from memcache_lsp.languages import is_container
 from memcache_lsp.overlay import Overlay
 from memcache_lsp.protocol.parts import Origin
 from memcache_lsp.session.backend import SessionInfo
 from memcache_lsp.session.uris import from_path, to_path
-from memcache_lsp.values import Found, Skipped
+from memcache_lsp.texts import text_now
+from memcache_lsp.values import Document, Found
 
 _AT_ONCE = 2  # pieces of work of one session in one queue: what others ask there comes in between
 _MOST_FOLDERS = 4096  # of open documents that are remembered
@@ -187,7 +189,10 @@ def _below(path: Path, folder: Path) -> str | None:
 
 
 def _text_on_disk(root: Path, path: str) -> str:
+    if is_container(path) and (text := text_now(root, path)):
+        return text
     document = read_document(root, Found(path, 0, 0)).document
-    if isinstance(document, Skipped):
-        raise UserError(f"This document cannot be compared with others: {document.reason}.")
+    if not isinstance(document, Document):
+        why = document.reason if document else "there is no text in it"
+        raise UserError(f"This document cannot be compared with others: {why}.")
     return document.text

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from memcache_lsp import explaining, indexing, locking, paths
 from memcache_lsp.caches import Cache, Ground
 from memcache_lsp.cards import Cards
-from memcache_lsp.config import ProjectSettings, UserSettings, file_size_limit, qdrant_api_key
+from memcache_lsp.config import ProjectSettings, UserSettings, qdrant_api_key, size_limits
 from memcache_lsp.embedding import Embedder, Serialized
 from memcache_lsp.errors import Stopped
 from memcache_lsp.indexing import Indexer, repair
@@ -209,10 +209,10 @@ class Project:
             with self._lock:
                 return self._manifest.hash_of(path)
 
-        limit_bytes = file_size_limit(self.setup.project, self.setup.user)
+        limits = size_limits(self.setup.project, self.setup.user)
 
         def may_enter(path: str, text: str) -> bool:
-            if len(text) > limit_bytes:  # as its file would be when it is saved
+            if len(text) > limits.text_bytes:  # as its file would be when it is saved
                 return False
             return self._scanner().should_index(path, must_exist=False) is None  # asked of buffers that changed only
 
@@ -295,7 +295,7 @@ def recipe_of(setup: Setup) -> Recipe:
     """Return what prepares the files of a project."""
     return Recipe(
         root=setup.root,
-        max_file_size_bytes=file_size_limit(setup.project, setup.user),
+        limits=size_limits(setup.project, setup.user),
         embedder=setup.user.embedder,
         vectors=paths.cache_dir() / "vectors.sqlite",
         vectors_limit_bytes=setup.user.cache_limit_bytes,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from memcache_lsp.conversation import Told
-    from memcache_lsp.values import Hit
+    from memcache_lsp.values import Hit, Spot
 
 NO_EVIDENCE = "Nothing in the index answers this."
 
@@ -56,6 +56,7 @@ class Citation:
     start_line: int
     end_line: int
     status: Literal["fresh", "moved", "stale"] = "fresh"
+    spot: Spot | None = None  # None: the lines are the file's own
     type: Literal["citation"] = "citation"
 
 

@@ -6,6 +6,7 @@ Converts between the specification's types and the engine's. Must not import the
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ from memcache_lsp import explaining
 from memcache_lsp.editor import CacheOf, Editor
 from memcache_lsp.errors import UserError
 from memcache_lsp.keeper import Keeper
+from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec, wire
+from memcache_lsp.ranking.order import PLACES_OF_DOCUMENT
 from memcache_lsp.redact import redact
 from memcache_lsp.session.backend import MANY_HITS
 from memcache_lsp.values import Hit, Scope
@@ -80,7 +83,10 @@ async def explain_hit(editor: Editor, keepers: Sequence[Keeper], wanted: parts.H
     """Find a hit again by its query, in all roots as the search did, and tell what ranked it."""
     hits = places_first(await found_in(editor, keepers, query, None, limit=_MOST_HITS))
     for rank, (root, hit) in enumerate(hits, start=1):
-        if wire.whole_lines(editor.uri_of(root / hit.path), hit.span.start_line, hit.span.end_line) == wanted.location:
+        if (
+            wire.whole_lines(editor.uri_of(root / hit.path), hit.span.start_line, hit.span.end_line, hit.spot)
+            == wanted.location
+        ):
             indexed = editor.origin_of(root / hit.path) == "index"
             reason = explaining.placed(rank, len(hits), hit.signals)
             return spec.ExplainResult(indexed=indexed, reason=reason, signals=dict(hit.signals))
@@ -125,13 +131,16 @@ def each_once(answers: Iterable[tuple[Path, Sequence[Hit]]]) -> list[Placed]:
 
 def places_first(found: Sequence[Placed]) -> list[Placed]:
     """Return the hits of several roots as the search orders those of one: a place of each file first, then the others."""
-    firsts: dict[tuple[Path, str], Placed] = {}
-    others = []
+    seen: Counter[tuple[Path, str]] = Counter()
+    firsts: list[Placed] = []
+    others: list[Placed] = []
     for root, hit in found:
-        if firsts.setdefault((root, hit.path), (root, hit))[1] is not hit:
-            others.append((root, hit))
+        language = LANGUAGES.get(hit.language)
+        most = PLACES_OF_DOCUMENT if language is None or language.is_document else 1
+        (firsts if seen[root, hit.path] < most else others).append((root, hit))
+        seen[root, hit.path] += 1
     by_score = lambda each: -each[1].score  # noqa: E731
-    return sorted(firsts.values(), key=by_score) + sorted(others, key=by_score)
+    return sorted(firsts, key=by_score) + sorted(others, key=by_score)
 
 
 def scope_of(scope: parts.Scope | None) -> Scope:

@@ -19,7 +19,6 @@ from pathlib import Path
 from memcache_lsp import __version__, finding, holding, shelf
 from memcache_lsp.caches import WORKSPACE, Ground
 from memcache_lsp.config import UserSettings
-from memcache_lsp.documents import text_now
 from memcache_lsp.editor import Editor
 from memcache_lsp.embedding import DEFAULT
 from memcache_lsp.engine import Setup
@@ -45,6 +44,7 @@ from memcache_lsp.reporting import (
 from memcache_lsp.session.backend import IndexProgress, News, SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.session.uris import to_path
+from memcache_lsp.texts import text_now
 from memcache_lsp.threads.asked import Before, before
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.workers.model import ModelWorker

@@ -93,7 +93,7 @@ class Keeper:
         self._loop = asyncio.get_running_loop()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._indexing = ThreadPoolExecutor(1, thread_name_prefix="index")
-        self._glance = Glance(root, part)
+        self._glance = Glance(root, ground.part)
         self.refining = Refining(refiner or Refiner(), run=partial(self._in, self._indexing), use=lambda: _Use(self))
         self._opening = asyncio.Lock()
         self._opener: asyncio.Task[None] | None = None

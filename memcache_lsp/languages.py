@@ -7,7 +7,7 @@ the command line read it on every start; what tree-sitter makes of a language li
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 TEXT: Final = "text"
@@ -30,6 +30,7 @@ class Language:
     is_document: bool = False
     in_script_tags: bool = False
     line_comments: tuple[str, ...] = ()
+    is_container: bool = False  # its text has to be read out of the file
 
 
 def _code(
@@ -59,6 +60,11 @@ def _code(
 def _document(key: str, extensions: str, *, grammar: str | None = None, names: str = "") -> Language:
     """Make a row for a language of prose, whose sections follow its headings."""
     return _code(key, extensions, grammar=grammar, names=names, is_document=True)
+
+
+def _container(key: str, extensions: str) -> Language:
+    """Make a row for a format of documents whose files are no text."""
+    return replace(_document(key, extensions), is_container=True)
 
 
 _TABLE: Final = (
@@ -104,12 +110,21 @@ _TABLE: Final = (
     _document("markdown", ".md .markdown .mdown .mkd .mdx .qmd .rmd"),
     _document("rst", ".rst .rest"),
     _document("org", ".org"),
+    _document("asciidoc", ".adoc .asciidoc .asciidoctor"),
+    _document("man", ".man .mdoc .roff .troff"),  # and `.1`, `.3pm`, which `_PAGE` knows
+    _document("info", ".info"),
+    _document("csv", ".csv .tsv"),
+    _container("pdf", ".pdf"),
+    _container("docx", ".docx .docm .dotx"),
+    _container("epub", ".epub"),
+    _container("notebook", ".ipynb"),
+    _container("mail", ".mbox .eml .mbx"),
     _document("latex", ".tex .ltx .sty .cls", grammar=None),
     _code("toml", ".toml", names="pipfile", comments="#"),
     _code("yaml", ".yaml .yml .cff", names=".clang-format .clang-tidy .clangd", comments="#"),
     _code(
         "json",
-        ".json .jsonc .json5 .geojson .jsonld .webmanifest .ipynb .code-workspace",
+        ".json .jsonc .json5 .geojson .jsonld .webmanifest .code-workspace",
         names=".babelrc .eslintrc .jshintrc .prettierrc .swcrc",
         comments="//",
     ),
@@ -149,9 +164,12 @@ _VERSION_SUFFIX: Final = re.compile(r"[-\d.]+$")  # python3.11, lua5.4, ruby-3
 
 def language_of(path: str, first_line: str = "") -> str:
     """Tell a file's language by its name, else by the `#!` or `-*- mode -*-` of its first line; else "text"."""
-    name = path.rpartition("/")[2].lower()
+    folders, _, name = path.rpartition("/")
+    name = name.lower().removesuffix(_GZIP)
     if found := _BY_NAME.get(name):
         return found
+    if _LETTER.match(name) and folders.rpartition("/")[2] in {"cur", "new"}:
+        return "mail"
     stem, dot, suffix = name.rpartition(".")
     while dot:
         if found := _BY_EXTENSION.get(dot + suffix):
@@ -161,8 +179,35 @@ def language_of(path: str, first_line: str = "") -> str:
         stem, dot, suffix = stem.rpartition(".")
     if found := _by_stem(name):
         return found
-    return _by_first_line(first_line)
+    if (_PACKED_PAGE if path.lower().endswith(_GZIP) else _PAGE).search(name):
+        return "man"
+    return "info" if _INFO.search(name) else _by_first_line(first_line)
 
+
+def is_container(path: str) -> bool:
+    """Tell by a file's name alone whether its text has to be read out of it."""
+    language = LANGUAGES.get(language_of(path))
+    return language is not None and (language.is_container or is_packed(path))
+
+
+def is_large(path: str) -> bool:
+    """Tell by a file's name whether its size says little of how much text there is to be indexed."""
+    return is_container(path) or language_of(path) == "csv"
+
+
+def is_packed(path: str) -> bool:
+    """Tell by a file's name whether it is a manual that lies on the disk packed."""
+    name = path.lower()
+    return name.endswith(_GZIP) and language_of(name) in {"man", "info", "pdf"}
+
+
+_GZIP: Final = ".gz"
+_PAGE: Final = re.compile(
+    r"[^.\d](?<!\.so)\.[1-9](?:pm|perl|posix|ssl|tcl|curses|[glpx])?\Z"
+)  # `ls.1`, `open.3posix`, and no version
+_PACKED_PAGE: Final = re.compile(r".\.[1-9][a-z]{0,8}\Z")  # who packs `utf-8.7` means a manual
+_INFO: Final = re.compile(r"\.info-\d+\Z")
+_LETTER: Final = re.compile(r"\d{6,}\.[^/]+\.[^/]+\Z|\d{6,}\.[^/]+[:;!]2,")  # of a maildir
 
 # `config.yaml.example` is YAML, `nginx.conf.in` is a configuration file
 _TEMPLATE_SUFFIXES: Final = frozenset(("in", "example", "sample", "dist", "tmpl", "tpl", "template", "bak", "orig"))

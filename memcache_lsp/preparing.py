@@ -19,15 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcache_lsp.chunking import CHUNKER_VERSION
+from memcache_lsp.config import SizeLimits
 from memcache_lsp.documents import read_document
 from memcache_lsp.embedding import Embedder, open_embedder
 from memcache_lsp.errors import MemcacheError
 from memcache_lsp.ranking.facts import make_facts
+from memcache_lsp.reading import READER_VERSION
+from memcache_lsp.reading.owner import Reader
+from memcache_lsp.reading.result import Reading
 from memcache_lsp.recall import Made, Recall
 from memcache_lsp.redact import REDACTOR_VERSION
 from memcache_lsp.store import FILE_KIND, Point
+from memcache_lsp.texts import Extractor
 from memcache_lsp.tokens import TOKENIZER_VERSION, Sparse, count_terms, document_vector
-from memcache_lsp.values import Chunk, Document, Found, Skipped
+from memcache_lsp.values import Chunk, Document, Found, Skipped, spot_at
 from memcache_lsp.vectors import VectorCache, embed_cached
 
 _log = logging.getLogger(__name__)
@@ -71,7 +76,7 @@ class Recipe:
     """What a preparer is made from; can be sent to another process."""
 
     root: Path
-    max_file_size_bytes: int
+    limits: SizeLimits
     embedder: str  # a name for `open_embedder`, empty for the default
     vectors: Path  # the file of the vector cache
     vectors_limit_bytes: int
@@ -100,6 +105,7 @@ class Preparer:
         self._clock_ns = clock_ns
         self._amend = amend
         self._vectors: VectorCache | None = None  # opened when something has changed
+        self._reader: Reader | None = None  # started when a file needs it
         self._recall: Recall | None = None  # the same; what is amended is not what the file's content makes
 
     def prepare(self, batch: Sequence[Job]) -> list[Prepared]:
@@ -113,7 +119,10 @@ class Preparer:
         return prepared
 
     def close(self) -> None:
-        """Let go of the vector cache."""
+        """Let go of the vector cache and the reader."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         if self._vectors is not None:
             self._vectors.close()
             self._vectors = self._recall = None
@@ -135,22 +144,33 @@ class Preparer:
             return _Draft(failed(job, checked_ns, f"{type(error).__name__}: {error}"))
 
     def _read(self, job: Job, checked_ns: int) -> _Draft:
-        loaded = read_document(self._recipe.root, job.found, max_bytes=self._recipe.max_file_size_bytes)
-        if job.known_hash and loaded.hash == job.known_hash:
+        loaded = read_document(
+            self._recipe.root,
+            job.found,
+            limits=self._recipe.limits,
+            known_hash=job.known_hash,
+            extract=self._extract,
+        )
+        if loaded.document is None:
             return _Draft(Prepared(job.found, checked_ns, hash=loaded.hash, unchanged=True))
         if isinstance(loaded.document, Skipped):
-            reason = loaded.document.reason
-            return _Draft(Prepared(job.found, checked_ns, hash=loaded.hash, status=SKIPPED, reason=reason))
+            reason, status = loaded.document.reason, FAILED if loaded.failed else SKIPPED
+            return _Draft(Prepared(job.found, checked_ns, hash=loaded.hash, status=status, reason=reason))
         document = self._amend(loaded.document) if self._amend else loaded.document
         prepared = Prepared(job.found, checked_ns, hash=loaded.hash, language=document.language, status=INDEXED)
         self._opened()
         made = self._recall.find(document, loaded.hash) if self._recall and loaded.hash else None
         if made is not None:
-            return _Draft(prepared, document, made=made)
+            return _Draft(replace(prepared, reason="; ".join(loaded.problems)), document, made=made)
         from memcache_lsp.chunking import chunker  # noqa: PLC0415 - a run that finds nothing new does not need it
 
         chunked = chunker.chunk(document)
-        return _Draft(replace(prepared, reason="; ".join(chunked.problems)), document, chunked.chunks)
+        problems = (*loaded.problems, *chunked.problems)
+        return _Draft(replace(prepared, reason="; ".join(problems)), document, chunked.chunks)
+
+    def _extract(self, path: str, data: bytes, content: str) -> Reading:
+        self._reader = self._reader or Reader()
+        return Extractor(self._opened(), self._reader)(path, data, content)
 
 
 def failed(job: Job, checked_ns: int, why: str) -> Prepared:
@@ -192,6 +212,7 @@ def _to_keep(draft: _Draft, prepared: Prepared) -> Iterator[tuple[Document, str,
 def made_by(embedder: Embedder) -> dict[str, str]:
     """Return what the points of a file depend on, besides the file."""
     return {
+        "reader": READER_VERSION,
         "chunker": CHUNKER_VERSION,
         "tokenizer": TOKENIZER_VERSION,
         "points": POINT_VERSION,
@@ -240,6 +261,8 @@ def _chunk_point(document: Document, chunk: Chunk, counts: Mapping[str, float], 
         "end_line": chunk.span.end_line,
         "text": chunk.text,
     }
+    if (spot := spot_at(document.spots, chunk.span.start_line)) is not None:
+        payload["spot"] = {name: number for name, number in (("page", spot.page), ("cell", spot.cell)) if number}
     sparse = {"text": document_vector(counts, **_TEXT_BM25)}
     return Point(id=point_id(payload), payload=payload, dense=dense, sparse=sparse)
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from memcache_lsp.documents import shown_text
 from memcache_lsp.errors import UserError
 from memcache_lsp.events import Event
+from memcache_lsp.languages import is_container
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.session.uris import from_path
 from memcache_lsp.threads.asked import NOTHING, Before, before
@@ -24,6 +25,7 @@ from memcache_lsp.threads.disk import Kept, Threads
 from memcache_lsp.threads.fresh import Standing, TextAt, is_stale, standing
 from memcache_lsp.threads.keeping import Occasion, keep, kept, on_disk
 from memcache_lsp.threads.records import Place, Record, Thread, Turn, digest, present
+from memcache_lsp.values import Spot
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +133,8 @@ def cited_to_spec(standing: Standing) -> parts.Cited:
     """Give a citation as it is now as the editors get it."""
     cited = standing.cited
     uri = from_path(Path(cited.place.root) / cited.place.path)
-    location = wire.whole_lines(uri, cited.start_line, cited.end_line)
+    spot = cited.spot or (Spot() if is_container(cited.place.path) else None)
+    location = wire.whole_lines(uri, cited.start_line, cited.end_line, spot)
     return parts.Cited(n=cited.n, location=location, status=standing.status)
 
 

@@ -146,7 +146,7 @@ class Replying:
         self, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model: models.Answering | None
     ) -> AsyncGenerator[Event, None]:
         """Answer; each citation is held against its file when it is sent, and once more in the end."""
-        verifier = Verifier((*drawn.excerpts, *earlier.read), drawn.read)
+        verifier = Verifier((*drawn.excerpts, *earlier.read), drawn.read, drawn.read.spot)
         async with aclosing(self._answer(drawn, earlier, settings, model)) as events:
             async for event in events:
                 if isinstance(event, Citation | Result):

@@ -17,7 +17,7 @@ from memcache_lsp.ranking.confidence import MOST_TERMS, Signs, confidence, signs
 from memcache_lsp.scan import select
 from memcache_lsp.store import FILE_KIND, Candidates, Filter, Query, Store
 from memcache_lsp.tokens import query_vector
-from memcache_lsp.values import Hit, Scope, Span
+from memcache_lsp.values import Hit, Scope, Span, Spot
 
 _SCALED = "static-code-256"  # the embedder whose cosines the confidence was fitted to
 _COMPLETED_POINTS = 500  # chunks at most, of the best files; those of larger ones are taken as they were found
@@ -57,7 +57,7 @@ class Searcher:
     ) -> list[Hit]:
         """Return at most `limit` hits, best first.
 
-        Without `per_file` each file's best place comes first and its other places follow after all files; with it
+        Without `per_file` each file's best place comes first (of a document the best few) and its other places follow after all files; with it
         the hits are in the order of their scores, at most `per_file` of one file. `layer` is what lies above the
         index: open buffers; `cards` what a refinement knows of the question.
         """
@@ -179,4 +179,5 @@ def _to_hit(payload: Mapping[str, Any], ranked: Ranked) -> Hit:
         breadcrumb=tuple(payload["breadcrumb"]),
         score=round(ranked.score, 4),
         signals=ranked.signals,
+        spot=Spot(**payload["spot"]) if "spot" in payload else None,
     )

@@ -6,6 +6,7 @@ decoded text (line ends as they are in the file), ends exclusive; paths are rela
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,12 +22,46 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a place lies in a file whose text was read out of it, so that the lines are that text's and not the file's.
+
+    0 means none: the format has no pages, or no cells.
+    """
+
+    page: int = 0
+    cell: int = 0
+
+
+Spots = tuple[tuple[int, Spot], ...]  # the line from which on each holds, in order; of line 1 first
+
+
+def spot_at(spots: Spots | None, line: int) -> Spot | None:
+    """Return the spot of a line; None where lines are the file's own."""
+    if spots is None:
+        return None
+    at = bisect_right(spots, line, key=lambda each: each[0])
+    return spots[at - 1][1] if at else Spot()
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading: `level` 1 is the outermost, `first` the first of its lines, `line` that of its title; counted from 0."""
+
+    level: int
+    title: str
+    first: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """A file as it is indexed: decoded, secrets replaced by filler of the same length."""
+    """A file as it is indexed: decoded or read out, secrets replaced by filler of the same length."""
 
     path: str
     text: str
     language: str  # a key of languages.LANGUAGES, or "text"
+    headings: tuple[Heading, ...] | None = None  # where its reader knows them; else they are looked for in the text
+    spots: Spots | None = None  # None: the lines of the text are those of the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +147,4 @@ class Hit:
     breadcrumb: tuple[str, ...]
     score: float  # comparable within one search only
     signals: Mapping[str, float] = field(default_factory=dict, compare=False)  # what each brought to the score
+    spot: Spot | None = None  # where it begins; None: the lines are the file's own

@@ -14,8 +14,9 @@ from memcache_lsp.anchoring import Anchor, anchored
 from memcache_lsp.events import Citation, Event, Result
 from memcache_lsp.evidence import EVIDENCE_HITS, Evidence, chosen, gathered
 from memcache_lsp.lines import lines_of, offsets_of
-from memcache_lsp.values import Hit, Span
+from memcache_lsp.values import Hit, Span, Spot
 
+Where = Callable[[str, int], Spot | None]  # where a line of a path's present text lies, None where it is the file's own
 Read = Callable[[str], str | None]  # a path's present text, secrets made unreadable; None where there is none
 
 
@@ -34,14 +35,18 @@ class _Texts:
         return self._lines[path]
 
 
-def refreshed(hits: Sequence[Hit], read: Read) -> list[Hit]:
+def _nowhere(_path: str, _line: int) -> None:
+    return None
+
+
+def refreshed(hits: Sequence[Hit], read: Read, spot: Where = _nowhere) -> list[Hit]:
     """Return the hits with their present lines and text; those whose file or text is gone are left out."""
     texts = _Texts(read)
-    found = (_refreshed(hit, texts) for hit in hits)
+    found = (_refreshed(hit, texts, spot) for hit in hits)
     return [hit for hit in found if hit is not None]
 
 
-def _refreshed(hit: Hit, texts: _Texts) -> Hit | None:
+def _refreshed(hit: Hit, texts: _Texts, spot: Where) -> Hit | None:
     now = texts.lines(hit.path)
     was, read = hit.span, lines_of(hit.text)
     at = now and anchored(now, read, first=was.start_line, start=was.start_line, end=was.start_line + len(read) - 1)
@@ -54,11 +59,12 @@ def _refreshed(hit: Hit, texts: _Texts) -> Hit | None:
     if at.status == "moved":  # it may have begun within its first line
         start = max(start, text.find(read[0], start))
         end = min(end, start + len(hit.text))
-    return replace(hit, span=Span(start, end, at.start_line, at.end_line), text=text[start:end])
+    span = Span(start, end, at.start_line, at.end_line)
+    return replace(hit, span=span, text=text[start:end], spot=spot(hit.path, at.start_line))
 
 
 def drawn(
-    hits: Sequence[Hit], read: Read, *, limit: int = EVIDENCE_HITS, parted: bool = False
+    hits: Sequence[Hit], read: Read, *, limit: int = EVIDENCE_HITS, parted: bool = False, spot: Where = _nowhere
 ) -> tuple[tuple[Hit, ...], tuple[Evidence, ...]]:
     """Return of what was found the hits that an answer may draw on, as they are now, and what a model reads of them.
 
@@ -66,9 +72,9 @@ def drawn(
     """
     texts = _Texts(read)
     wanted = tuple(hits[:limit]) if parted else chosen(hits, limit)
-    now = [_refreshed(hit, texts) for hit in wanted]
+    now = [_refreshed(hit, texts, spot) for hit in wanted]
     if lost := now.count(None):  # those behind them move up
-        now += [_refreshed(hit, texts) for hit in [hit for hit in hits if hit not in wanted][: 2 * lost]]
+        now += [_refreshed(hit, texts, spot) for hit in [hit for hit in hits if hit not in wanted][: 2 * lost]]
     evidence = tuple(each for each in now if each is not None)[:limit]
     return evidence, gathered(evidence, texts.lines, parted=parted)
 
@@ -76,7 +82,8 @@ def drawn(
 class Verifier:
     """Hold the citations of one answer against the present texts of the files that its excerpts were read from."""
 
-    def __init__(self, excerpts: Sequence[Evidence], read: Read) -> None:
+    def __init__(self, excerpts: Sequence[Evidence], read: Read, spot: Where = _nowhere) -> None:
+        self._spot = spot
         self._excerpts = tuple(excerpts)
         self._read = read
 
@@ -102,7 +109,10 @@ class Verifier:
             if excerpt.path == citation.path and excerpt.start_line <= citation.start_line <= excerpt.end_line:
                 at = self._anchored(citation, excerpt, now)
                 if at is not None:
-                    return replace(citation, start_line=at.start_line, end_line=at.end_line, status=at.status)
+                    spot = self._spot(citation.path, at.start_line)
+                    return replace(
+                        citation, start_line=at.start_line, end_line=at.end_line, status=at.status, spot=spot
+                    )
         return None
 
     def _anchored(self, citation: Citation, excerpt: Evidence, now: Sequence[str]) -> Anchor | None:

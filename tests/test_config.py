@@ -7,10 +7,10 @@ import pytest
 from memcache_lsp.config import (
     ProjectSettings,
     UserSettings,
-    file_size_limit,
     load_project_settings,
     load_user_settings,
     qdrant_api_key,
+    size_limits,
 )
 
 
@@ -27,8 +27,9 @@ def test_what_the_files_say(tmp_path, home):
     (home / "config").mkdir()
     (home / "config/config.toml").write_text('model = "m.gguf"\nqdrant_url = "https://q:6333"\nthreads = 3\n')
     assert load_user_settings() == (UserSettings(model="m.gguf", qdrant_url="https://q:6333", threads=3), ())
-    assert file_size_limit(project, UserSettings()) == 5
-    assert file_size_limit(ProjectSettings(), UserSettings(max_file_size_bytes=7)) == 7
+    assert size_limits(project, UserSettings()).text_bytes == 5
+    limits = size_limits(ProjectSettings(max_document_size_bytes=9), UserSettings(max_file_size_bytes=7))
+    assert [limits.of(path) for path in ("a.py", "b.md", "c.pdf", "d.csv", "e.1.gz")] == [7, 7, 9, 9, 9]
 
 
 @pytest.mark.parametrize("name", ["model", "embedder", "qdrant_url", "command", "threads"])

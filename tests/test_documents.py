@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memcache_lsp import documents
+from memcache_lsp import documents, texts
+from memcache_lsp.config import SizeLimits
 from memcache_lsp.documents import BINARY, CHANGED, GENERATED, MINIFIED, decode, make_document, read_document
 from memcache_lsp.values import Document, Found, Skipped
 
@@ -83,8 +84,8 @@ def test_long_lines(tmp_path):
     assert load(tmp_path, "a.js", code).document.reason == MINIFIED
     assert load(tmp_path, "a.md", code).document.text == code.decode()
     assert load(tmp_path, "b.js", code + b"\n" + b"line();\n" * 2000).document.language == "javascript"
-    assert load(tmp_path, "c.py", b"x" * 10_000_000, max_bytes=20_000_000).document.reason == MINIFIED
-    assert load(tmp_path, "d.md", b"x" * 10_000_000, max_bytes=20_000_000).document.reason == MINIFIED
+    assert load(tmp_path, "c.py", b"x" * 10_000_000, limits=SizeLimits(20_000_000)).document.reason == MINIFIED
+    assert load(tmp_path, "d.md", b"x" * 10_000_000, limits=SizeLimits(20_000_000)).document.reason == MINIFIED
     assert (
         load(tmp_path, "e.py", b"x" * 2_000_000).document.reason == "too large: 2,000,000 bytes, the limit is 1,048,576"
     )
@@ -191,7 +192,7 @@ def test_a_file_that_grows_while_it_is_read(tmp_path, monkeypatch):
         return os.stat_result([*status[:6], 1, *status[7:]])
 
     monkeypatch.setattr(os, "fstat", earlier)
-    assert load(tmp_path, "a.py", max_bytes=50).document.reason == "too large: 51 bytes, the limit is 50"
+    assert load(tmp_path, "a.py", limits=SizeLimits(50)).document.reason == "too large: 51 bytes, the limit is 50"
 
 
 def test_shown_texts_are_present_and_redacted_once(tmp_path, monkeypatch):
@@ -199,12 +200,12 @@ def test_shown_texts_are_present_and_redacted_once(tmp_path, monkeypatch):
     whole = documents.redact
     monkeypatch.setattr(documents, "redact", lambda text, language: redacted.append(text) or whole(text, language))
     (tmp_path / "a.py").write_text("password = 'hunter2hunter2'\n")
-    read = documents.ShownTexts(partial(documents.raw_text_now, tmp_path))
+    read = texts.ShownTexts(partial(texts.reading_now, tmp_path))
     assert "hunter2" not in read("a.py")
     assert len(read("a.py")) == len("password = 'hunter2hunter2'\n")
     assert len(redacted) == 1
     (tmp_path / "a.py").write_text("x = 1\n")
-    assert read("a.py") == documents.text_now(tmp_path, "a.py") == "x = 1\n"
+    assert read("a.py") == texts.text_now(tmp_path, "a.py") == "x = 1\n"
     (tmp_path / "a.py").unlink()
     assert read("a.py") is None
     (tmp_path / "b.bin").write_bytes(b"\0\1")

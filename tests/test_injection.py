@@ -9,11 +9,11 @@ import pytest
 from indexes import opened
 
 from memcache_lsp.answering import answer
-from memcache_lsp.documents import text_now
 from memcache_lsp.events import Citation, Delta, Result, Sources
 from memcache_lsp.generation import load
 from memcache_lsp.generator import Finished, Reading, StopFlag
 from memcache_lsp.prompt import SYSTEM
+from memcache_lsp.texts import text_now
 from memcache_lsp.values import Scope
 from memcache_lsp.verifying import Verifier, drawn
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from memcache_lsp import preparing
 from memcache_lsp.chunking import chunker
+from memcache_lsp.config import SizeLimits
 from memcache_lsp.preparing import INDEXED, Job, Preparer, Recipe
 from memcache_lsp.recall import Made, Recall
 from memcache_lsp.store import FILE_KIND, Point
@@ -31,7 +32,7 @@ def prepare(tmp_path):
     """Prepare the files of a folder with a preparer of its own and one cache for all."""
 
     def run(root, **options):
-        recipe = Recipe(root, 1 << 20, "", tmp_path / "vectors.sqlite", 1 << 26)
+        recipe = Recipe(root, SizeLimits(), "", tmp_path / "vectors.sqlite", 1 << 26)
         with closing(
             Preparer(recipe, **{"embedder": indexes.embedder(), "clock_ns": lambda: 1, **options})
         ) as preparer:

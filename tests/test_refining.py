@@ -21,6 +21,7 @@ from memcache_lsp.cli import run as cli
 from memcache_lsp.config import UserSettings, load_project_settings
 from memcache_lsp.errors import Stopped
 from memcache_lsp.hub import Hub
+from memcache_lsp.programs import command_for
 from memcache_lsp.protocol.spec import IndexParams, SearchParams
 from memcache_lsp.ranking import Cards
 from memcache_lsp.ranking.cards import card_values
@@ -28,7 +29,6 @@ from memcache_lsp.session.backend import SessionInfo
 from memcache_lsp.session.settings import SessionSettings, parse_settings, unknown_settings
 from memcache_lsp.values import Scope
 from memcache_lsp.workers import pace
-from memcache_lsp.workers.child import command_for
 from memcache_lsp.workers.refine import Refiner
 
 TESTS = Path(__file__).parent

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memcache_lsp.programs import command_for
 from memcache_lsp.workers import child as child_module
 from memcache_lsp.workers.channel import LARGEST_BYTES, Channel
-from memcache_lsp.workers.child import Child, Ended, command_for, log_path
+from memcache_lsp.workers.child import Child, Ended, log_path
 
 
 @pytest.fixture

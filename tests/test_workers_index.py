@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from memcache_lsp.config import SizeLimits
 from memcache_lsp.errors import ModelError, Stopped, UserError
 from memcache_lsp.preparing import FAILED, INDEXED, Job, Preparer, Recipe
+from memcache_lsp.programs import command_for
 from memcache_lsp.values import Found
 from memcache_lsp.workers import index
-from memcache_lsp.workers.child import command_for
 from memcache_lsp.workers.index import IndexWorker, backoff_s
 
 TESTS = Path(__file__).parent
@@ -27,7 +28,7 @@ def jobs_of(*names):
 
 
 def recipe_of(root, embedder=""):
-    return Recipe(root, 1 << 20, embedder, root / "vectors.sqlite", 1 << 24)
+    return Recipe(root, SizeLimits(), embedder, root / "vectors.sqlite", 1 << 24)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def summary(results):
 def test_the_same_as_in_process_at_the_lowest_priority(example, tmp_path):
     files = sorted(path for path in example.rglob("*") if path.is_file())
     jobs = [Job(Found(str(path.relative_to(example)), path.stat().st_size, path.stat().st_mtime_ns)) for path in files]
-    recipe = Recipe(example, 1 << 20, "", tmp_path / "vectors.sqlite", 1 << 24)
+    recipe = Recipe(example, SizeLimits(), "", tmp_path / "vectors.sqlite", 1 << 24)
     here = Preparer(recipe)
     expected = here.prepare(jobs)
     here.close()
@@ -343,13 +344,14 @@ def test_backoff_grows_to_a_limit():
 OWNER = """
 import sys, threading
 from pathlib import Path
+from memcache_lsp.config import SizeLimits
 from memcache_lsp.preparing import Job, Recipe
 from memcache_lsp.values import Found
-from memcache_lsp.workers.child import command_for
+from memcache_lsp.programs import command_for
 from memcache_lsp.workers.index import IndexWorker
 root = Path(sys.argv[1])
 command = command_for("memcache_lsp.workers.index_child", "workers_standins:Poisoned")
-worker = IndexWorker(Recipe(root, 1, "", root / "v", 1), command=command, log=root / "log")
+worker = IndexWorker(Recipe(root, SizeLimits(), "", root / "v", 1), command=command, log=root / "log")
 batch = lambda name: worker.prepare([Job(Found(name, 1, 1))])
 thread = threading.Thread(target=batch, args=("first",))  # ends, and the child must not end with it
 thread.start()

@@ -14,8 +14,8 @@ import pytest
 
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.events import Citation, Delta, Result, Sources, Stage
+from memcache_lsp.programs import command_for
 from memcache_lsp.values import Hit, Span
-from memcache_lsp.workers.child import command_for
 from memcache_lsp.workers.model import ModelWorker
 
 TESTS = Path(__file__).parent

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memcache_lsp.stall import Sight, look, stalled
 from memcache_lsp.workers.pace import on_battery, pace, present_pace, rest_s
-from memcache_lsp.workers.stall import Sight, look, stalled
 
 LOADS = st.floats(0, 1000)
 CORES = st.integers(1, 256)

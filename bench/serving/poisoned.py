@@ -36,7 +36,7 @@ def swallowed(job: Job) -> Job:
 
 def main() -> int:
     from memcache_lsp import daemon, keeper
-    from memcache_lsp.workers.child import command_for
+    from memcache_lsp.programs import command_for
     from memcache_lsp.workers.index import IndexWorker
 
     command = command_for("memcache_lsp.workers.index_child", "serving.poisoned:Poisoned")

@@ -54,7 +54,7 @@ def places(root: Path) -> list[Place]:
     found: list[Place] = []
     scanner = Scanner(root)
     for file in scanner.scan().found:
-        document = read_document(root, file, max_bytes=scanner.max_file_size_bytes).document
+        document = read_document(root, file, limits=scanner.limits).document
         if not isinstance(document, Document):
             continue
         found += [

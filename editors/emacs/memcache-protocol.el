@@ -243,19 +243,27 @@ SCOPE: Where to search."
    :scope scope))
 
 (cl-defun memcache-make-location
-    (&key uri range)
+    (&key uri range page cell extracted)
   "Make `Location'.
-A stretch of a file, as LSP has it.
-URI: The file.  Needed.
+A stretch of a file, as LSP has it, with its page or cell where the file is
+no text.
+URI: The file; of a page with `#page=N' behind it.  Needed.
 RANGE: The stretch; whole lines end at character 0 of the line after them.
-Needed."
+Needed.
+PAGE: The page of a PDF, counted from 1 as viewers do.
+CELL: The cell of a notebook, counted from 1, all kinds of cells.
+EXTRACTED: Whether the lines are those of a text that was read out of the
+file: no editor shows them."
   (memcache--plist
    :uri uri
-   :range range))
+   :range range
+   :page page
+   :cell cell
+   :extracted (and extracted t)))
 
 (cl-defun memcache-make-hit
     (&key location path symbol kind language score snippet origin
-          cache signals)
+          cache breadcrumb signals)
   "Make `Hit'.
 A piece of code or text that a search found.
 LOCATION: Where it is, in the text as it is now.  Needed.
@@ -270,6 +278,7 @@ SNIPPET: The first lines of it, secrets made unreadable.  Needed.
 ORIGIN: Found in the index, in an open buffer, or in an added cache.  One of
 index, buffer, cache.  Needed.
 CACHE: The added cache that it was found in; left out for the workspace.
+BREADCRUMB: Names of the headings or definitions around it, outermost first.
 SIGNALS: What each signal brought, by its name; only where it was asked for."
   (memcache--plist
    :location location
@@ -281,6 +290,7 @@ SIGNALS: What each signal brought, by its name; only where it was asked for."
    :snippet snippet
    :origin origin
    :cache cache
+   :breadcrumb (and breadcrumb (vconcat breadcrumb))
    :signals signals))
 
 (cl-defun memcache-make-explain-params
@@ -422,13 +432,29 @@ Where it ends, exclusive."
 
 (defsubst memcache-location-uri (location)
   "Return `:uri' of LOCATION.
-The file."
+The file; of a page with `#page=N' behind it."
   (plist-get location :uri))
 
 (defsubst memcache-location-range (location)
   "Return `:range' of LOCATION.
 The stretch; whole lines end at character 0 of the line after them."
   (plist-get location :range))
+
+(defsubst memcache-location-page (location)
+  "Return `:page' of LOCATION.
+The page of a PDF, counted from 1 as viewers do."
+  (plist-get location :page))
+
+(defsubst memcache-location-cell (location)
+  "Return `:cell' of LOCATION.
+The cell of a notebook, counted from 1, all kinds of cells."
+  (plist-get location :cell))
+
+(defsubst memcache-location-extracted (location)
+  "Return `:extracted' of LOCATION.
+Whether the lines are those of a text that was read out of the file: no
+editor shows them."
+  (eq (plist-get location :extracted) t))
 
 (defsubst memcache-cited-n (cited)
   "Return `:n' of CITED.
@@ -559,6 +585,11 @@ Found in the index, in an open buffer, or in an added cache."
   "Return `:cache' of HIT.
 The added cache that it was found in; left out for the workspace."
   (plist-get hit :cache))
+
+(defsubst memcache-hit-breadcrumb (hit)
+  "Return `:breadcrumb' of HIT.
+Names of the headings or definitions around it, outermost first."
+  (append (plist-get hit :breadcrumb) nil))
 
 (defsubst memcache-hit-signals (hit)
   "Return `:signals' of HIT.

@@ -52,10 +52,16 @@ def outline(document: Document, *, deadline_s: float = 5.0) -> Outline:
 
 
 def _outline(document: Document, lines: Lines, *, deadline_s: float) -> tuple[Outline, tuple[str, ...]]:
+    cuts = [line - 1 for line, _ in document.spots or ()]
+    if document.headings is not None:
+        return headings.outline_of(lines, document.headings, cuts), ()
     language = LANGUAGES.get(document.language)
     if language is None:
         return Outline(), ()
     by_headings = headings.outline(lines, document.language)
+    if by_headings is not None and cuts:
+        breaks = {line: level + 1 for line, level in by_headings.breaks.items()}
+        by_headings = Outline(by_headings.items, breaks | dict.fromkeys(cuts, 0))
     if language.grammar is None:
         return by_headings or Outline(), ()
     grammar = "cpp" if language.key == "c" and _CPP.search(document.text) else language.grammar

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from html import unescape
 from types import MappingProxyType
 from typing import Final
 
 from memcache_lsp.chunking.lines import Lines
 from memcache_lsp.chunking.outline import Item, Outline
+from memcache_lsp.values import Heading
 
 _MAX_TITLE: Final = 200
 _MAX_LINE: Final = 400  # no heading is longer, and patterns that backtrack never see more
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """A heading: `level` 1 is the outermost, `first` the first of its lines, `line` the one with its title."""
-
-    level: int
-    title: str
-    first: int
-    line: int
+def outline_of(lines: Lines, headings: tuple[Heading, ...], cuts: Iterable[int]) -> Outline:
+    """Outline a text whose headings are known; it is cut best before the lines of `cuts`, counted from 0."""
+    breaks = {line: level + 1 for line, level in _paragraphs(lines, bytearray(lines.count)).items()}
+    breaks |= {line: 0 for line in cuts if 0 < line < lines.count}
+    return Outline(_sections(headings, lines.count), breaks)
 
 
 def outline(lines: Lines, language: str) -> Outline | None:
@@ -203,6 +200,42 @@ def _org(lines: Lines, inside: bytearray) -> Iterator[Heading]:
                 yield Heading(len(heading[1]), title, number, number)
 
 
+_ASCIIDOC_HEADING: Final = re.compile(r"(={1,6}|#{1,6})[ \t]+(\S.*?)(?:[ \t]+\1)?[ \t]*$")
+_ASCIIDOC_FENCE: Final = re.compile(r"(-{4,}|\.{4,}|={4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|\|===+|```)")
+_ASCIIDOC_LITERAL: Final = frozenset("-./+`")
+
+
+def _asciidoc(lines: Lines, inside: bytearray) -> Iterator[Heading]:
+    """Scan titles outside of literal blocks and comments; the document's own title is above all others."""
+    fence = ""
+    for number in range(lines.count):
+        line = _line(lines, number)
+        mark = _ASCIIDOC_FENCE.fullmatch(line.rstrip())
+        if fence:
+            inside[number] = 1
+            fence = "" if mark and mark[1] == fence else fence
+        elif mark or (line.startswith("```")):
+            opens = mark[1] if mark else "```"
+            fence = opens if opens[0] in _ASCIIDOC_LITERAL else ""
+        elif heading := _ASCIIDOC_HEADING.match(line):
+            title = heading[2].replace("`", "").replace("*", "")
+            yield Heading(len(heading[1]), _title(title), number, number)
+
+
+_INFO_UNDERLINES: Final = "*=-."
+
+
+def _info(lines: Lines, inside: bytearray) -> Iterator[Heading]:
+    """Scan titles by the marks under them, which tell the level; the lines that only lead to other nodes are none."""
+    for number in range(1, lines.count):
+        under, title = _line(lines, number).rstrip(), _line(lines, number - 1).rstrip()
+        if len(under) < 3 or under[0] not in _INFO_UNDERLINES or under.strip(under[0]):
+            continue
+        if title[:1].strip() and abs(len(title) - len(under)) <= 2:
+            inside[number] = 1
+            yield Heading(_INFO_UNDERLINES.index(under[0]) + 1, _title(title), number - 1, number - 1)
+
+
 _LATEX_LEVELS: Final = ("part", "chapter", "section", "subsection", "subsubsection", "paragraph", "subparagraph")
 _LATEX_HEADING: Final = re.compile(rf"\s*\\({'|'.join(_LATEX_LEVELS)})\*?(?:\[[^\]]*\])?\{{(.*)")
 _LATEX_COMMAND: Final = re.compile(r"\\[A-Za-z]+\*?|[{}$~]")
@@ -265,7 +298,16 @@ def _html(lines: Lines, inside: bytearray) -> Iterator[Heading]:
 
 
 _SCANNERS: Final[Mapping[str, Callable[[Lines, bytearray], Iterator[Heading]]]] = MappingProxyType(
-    {"markdown": _markdown, "rst": _rst, "org": _org, "latex": _latex, "html": _html}
+    {
+        "markdown": _markdown,
+        "notebook": _markdown,
+        "rst": _rst,
+        "org": _org,
+        "latex": _latex,
+        "html": _html,
+        "asciidoc": _asciidoc,
+        "info": _info,
+    }
 )
 
 

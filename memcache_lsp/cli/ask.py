@@ -125,7 +125,7 @@ def _print_result(result: Result) -> None:
     if result.citations:
         print("\nCited")
         for citation in dict.fromkeys(result.citations):
-            place = f"{citation.path}:{citation.start_line}-{citation.end_line}"
+            place = render.place_of(citation.path, citation.start_line, citation.end_line, citation.spot)
             print(render.printable(f"  [{citation.n}] {place}  {REMARKS[citation.status]}".rstrip()))
     if result.evidence_read and result.finish_reason in {"stop", "length"}:
         work.notice(f"It read {result.evidence_read} excerpts; {result.evidence_found} places were found.")

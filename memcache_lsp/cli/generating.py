@@ -18,11 +18,12 @@ from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import StopFlag
 from memcache_lsp.intents import Plan
 from memcache_lsp.redact import redact
+from memcache_lsp.texts import ShownTexts
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.threads.keeping import replayable
 from memcache_lsp.threads.records import Turn
 from memcache_lsp.values import Hit
-from memcache_lsp.verifying import Read, Verifier
+from memcache_lsp.verifying import Verifier
 
 
 def model_path(options: argparse.Namespace) -> models.Answering | None:
@@ -47,13 +48,13 @@ class Found:
     excerpts: tuple[Evidence, ...]
     count: int  # of hits in all
     earlier: Earlier
-    read: Read
+    read: ShownTexts
 
 
 def answer(found: Found, options: argparse.Namespace, path: models.Answering | None) -> Generator[Event, None, None]:
     """Answer from what was found, without the sources; closing the generator leaves the model at rest."""
     evidence, plan = found.hits, found.plan
-    verifier = Verifier((*found.excerpts, *found.earlier.read), found.read)
+    verifier = Verifier((*found.excerpts, *found.earlier.read), found.read, found.read.spot)
     stop = StopFlag()
     with _generator(options, path if evidence else None) as (opened, message):
         events = answering.answer(

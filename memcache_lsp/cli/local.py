@@ -17,7 +17,6 @@ from typing import Self
 from memcache_lsp import answering, intents, inventory
 from memcache_lsp.caches import Ground, Registry, seen
 from memcache_lsp.cli import talking, work
-from memcache_lsp.documents import text_now
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import MAX_FILES, Project, Setup, of_cache, open_project
 from memcache_lsp.errors import Stopped, UserError
@@ -29,6 +28,7 @@ from memcache_lsp.protocol.codec import parse
 from memcache_lsp.ranking.confidence import LEAST
 from memcache_lsp.session.uris import to_path
 from memcache_lsp.status import read_status
+from memcache_lsp.texts import text_now
 from memcache_lsp.threads.asked import Before, before
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.values import Hit, Progress, Report, Scope

@@ -6,21 +6,26 @@ from typing import Any
 
 from memcache_lsp.events import Citation, Delta, Event, Result, Sources, Stage, Unsupported
 from memcache_lsp.lines import snippet
-from memcache_lsp.values import Hit
+from memcache_lsp.values import Hit, Spot
 
 
 def hit_to_json(hit: Hit, *, explain: bool = False) -> dict[str, Any]:
     """Give a hit as `search --json` prints it; with `explain`, with what each signal brought to its score."""
-    return {
-        "path": hit.path,
-        "startLine": hit.span.start_line,
-        "endLine": hit.span.end_line,
-        "score": hit.score,
-        "symbol": hit.symbol,
-        "kind": hit.kind,
-        "language": hit.language,
-        "snippet": snippet(hit.text),
-    } | ({"signals": dict(hit.signals)} if explain else {})
+    return (
+        {
+            "path": hit.path,
+            "startLine": hit.span.start_line,
+            "endLine": hit.span.end_line,
+            "score": hit.score,
+            "symbol": hit.symbol,
+            "kind": hit.kind,
+            "language": hit.language,
+            "breadcrumb": list(hit.breadcrumb),
+            "snippet": snippet(hit.text),
+        }
+        | spot_to_json(hit.spot)
+        | ({"signals": dict(hit.signals)} if explain else {})
+    )
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -66,6 +71,14 @@ def event_to_json(event: Event) -> dict[str, Any]:
             }
 
 
+def spot_to_json(spot: Spot | None) -> dict[str, Any]:
+    """Give what a place has besides lines: its page or cell, and that the lines are those of a text read out of the file."""
+    if spot is None:
+        return {}
+    numbers = {name: number for name, number in (("page", spot.page), ("cell", spot.cell)) if number}
+    return numbers | {"extracted": True}
+
+
 def _citation_to_json(citation: Citation) -> dict[str, Any]:
     return {
         "n": citation.n,
@@ -73,4 +86,4 @@ def _citation_to_json(citation: Citation) -> dict[str, Any]:
         "startLine": citation.start_line,
         "endLine": citation.end_line,
         "status": citation.status,
-    }
+    } | spot_to_json(citation.spot)

@@ -25,7 +25,7 @@ from memcache_lsp.front import frame
 from memcache_lsp.lines import offsets_of
 from memcache_lsp.relay.frames import Splitter
 from memcache_lsp.session.uris import from_path, to_path
-from memcache_lsp.values import Hit, Progress, Report, Scope, Skipped, Span
+from memcache_lsp.values import Hit, Progress, Report, Scope, Skipped, Span, Spot
 
 _MEET_S = 0.5
 _ANSWER_S = 120.0  # without a word from the daemon
@@ -303,18 +303,19 @@ class RemoteProject:
             kind=hit["kind"],
             symbol=hit["symbol"],
             language=hit["language"],
-            breadcrumb=(),
+            breadcrumb=tuple(hit.get("breadcrumb", ())),
             score=hit["score"],
             signals=hit.get("signals", {}),
+            spot=_spot(hit["location"]),
         )
 
     def _citation(self, cited: Message) -> Citation:
         path, first, last = self._place(cited["location"])
-        return Citation(cited["n"], path, first, last, cited["status"])
+        return Citation(cited["n"], path, first, last, cited["status"], _spot(cited["location"]))
 
     def _whole(self, hit: Hit) -> Hit:
         """Return a hit with its whole text as it may be shown; empty where its file is gone."""
-        from memcache_lsp.documents import text_now  # noqa: PLC0415 - seldom needed
+        from memcache_lsp.texts import text_now  # noqa: PLC0415 - seldom needed
 
         text = text_now(*work.place_of(self._root, hit.path)) or ""
         first, last = hit.span.start_line, hit.span.end_line
@@ -336,6 +337,10 @@ def _together(rows: list[Message]) -> Message:
         "message": " ".join(row["message"] for row in rows if row.get("message")) or None,
         "report": {name: sum(report[name] for report in reports) for name in reports[0]} if reports else None,
     }
+
+
+def _spot(location: Message) -> Spot | None:
+    return Spot(location.get("page", 0), location.get("cell", 0)) if location.get("extracted") else None
 
 
 def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Result:

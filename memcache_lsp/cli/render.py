@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from memcache_lsp.lines import lines_of, snippet
-from memcache_lsp.values import Hit, Progress
+from memcache_lsp.values import Hit, Progress, Spot
 
 _PLAIN_EVERY_S = 2.0
 _BAR_AFTER_S = 0.3  # a bar that is gone at once only flickers
@@ -75,8 +75,17 @@ _LEXERS = {"csharp": "c#"}  # where pygments knows a language by another name
 
 
 def place(hit: Hit) -> str:
-    """Return a hit's place as editors and terminals open it: `path:line-line`."""
-    return printable(f"{hit.path}:{hit.span.start_line}-{hit.span.end_line}")
+    """Return a hit's place as editors and terminals open it: `path:line-line`, or `path:p. 12`."""
+    return printable(place_of(hit.path, hit.span.start_line, hit.span.end_line, hit.spot))
+
+
+def place_of(path: str, first: int, last: int, spot: Spot | None) -> str:
+    """Return a place for people: by page or cell where the file is no text, whose lines nobody sees."""
+    if spot is None:
+        return f"{path}:{first}-{last}"
+    if spot.page:
+        return f"{path}:p. {spot.page}"
+    return f"{path}:cell {spot.cell}" if spot.cell else path
 
 
 def label(hit: Hit) -> str:

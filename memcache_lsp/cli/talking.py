@@ -17,11 +17,11 @@ from typing import Any
 from memcache_lsp.answering import refused
 from memcache_lsp.caches import Registry
 from memcache_lsp.cli import generating, work
-from memcache_lsp.documents import ShownTexts, raw_text_now
 from memcache_lsp.errors import UserError
 from memcache_lsp.events import Event, Result, Sources
 from memcache_lsp.intents import Plan
 from memcache_lsp.redact import redact
+from memcache_lsp.texts import ShownTexts, reading_now
 from memcache_lsp.threads.asked import NOTHING, Before, again, before, key_of, placed
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.threads.keeping import Occasion, keep, kept, on_disk
@@ -74,8 +74,8 @@ class Talk:
             yield self._keep(Occasion(self.thread, where, None, roots, key), asked, events)
             return
         path = generating.model_path(self.options)
-        read = ShownTexts(lambda path: raw_text_now(*where[path]))
-        evidence, excerpts = drawn(hits, read, limit=looked.plan.limit, parted=looked.plan.parted)
+        read = ShownTexts(lambda path: reading_now(*where[path]))
+        evidence, excerpts = drawn(hits, read, limit=looked.plan.limit, parted=looked.plan.parted, spot=read.spot)
         began = time.perf_counter()
         events.append(Sources(evidence, earlier.next_number))
         yield events[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from memcache_lsp import rendezvous
-from memcache_lsp.cli import remote, render, work
+from memcache_lsp.cli import printed, remote, render, work
 from memcache_lsp.cli.ask import INDEX_WAIT_S, show
 from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.threads.disk import Threads
@@ -92,9 +92,10 @@ def _show(thread: Thread, options: argparse.Namespace) -> int:
         print(render.printable(f"{thread.id}.{turn.number}  {_when(turn.asked_at)}\n\n{turn.question}\n"))
         print(render.printable(turn.result.answer.rstrip() + "\n"))
         for each in standings:
-            lines = f"{each.cited.start_line}-{each.cited.end_line}"
+            cited = each.cited
+            place = render.place_of(cited.place.path, cited.start_line, cited.end_line, cited.spot)
             mark = "" if each.status == "fresh" else f"  ({each.status})"
-            print(render.printable(f"  [{each.cited.n}] {each.cited.place.path}:{lines}{mark}"))
+            print(render.printable(f"  [{cited.n}] {place}{mark}"))
         print()
     return 0
 
@@ -116,6 +117,7 @@ def _turn_to_json(thread: Thread, turn: Turn, standings: tuple[Standing, ...]) -
                 "endLine": each.cited.end_line,
                 "status": each.status,
             }
+            | printed.spot_to_json(each.cited.spot)
             for each in standings
         ],
     } | ({"model": Path(record.model).stem, "modelSha256": record.sha256} if record else {})

@@ -86,7 +86,7 @@ def _of_comments(scanner: Scanner, found: dict[str, Found], wanted: int, show: S
 
 
 def _read(scanner: Scanner, found: Found) -> Document | None:
-    document = read_document(scanner.root, found, max_bytes=scanner.max_file_size_bytes).document
+    document = read_document(scanner.root, found, limits=scanner.limits).document
     return document if isinstance(document, Document) else None
 
 

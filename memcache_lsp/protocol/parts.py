@@ -48,10 +48,15 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A stretch of a file, as LSP has it."""
+    """A stretch of a file, as LSP has it, with its page or cell where the file is no text."""
 
-    uri: Annotated[str, IsUri, "The file."]
+    uri: Annotated[str, IsUri, "The file; of a page with `#page=N` behind it."]
     range: Annotated[Range, "The stretch; whole lines end at character 0 of the line after them."]
+    page: Annotated[int | None, Between(1, 2**31), "The page of a PDF, counted from 1 as viewers do."] = None
+    cell: Annotated[int | None, Between(1, 2**31), "The cell of a notebook, counted from 1, all kinds of cells."] = None
+    extracted: Annotated[
+        bool | None, "Whether the lines are those of a text that was read out of the file: no editor shows them."
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,7 @@ class Hit:
     snippet: Annotated[str, "The first lines of it, secrets made unreadable."]
     origin: Annotated[Origin, "Found in the index, in an open buffer, or in an added cache."]
     cache: Annotated[str | None, "The added cache that it was found in; left out for the workspace."] = None
+    breadcrumb: Annotated[tuple[str, ...], "Names of the headings or definitions around it, outermost first."] = ()
     signals: Annotated[
         dict[str, float] | None, "What each signal brought, by its name; only where it was asked for."
     ] = None

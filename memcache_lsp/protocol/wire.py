@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from memcache_lsp.events import Citation, Delta, Result, Sources, Stage, Unsupported
 from memcache_lsp.lines import snippet
 from memcache_lsp.protocol import parts, spec
+from memcache_lsp.values import Spot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
     from memcache_lsp.values import Hit
 
 
-def whole_lines(uri: str, start_line: int, end_line: int) -> parts.Location:
+def whole_lines(uri: str, start_line: int, end_line: int, spot: Spot | None = None) -> parts.Location:
     """Return the location of lines, counted from 1 and inclusive; it is the same in every position encoding."""
     start = parts.Position(line=start_line - 1, character=0)
-    return parts.Location(uri=uri, range=parts.Range(start=start, end=parts.Position(line=end_line, character=0)))
+    lines = parts.Range(start=start, end=parts.Position(line=end_line, character=0))
+    if spot is None:
+        return parts.Location(uri=uri, range=lines)
+    uri = f"{uri}#page={spot.page}" if spot.page else uri
+    return parts.Location(uri=uri, range=lines, page=spot.page or None, cell=spot.cell or None, extracted=True)
 
 
 def last_line(lines: parts.Range) -> int:
@@ -38,7 +43,7 @@ def hit_to_spec(
 ) -> parts.Hit:
     """Give a hit as the editors get it; `uri` is that of its file."""
     return parts.Hit(
-        location=whole_lines(uri, hit.span.start_line, hit.span.end_line),
+        location=whole_lines(uri, hit.span.start_line, hit.span.end_line, hit.spot),
         path=hit.path,
         symbol=hit.symbol,
         kind=hit.kind,
@@ -47,6 +52,7 @@ def hit_to_spec(
         snippet=snippet(hit.text),
         origin=origin,
         cache=cache,
+        breadcrumb=hit.breadcrumb,
         signals=signals,
     )
 
@@ -79,7 +85,7 @@ def event_to_partial(
 
 def citation_to_spec(citation: Citation, *, uri_of: Callable[[str], str]) -> parts.Cited:
     """Give a citation as the editors get it."""
-    location = whole_lines(uri_of(citation.path), citation.start_line, citation.end_line)
+    location = whole_lines(uri_of(citation.path), citation.start_line, citation.end_line, citation.spot)
     return parts.Cited(n=citation.n, location=location, status=citation.status)
 
 

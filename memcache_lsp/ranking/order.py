@@ -23,6 +23,7 @@ from memcache_lsp.store import Candidates, Filter
 
 MAX_FILES = 120  # that get all signals; recall of the right file is 1.0 there
 _BEHIND = 0.1  # that a second place loses, even if it is as good
+PLACES_OF_DOCUMENT = 3  # that stand among the files: the sections of a manual are about as much as several files
 _CLUSTER = 50  # of the best chunks
 _VECTORS = ("text", "file", "name", "dense")  # in the order of `Scores`
 _OF_CHUNKS = ("text", "dense")
@@ -209,7 +210,7 @@ def rank(
 
     A place behind the best one of its file has its file's score less what it is worse by, so no place of a file
     beyond the limit could be among the best. Where so many files are found, the other places are left out but for
-    `per_file`, which wants several of one.
+    `per_file`, which wants several of one. A document's next best places stand among the files.
     """
     totals = scored.totals().tolist()
     firsts: list[Ranked] = []
@@ -217,17 +218,20 @@ def rank(
     is_any_chunk = wanted is None or wanted.kinds is None
     best = scored.best_first()[:limit]
     chunks = scored.chunks(scored.rows[at] for at in best)
-    most = limit if per_file or len(best) < limit else 1
+    is_short = per_file or len(best) < limit
     for at in best:
         row = scored.rows[at]
+        among = PLACES_OF_DOCUMENT if row.place.is_document else 1
+        most = limit if is_short else among
         places = _places(question, row, chunks[row], is_any_chunk=is_any_chunk)
         told = _told(scored.values[at])
         for behind, (place, value) in enumerate(places[:most]):
             loss = PLACE * (places[0][1] - value) + (_BEHIND if behind else 0.0)
             mine = told | {"place": -round(loss, 4)} if behind else told
             each = Ranked(row.points[place], totals[at] - loss, row.path, mine)
-            (others if behind else firsts).append(each)
-    others.sort(key=lambda each: -each.score)
+            (firsts if behind < among else others).append(each)
+    for places_found in (firsts, others):
+        places_found.sort(key=lambda each: -each.score)
     return firsts + others
 
 

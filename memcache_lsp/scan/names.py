@@ -1,12 +1,14 @@
 """What a file's name alone says: binaries, lock files, generated and minified files, likely secrets.
 
-Owns the tables of names; touches no file and must not import anything of this package. A reason starts with its
+Owns the tables of names; touches no file and must not import anything of this package but `languages`. A reason starts with its
 category and a colon, so that a summary can count by category.
 """
 
 from __future__ import annotations
 
 import re
+
+from memcache_lsp.languages import is_packed
 
 VCS_FOLDERS = frozenset({".git", ".hg", ".svn", ".jj", ".bzr", "CVS", "_darcs"})
 
@@ -16,7 +18,7 @@ _BINARY_SUFFIXES = frozenset(
     mp3 mp4 m4a m4v mov avi mkv webm wav flac ogg oga ogv opus aac wma wmv flv mid
     zip gz tgz bz2 tbz xz txz zst lz lz4 lzma 7z rar tar jar war ear whl egg apk aab ipa deb rpm dmg iso img cab crx xpi
     exe dll so dylib a lib o obj ko class pyc pyo pyd elc beam wasm node bin out pdb ilk exp nupkg snupkg
-    pdf doc docx xls xlsx ppt pptx odt ods odp rtfd pages numbers epub mobi djvu
+    doc xls xlsx ppt pptx odt ods odp rtfd pages numbers mobi djvu
     ttf otf woff woff2 eot pfb
     sqlite sqlite3 db db3 mdb accdb rdb parquet feather arrow orc avro npy npz pkl pickle joblib h5 hdf5 mat rds rdata
     pt pth ckpt onnx tflite safetensors gguf ggml caffemodel
@@ -73,7 +75,7 @@ def reason_by_name(path: str) -> str:
     """Say why a file of this name is not indexed, or return an empty string."""
     name = path.rpartition("/")[2].lower()
     stem, dot, suffix = name.rpartition(".")
-    if dot and stem and suffix in _BINARY_SUFFIXES:
+    if dot and stem and suffix in _BINARY_SUFFIXES and not (suffix == "gz" and is_packed(path)):
         return f"binary: files that end in .{suffix} hold no text"
     if dot and stem and suffix in _UNFINISHED_SUFFIXES:
         return "unfinished: it is being downloaded, and gets another name when it is whole"

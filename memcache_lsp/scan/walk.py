@@ -13,7 +13,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from memcache_lsp.config import PROJECT_FILE, ProjectSettings, UserSettings, file_size_limit
+from memcache_lsp.config import PROJECT_FILE, ProjectSettings, UserSettings, size_limits
 from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.scan.folders import BAD_NAME, LINK, MISSING, RULE_NAMES, Folder, Folders, printable_name, unreadable
 from memcache_lsp.scan.names import reason_by_name
@@ -75,7 +75,7 @@ class Scanner:
         project = project or ProjectSettings()
         self.root = root
         self._only = only
-        self.max_file_size_bytes = file_size_limit(project, user or UserSettings())
+        self.limits = size_limits(project, user or UserSettings())
         self._folders = Folders(root, project)
 
     def should_index(self, path: str, *, must_exist: bool = True) -> Skipped | None:
@@ -109,7 +109,7 @@ class Scanner:
                 return MISSING
         except OSError as error:
             return unreadable(error)
-        return self._judge(folder, name, mode) or self._too_large(size_bytes)
+        return self._judge(folder, name, mode) or self._too_large(name, size_bytes)
 
     def scan(
         self,
@@ -242,7 +242,7 @@ class Scanner:
         return self._offered(folder, entry.name, entry.stat(follow_symlinks=False))
 
     def _offered(self, folder: Folder, name: bytes, status: os.stat_result) -> Found | str:
-        reason = self._too_large(status.st_size)
+        reason = self._too_large(name, status.st_size)
         return reason or Found(folder.shown + name.decode(), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def _judge(self, folder: Folder, name: bytes, mode: int) -> str:
@@ -260,8 +260,11 @@ class Scanner:
             return reason
         return f"not included: no include of {PROJECT_FILE} matches it"
 
-    def _too_large(self, size_bytes: int) -> str:
-        return too_large(size_bytes, self.max_file_size_bytes) if size_bytes > self.max_file_size_bytes else ""
+    def _too_large(self, name: bytes, size_bytes: int) -> str:
+        if size_bytes <= self.limits.text_bytes:
+            return ""  # the lower one, so that no name is looked at for nothing
+        limit_bytes = self.limits.of(name.decode("utf-8", "replace"))
+        return too_large(size_bytes, limit_bytes) if size_bytes > limit_bytes else ""
 
 
 def changes_rules(path: str) -> bool:

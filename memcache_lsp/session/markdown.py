@@ -129,6 +129,9 @@ def _model(model: Model) -> str:
 
 
 def _link(location: Location) -> str:
+    if location.extracted:
+        part = f", page {location.page}" if location.page else f", cell {location.cell}" if location.cell else ""
+        return f"[{_name(location.uri)}{part}]({location.uri})"
     start, end = location.range.start, location.range.end
     last = max(start.line, end.line if end.character else end.line - 1)
     lines = f"{start.line + 1}" if last == start.line else f"{start.line + 1}-{last + 1}"

@@ -134,7 +134,8 @@ def _cited(result: Result, places: Mapping[str, Place], text_at: TextAt) -> tupl
         place = places[citation.path]
         lines = lines_of(text_at(place) or "")[citation.start_line - 1 : citation.end_line]
         stale = citation.status == "stale"
-        found.append(Cited(citation.n, place, citation.start_line, citation.end_line, "\n".join(lines), stale=stale))
+        text, first, last = "\n".join(lines), citation.start_line, citation.end_line
+        found.append(Cited(citation.n, place, first, last, text, stale=stale, spot=citation.spot))
     return tuple(found)
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from memcache_lsp.conversation import Told
-from memcache_lsp.documents import text_now
 from memcache_lsp.errors import UserError
 from memcache_lsp.events import Event, Result
 from memcache_lsp.models import Answering, place_of
+from memcache_lsp.texts import text_now
 from memcache_lsp.threads.asked import Before, Where, record_of, turn_of
 from memcache_lsp.threads.disk import Kept, Threads
 from memcache_lsp.threads.fresh import TextAt, changed, standing

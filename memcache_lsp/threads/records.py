@@ -19,7 +19,7 @@ from memcache_lsp.events import Citation, Delta, Result, Timings, Unsupported, U
 from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import Batches, Computed
 from memcache_lsp.prompt import Message
-from memcache_lsp.values import Hit, Span
+from memcache_lsp.values import Hit, Span, Spot
 
 Said = Delta | Citation | Unsupported
 
@@ -44,6 +44,7 @@ class Cited:
     end_line: int
     text: str
     stale: bool = False
+    spot: Spot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def unpacked(data: bytes) -> Turn:
         plain = json.loads(zlib.decompress(data))
     except zlib.error as error:
         raise ValueError(str(error)) from None
-    said = tuple(_SAID[each["type"]](**each) for each in plain.pop("said"))
+    said = tuple(_made(_SAID[each["type"]], each) for each in plain.pop("said"))
     places = {path: Place(**place) for path, place in plain.pop("places").items()}
     return _made(Turn, {**plain, "said": said, "places": places})
 
@@ -117,8 +118,9 @@ def unpacked(data: bytes) -> Turn:
 _SAID: dict[str, type[Any]] = {"delta": Delta, "citation": Citation, "unsupported": Unsupported}
 _PARTS: dict[type, dict[str, type]] = {
     Turn: {"sources": Hit, "result": Result, "cited": Cited, "record": Record},
-    Hit: {"span": Span},
-    Cited: {"place": Place},
+    Hit: {"span": Span, "spot": Spot},
+    Citation: {"spot": Spot},
+    Cited: {"place": Place, "spot": Spot},
     Record: {"told": Told},
     Told: {"prompt": Message, "read": Evidence, "computed": Computed},
     Computed: {"prompt": Batches, "answer": Batches},

@@ -9,8 +9,6 @@ import logging
 import os
 import queue
 import subprocess
-import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from memcache_lsp import paths
+from memcache_lsp.programs import environment
 from memcache_lsp.workers.channel import Channel
 
 _log = logging.getLogger(__name__)
@@ -41,11 +40,6 @@ class Ended:
     def how(self) -> str:
         """Tell people how it ended."""
         return f"signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
-
-
-def command_for(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs a module of this package, never one that lies in the current folder."""
-    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def log_path() -> Path:
@@ -139,7 +133,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 pass_fds=hand_down,
-                env=_environment(),
+                env=environment(),
                 start_new_session=True,  # what the terminal sends is for the owner
             )
             self._process = process
@@ -162,12 +156,3 @@ class Child:
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.05)
         return code
-
-
-def _environment() -> dict[str, str]:
-    """Let the child import this very package, also where it is not installed but lies in a folder."""
-    folder = str(Path(__file__).resolve().parent.parent.parent)
-    environment = dict(os.environ)
-    if folder not in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, environment.get("PYTHONPATH", ""))))
-    return environment

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.preparing import Job, Prepared, Recipe
-from memcache_lsp.workers.child import Ended, command_for, log_path
+from memcache_lsp.programs import command_for
+from memcache_lsp.stall import Watch
+from memcache_lsp.workers.child import Ended, log_path
 from memcache_lsp.workers.messages import At, Batch, Begin, Done, Failed, Leaving, Ready
 from memcache_lsp.workers.pace import present_pace, rest_s
 from memcache_lsp.workers.spares import Link, Spares
-from memcache_lsp.workers.stall import Watch
 
 _log = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ from memcache_lsp.answering import ANSWER_TOKENS
 from memcache_lsp.conversation import ALONE, Earlier
 from memcache_lsp.errors import ModelError, UserError
 from memcache_lsp.models import Answering
-from memcache_lsp.workers.child import Child, Ended, command_for, log_path
+from memcache_lsp.programs import command_for
+from memcache_lsp.workers.child import Child, Ended, log_path
 from memcache_lsp.workers.messages import Ask, Load, ModelFacts, Replay, Rest
 from memcache_lsp.workers.shared import can_share, shared_bytes
 

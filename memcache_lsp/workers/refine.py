@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memcache_lsp.errors import Stopped, UserError
-from memcache_lsp.workers.child import Child, Ended, command_for, log_path
+from memcache_lsp.programs import command_for
+from memcache_lsp.workers.child import Child, Ended, log_path
 from memcache_lsp.workers.messages import Embed, Embedded
 
 if TYPE_CHECKING:

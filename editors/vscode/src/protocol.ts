@@ -161,12 +161,18 @@ export interface SimilarParams {
   readonly scope?: Scope;
 }
 
-/** A stretch of a file, as LSP has it. */
+/** A stretch of a file, as LSP has it, with its page or cell where the file is no text. */
 export interface Location {
-  /** The file. */
+  /** The file; of a page with `#page=N` behind it. */
   readonly uri: string;
   /** The stretch; whole lines end at character 0 of the line after them. */
   readonly range: Range;
+  /** The page of a PDF, counted from 1 as viewers do. */
+  readonly page?: number;
+  /** The cell of a notebook, counted from 1, all kinds of cells. */
+  readonly cell?: number;
+  /** Whether the lines are those of a text that was read out of the file: no editor shows them. */
+  readonly extracted?: boolean;
 }
 
 /** A piece of code or text that a search found. */
@@ -189,6 +195,8 @@ export interface Hit {
   readonly origin: "index" | "buffer" | "cache";
   /** The added cache that it was found in; left out for the workspace. */
   readonly cache?: string;
+  /** Names of the headings or definitions around it, outermost first. */
+  readonly breadcrumb?: readonly string[];
   /** What each signal brought, by its name; only where it was asked for. */
   readonly signals?: Readonly<Record<string, number>>;
 }

@@ -48,10 +48,13 @@
 ---@field limit? integer How many hits at most.
 ---@field scope? memcache.Scope Where to search.
 
----A stretch of a file, as LSP has it.
+---A stretch of a file, as LSP has it, with its page or cell where the file is no text.
 ---@class memcache.Location
----@field uri string The file.
+---@field uri string The file; of a page with `#page=N` behind it.
 ---@field range memcache.Range The stretch; whole lines end at character 0 of the line after them.
+---@field page? integer The page of a PDF, counted from 1 as viewers do.
+---@field cell? integer The cell of a notebook, counted from 1, all kinds of cells.
+---@field extracted? boolean Whether the lines are those of a text that was read out of the file: no editor shows them.
 
 ---A piece of code or text that a search found.
 ---@class memcache.Hit
@@ -64,6 +67,7 @@
 ---@field snippet string The first lines of it, secrets made unreadable.
 ---@field origin "index"|"buffer"|"cache" Found in the index, in an open buffer, or in an added cache.
 ---@field cache? string The added cache that it was found in; left out for the workspace.
+---@field breadcrumb? string[] Names of the headings or definitions around it, outermost first.
 ---@field signals? table<string, number> What each signal brought, by its name; only where it was asked for.
 
 ---A document, or a hit and the query that found it.

@@ -1,0 +1,1 @@
+"""Parts of `bench/documents.py`: real documents, questions over them, hostile files."""

@@ -25,13 +25,16 @@ def _worker(monkeypatch):
     """Index in this process: the worker's own is tested elsewhere."""
 
     class Worker(Preparer):
-        def __init__(self, recipe, *, hurried):
+        def __init__(self, recipe, *, hurried, spares):
             super().__init__(recipe, embedder=embedder())
 
         def prepare(self, batch, *, cancelled):
             return super().prepare(batch)
 
         def pause(self, why):
+            pass
+
+        def rest(self):
             pass
 
     monkeypatch.setattr(keeper, "IndexWorker", Worker)

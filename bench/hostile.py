@@ -132,6 +132,7 @@ def settle(daemon: OwnDaemon, innocent: Innocent, files: int) -> None:
     deadline = time.monotonic() + SETTLE_S
     while time.monotonic() < deadline and (innocent.sessions() or daemon.descriptors() > files):
         time.sleep(0.1)
+    time.sleep(1)  # what a session had is given back half a second after it
 
 
 def project(root: Path) -> None:

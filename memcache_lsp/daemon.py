@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from memcache_lsp import config
+from memcache_lsp import config, machine
 from memcache_lsp.embedding import Embedder, Serialized, open_embedder
 from memcache_lsp.engine import Setup
 from memcache_lsp.errors import MemcacheError, Stopped
@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 IDLE_S = 600.0  # without a session, until the daemon leaves
 _LOOK_S = 5.0  # how often it looks whether it is still found, and still needed
+_TIDY_S = 0.5  # after a session, until its memory is given back
 _PARTING_S = 0.6  # for everything to end in, within the second that is promised to who runs `memcache-lsp stop`
 _SWITCH_S = (
     0.0005  # for a thread to get the interpreter: a look at an index takes it dozens of times beside a busy loop
@@ -87,6 +88,7 @@ class _Daemon:
         self._leaving = asyncio.Event()
         self._closing = contextlib.ExitStack()
         self._alone_since = time.monotonic()
+        self._tidying: asyncio.TimerHandle | None = None
 
     def leave(self) -> None:
         """End soon."""
@@ -98,6 +100,8 @@ class _Daemon:
             await self._leaving.wait()
         finally:
             self._listener.leave()
+            if self._tidying is not None:
+                self._tidying.cancel()
             for task in (*tasks, *self._sessions):
                 task.cancel()
             with contextlib.suppress(TimeoutError):
@@ -122,6 +126,13 @@ class _Daemon:
     def _left(self, task: asyncio.Task[None]) -> None:
         self._sessions.discard(task)
         self._alone_since = time.monotonic()
+        if self._tidying is None:
+            self._tidying = asyncio.get_running_loop().call_later(_TIDY_S, self._tidy)
+
+    def _tidy(self) -> None:
+        """Give back what sessions had: their buffers lie in cycles, which may wait long for the collector."""
+        self._tidying = None
+        asyncio.get_running_loop().run_in_executor(None, machine.give_back)
 
     async def _serve(self, peer: socket.socket) -> None:
         number = next(self._numbers)

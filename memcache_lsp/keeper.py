@@ -7,8 +7,6 @@ public runs on the event loop. Must not import editor types.
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import gc
 import logging
 import threading
 import time
@@ -19,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from memcache_lsp import machine
 from memcache_lsp.arriving import Arriving
 from memcache_lsp.caches import Away, Ground
 from memcache_lsp.engine import MAX_FILES, Project, Setup, drop_index, open_project, recipe_of
@@ -411,7 +410,7 @@ class Keeper:
             except TimeoutError:
                 if self._project is not None and not self._busy and time.monotonic() - self._used_at >= self._idle_s:
                     await self._to_the_end(self._shut())
-                    await self._in(self._searching, _give_back)
+                    await self._in(self._searching, machine.give_back)
                     self._changed(self)  # whoever keeps it may forget it now
                 continue
             self._wanted.clear()
@@ -550,13 +549,6 @@ class Keeper:
 
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(tell)
-
-
-def _give_back() -> None:
-    """Return memory that is free to the system, which the allocator keeps after a large index."""
-    gc.collect()
-    with suppress(OSError, AttributeError, TypeError):  # the C library of Linux alone has it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Use:

@@ -6,9 +6,12 @@ import anything of this package but errors.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,3 +149,10 @@ def context_that_fits(wanted: int, least: int, *, token_bytes: int, free_bytes: 
     while tokens > least and tokens * token_bytes > free_bytes:
         tokens = max(least, tokens // 2)
     return tokens
+
+
+def give_back() -> None:
+    """Return memory that is free to the system, which the allocator keeps; what waits for the collector is free too."""
+    gc.collect()
+    with suppress(OSError, AttributeError, TypeError):  # the C library of Linux alone has it
+        ctypes.CDLL(None).malloc_trim(0)

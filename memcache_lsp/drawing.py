@@ -16,8 +16,8 @@ from memcache_lsp.answering import EVIDENCE_PER_FILE, FOUND_HITS, refusal
 from memcache_lsp.documents import shown_text
 from memcache_lsp.editor import Editor
 from memcache_lsp.errors import UserError
-from memcache_lsp.evidence import Evidence
-from memcache_lsp.finding import found_in
+from memcache_lsp.evidence import Evidence, definition_of, joined_by, told_names
+from memcache_lsp.finding import Placed, found_in
 from memcache_lsp.intents import About, Plan
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.languages import is_container
@@ -30,6 +30,8 @@ from memcache_lsp.texts import ShownTexts, reading_now, text_now
 from memcache_lsp.threads.asked import NOTHING, Before
 from memcache_lsp.values import Hit
 from memcache_lsp.verifying import drawn
+
+_DEFINING_HITS = 3  # of a name, among which its definition is
 
 Places = Mapping[str, tuple[Path, str]]  # the root of each path, and its path there
 
@@ -148,11 +150,26 @@ async def _found(
     found = await found_in(editor, keepers, plan.query, scope, limit=FOUND_HITS, per_file=per_file)
     found = sorted(found, key=lambda each: -each[1].score)
     if not plan.may_refuse:
-        return found, True
+        return await _joined(editor, keepers, plan, scope, found), True
     asked = (_confidence(editor, keeper, plan.query, found) for keeper in keepers)
     sure = dict(zip((keeper.root for keeper in keepers), await asyncio.gather(*asked), strict=True))
     kept = [(root, hit) for root, hit in found if sure[root] >= LEAST]
-    return (kept, True) if kept else (found, False)
+    return (await _joined(editor, keepers, plan, scope, kept), True) if kept else (found, False)
+
+
+async def _joined(
+    editor: Editor, keepers: Sequence[Keeper], plan: Plan, scope: parts.Scope | None, found: Sequence[Placed]
+) -> list[Placed]:
+    """Return hits with the definitions of what documents among the first of them name, wherever these are."""
+    names = told_names([hit for _, hit in found]) if plan.joins else ()
+    looks = (found_in(editor, keepers, name, scope, limit=_DEFINING_HITS, per_file=1) for name in names)
+    answers = dict(zip(names, await asyncio.gather(*looks), strict=True))
+    definitions = {name: definition_of(name, hits, _hit) for name, hits in answers.items()}
+    return joined_by(found, {name: each for name, each in definitions.items() if each is not None}, _hit)
+
+
+def _hit(placed: Placed) -> Hit:
+    return placed[1]
 
 
 async def _confidence(editor: Editor, keeper: Keeper, query: str, found: Sequence[tuple[Path, Hit]]) -> float:

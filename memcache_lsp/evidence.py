@@ -8,8 +8,9 @@ Pure: present lines are passed in. Must not import a model, the store or the sca
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.values import Hit
@@ -26,8 +27,15 @@ _LOOKED_ABOVE = 2000  # lines, for what encloses an excerpt
 _WORD = re.compile(r"[A-Za-z_]\w+")
 _NAMED_LENGTH = 4  # a shorter name is in any document by chance
 _JOINED_DOCUMENTS = 2  # that are brought in for the code that they describe
+_TELLING = 3  # first hits whose documents may bring in the code that they name
+_TOLD_NAMES = 4  # that are looked up
+_JOINED_DEFINITIONS = 2
+_TOLD = re.compile(  # a name in code's marks, one with parts, one that is called
+    r"`([A-Za-z_$][\w.:$]*)(?:\([^`\n]*\))?`|\b([A-Za-z]\w*_\w+)\b|\b([a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*)\b|\b([A-Za-z_]\w+)\(\)"
+)
 
 LinesOf = Callable[[str], Sequence[str] | None]
+T = TypeVar("T")  # a hit, with what is known of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,38 @@ def chosen(hits: Sequence[Hit], limit: int) -> tuple[Hit, ...]:
         if len(best) > 2 * at:
             best[-at] = hit
     return tuple(best)
+
+
+def told_names(hits: Sequence[Hit]) -> tuple[str, ...]:
+    """Return names of code that documents among the first hits tell of, and that none of the best defines."""
+    defined = {_name(hit) for hit in hits[:EVIDENCE_HITS]}
+    told = (name for hit in hits[:_TELLING] for name in _told(hit))
+    return tuple(dict.fromkeys(name for name in told if name not in defined))[:_TOLD_NAMES]
+
+
+def definition_of(name: str, found: Sequence[T], hit_of: Callable[[T], Hit]) -> T | None:
+    """Return what of some hits defines a name."""
+    return next((each for each in found if _name(hit_of(each)) == name), None)
+
+
+def joined_by(found: Sequence[T], definitions: Mapping[str, T], hit_of: Callable[[T], Hit]) -> list[T]:
+    """Return hits with definitions of names right behind the documents that tell of them, a few in all."""
+    left = dict(list(definitions.items())[:_JOINED_DEFINITIONS])
+    joined: list[T] = []
+    for at, each in enumerate(found):
+        joined.append(each)
+        names = [name for name in _told(hit_of(each)) if name in left] if at < _TELLING else []
+        joined += [left.pop(name) for name in dict.fromkeys(names)]
+    return joined
+
+
+def _told(hit: Hit) -> Iterator[str]:
+    if not _is_document(hit):
+        return
+    for match in _TOLD.finditer(hit.text):
+        name = re.split(r"\.|::|#", next(filter(None, match.groups())))[-1]
+        if len(name) >= _NAMED_LENGTH:
+            yield name
 
 
 def gathered(hits: Sequence[Hit], lines_of: LinesOf | None = None, *, parted: bool = False) -> tuple[Evidence, ...]:

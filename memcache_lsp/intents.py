@@ -66,6 +66,11 @@ class Plan:
         """Return how many hits the answer may draw on."""
         return MOST_PARTS if self.parted or self.used else EVIDENCE_HITS
 
+    @property
+    def joins(self) -> bool:
+        """Tell whether what documents name is looked up: the question is one in words, about nothing given."""
+        return bool(self.quoted) and not (self.used or self.own or self.parted)
+
     def leaning(self, for_search: Callable[[str], str]) -> Plan:
         """Return the plan with a question in words searched for as the thread before it makes it clear."""
         if self.used or not self.quoted or self.query != self.question:

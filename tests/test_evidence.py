@@ -1,6 +1,6 @@
 """What comes along with an excerpt, and which documents stand beside which code."""
 
-from memcache_lsp.evidence import chosen, gathered
+from memcache_lsp.evidence import chosen, definition_of, gathered, joined_by, told_names
 from memcache_lsp.prompt import pack
 from memcache_lsp.values import Hit, Span
 
@@ -56,3 +56,31 @@ def test_the_parts_of_a_file_stay_apart_and_each_has_its_share():
     packed = pack("Sum up.", gathered(lines, parted=True), count=lambda text: len(text.split()), budget_tokens=700)
     assert len(packed.used) == 8
     assert max(map(len, (e.text for e in packed.used))) < 3 * min(map(len, (e.text for e in packed.used)))
+
+
+def of(hit):
+    return hit
+
+
+def test_a_document_brings_the_definition_of_what_it_names():
+    told = hit(
+        "manual.md",
+        "Call `Retry.next_delay()` or send_parcel, not jitter() nor Retry.\n",
+        kind="section",
+        language="markdown",
+    )
+    other = hit("other.py", "def other():\n    pass\n", symbol="other_name", kind="function")
+    assert told_names([told, other]) == ("next_delay", "send_parcel", "jitter")
+    assert told_names([told, RETRY]) == ("send_parcel", "jitter")  # it is among the best already
+    assert told_names([other, other, other, told]) == ()  # it answers too little for that
+    assert definition_of("next_delay", [other, GUIDE, RETRY], of) == RETRY
+    assert definition_of("jitter", [other, GUIDE, RETRY], of) is None
+    assert joined_by([told, other], {"next_delay": RETRY}, of) == [told, RETRY, other]
+    assert joined_by([other, told], {"next_delay": RETRY}, of) == [other, told, RETRY]
+
+
+def test_prose_names_no_code():
+    prose = hit(
+        "a.md", "The Retry of a USA-wide URL is well-known, e.g. in May (or so).\n", kind="section", language="markdown"
+    )
+    assert told_names([prose]) == ()

@@ -14,6 +14,7 @@ from test_server import MODES, configure, editor, settled
 from memcache_lsp import paths
 from memcache_lsp.caches import Registry
 
+NAMED = "check_signature"
 pytestmark = pytest.mark.usefixtures("short_home")
 
 
@@ -366,5 +367,29 @@ def test_an_editor_sees_what_a_command_did(example, disk):
             assert done.returncode == 0, done.stderr
             assert await listed(client) == {}
             assert not paths.index_dir(disk / "papers").exists()
+
+    talk()
+
+
+def test_a_manual_brings_along_what_it_names_in_the_project(command, example, disk):
+    (disk / "papers" / "manual.md").write_text(
+        "# Operating the walrus tank\n\nWhen the walrus tank overflows, the operator resets it, which is what\n"
+        "`NAME` does behind the scenes.\n".replace("NAME", NAMED)
+    )
+    question = "what happens when the walrus tank overflows?"
+
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            await add(client, "papers", disk / "papers")
+            await until_state(client, "papers", "ready")
+            partial = {"partialResultToken": "t"}
+            scope = {"caches": ["papers", "workspace"]}
+            await client.request("memcache/ask", {"question": question, "scope": scope, **partial})
+            (sources,) = [value for value in client.progress("t") if value["type"] == "sources"]
+            first, second = sources["items"][:2]
+            assert (Path(first["path"]).name, first["cache"]) == ("manual.md", "papers")
+            assert (second["symbol"].split(".")[-1], second.get("cache")) == (NAMED, None)
 
     talk()

@@ -135,7 +135,7 @@ def placed(marks: Sequence[tuple[float, float]], titles: Sequence[str], left: fl
         width = _LETTER_W * len(title)
         beside = [(x + 9, y - 6.5), (x - 9 - width, y - 6.5)]
         around = [
-            (x + shift, y + step) for step in (-19, 6, -32, 19, -45, 32, -58, 45) for shift in (-width / 2, -width, 0)
+            (x + shift, y + step) for step in (-19, 6, 19, -32, 32, -45, 45, -58) for shift in (-width / 2, -width, 0)
         ]
         places = [Label(at, top, width, _LETTER_H) for at, top in beside + around]
         within = [place for place in places if place.left >= left and place.left + width <= left + _PANEL_W]

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from memcache_lsp import answering, intents, inventory
+from memcache_lsp import answering, evidence, intents, inventory
 from memcache_lsp.caches import Ground, Registry, seen
 from memcache_lsp.cli import talking, work
 from memcache_lsp.embedding import open_embedder
@@ -163,8 +163,17 @@ class LocalProject:
         ]
         if plan.may_refuse:
             sure = [(p, hits) for p, hits in answers if hits and p.confidence(plan.query, hits) >= LEAST]
-            return self._merged(sure or answers), bool(sure)
-        return self._merged(answers), True
+            return (self._joined(plan, self._merged(sure), scope), True) if sure else (self._merged(answers), False)
+        return self._joined(plan, self._merged(answers), scope), True
+
+    def _joined(self, plan: intents.Plan, found: Sequence[Hit], scope: Scope) -> list[Hit]:
+        """Return hits with the definitions of what documents among the first of them name."""
+        definitions = {}
+        for name in evidence.told_names(found) if plan.joins else ():
+            answers = [(p, p.search(name, scope=scope, limit=3, per_file=1)) for p in self._projects]
+            if (hit := evidence.definition_of(name, self._merged(answers), _itself)) is not None:
+                definitions[name] = hit
+        return evidence.joined_by(found, definitions, _itself)
 
     def _merged(self, answers: Sequence[tuple[Project, Sequence[Hit]]]) -> list[Hit]:
         found = each_once((project.root, hits) for project, hits in answers)
@@ -183,6 +192,10 @@ class LocalProject:
             raise UserError(f"There is no text in {asked.path}: name a file of the project.")
         first, last = asked.lines or (1, len(lines_of(text)))
         return intents.about_lines(asked.path, text, first, last)
+
+
+def _itself(hit: Hit) -> Hit:
+    return hit
 
 
 class Updating:

@@ -481,7 +481,7 @@ class Hub:
                 for s in self._sessions.values()
             ),
             caches=await self._holding.listed(),
-            workers=tuple(worker_statuses(tuple(self._holding), self._model, self._refiner)),
+            workers=tuple(worker_statuses(self._holding, self._spares, self._model, self._refiner)),
             queue=parts.QueueStatus(
                 questions=max(0, self._model.requests - 1),  # the first of them is being answered
                 files=sum(k.progress.total - k.progress.done for k in self._holding),

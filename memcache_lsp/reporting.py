@@ -20,6 +20,7 @@ from memcache_lsp.shelf import Shelved
 from memcache_lsp.values import Report
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
+from memcache_lsp.workers.spares import Spares
 
 _FAILED_SHOWN = 100
 
@@ -71,13 +72,17 @@ def model_row(row: Shelved) -> spec.Model:
     )
 
 
-def worker_statuses(keepers: Iterable[Keeper], model: ModelWorker, refiner: Refiner) -> Iterator[parts.WorkerStatus]:
-    """Tell of each child process."""
+def worker_statuses(
+    keepers: Iterable[Keeper], spares: Spares, model: ModelWorker, refiner: Refiner
+) -> Iterator[parts.WorkerStatus]:
+    """Tell of each child process, and of what is paused."""
     for keeper in keepers:
         worker = keeper.worker
-        if worker is not None:
+        if worker is not None and (worker.pid is not None or worker.paused):
             busy = "busy" if keeper.state == "indexing" else "idle"
             yield _worker("index", worker.pid, "paused" if worker.paused else busy)
+    for pid in spares.pids:
+        yield _worker("index", pid, "idle")
     yield _worker("model", model.pid, "busy" if model.requests else "idle")
     if refiner.pid is not None:
         yield _worker("refine", refiner.pid, "busy" if refiner.busy else "idle")

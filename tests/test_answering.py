@@ -253,6 +253,7 @@ def test_json_has_the_documented_shape():
         "symbol": "send",
         "kind": "function",
         "language": "python",
+        "breadcrumb": [],
         "snippet": TEXTS[0].rstrip("\n"),
     }
     assert [event["type"] for event, _ in itertools.groupby(events, key=lambda event: event)][-1] == "result"

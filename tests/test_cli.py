@@ -111,7 +111,17 @@ def test_search_json_prints_hits_and_nothing_else(example):
     hits = [hit for hit in found if not hit.pop("partial", False)]
     assert len(hits) == 4
     for hit in hits:
-        assert list(hit) == ["path", "startLine", "endLine", "score", "symbol", "kind", "language", "snippet"]
+        assert list(hit) == [
+            "path",
+            "startLine",
+            "endLine",
+            "score",
+            "symbol",
+            "kind",
+            "language",
+            "breadcrumb",
+            "snippet",
+        ]
         text = (example / hit["path"]).read_text().splitlines()
         assert hit["snippet"].splitlines()[0].strip() in text[hit["startLine"] - 1]
         assert 1 <= hit["startLine"] <= hit["endLine"] <= len(text)

@@ -36,16 +36,16 @@ def worker_of(tmp_path, monkeypatch, spares):
         worker.close()
 
 
-def test_the_next_root_takes_the_process_of_the_one_before(worker_of, tmp_path):
+def test_the_next_root_takes_the_process_of_the_one_before(worker_of, spares, tmp_path):
     one, other = worker_of("one"), worker_of("other")
     for name in ("one", "other"):
         (tmp_path / name / "a.py").write_text(f"def of_{name}():\n    return 1\n")
     found = one.prepare(jobs_of("a.py"))
     pid = one.pid
     one.rest()
-    assert one.pid is None
+    assert (one.pid, spares.pids) == (None, [pid])
     again = other.prepare(jobs_of("a.py"))
-    assert (other.pid, other.starts) == (pid, 0)
+    assert (other.pid, other.starts, spares.pids) == (pid, 0, [])
     assert [result.points[0].payload["symbol"] for result in (*found, *again)] == ["of_one", "of_other"]
     one.prepare(jobs_of("a.py"))  # the other is at work with it
     assert one.pid not in {pid, None}

@@ -66,6 +66,12 @@ class Spares:
         self._links: list[Link] = []
         self._closed = False
 
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of those that are there."""
+        with self._lock:
+            return [link.child.pid for link in self._links if link.child.pid is not None and not link.ended]
+
     def take(self, command: Sequence[str], *, background: bool) -> Link | None:
         """Return a process of a command, None where there is none; unless `background`, none of low priority."""
         with self._lock:

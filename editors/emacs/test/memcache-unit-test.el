@@ -379,7 +379,6 @@
          (default-directory memcache-test-project))
     (oset connection methods (list memcache-method-ask memcache-method-models))
     (should (memcache--here-p memcache-method-models))
-    (should-not (memcache--here-p memcache-method-caches))
     (should-not (memcache--here-p memcache-method-threads))))
 
 (provide 'memcache-unit-test)

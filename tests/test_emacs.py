@@ -42,7 +42,7 @@ def run_ert(program, name, project):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["memcache-unit-test", "memcache-server-test"])
+@pytest.mark.parametrize("name", ["memcache-unit-test", "memcache-server-test", "memcache-caches-test"])
 def test_its_own_tests_pass(program, name, project):
     run_ert(program, name, project)
 

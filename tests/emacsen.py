@@ -43,13 +43,13 @@ def make_home(home, *, model=None):
 def fill(folder):
     """Fill a folder with documents of several kinds, one of them broken."""
     folder.mkdir()
-    (folder / "manual.pdf").write_bytes(
-        papers.pdf(["The manual of the sea", "tells of its mammals."], ["The narwhal has a tusk,", "which is a tooth."])
-    )
+    long = [f"Entry {n} of the register is about ship {n * 7} and its cargo of timber and rope." for n in range(40)]
+    second = ["The narwhal", "The narwhal has a tusk, which is a tooth.", *long]
+    manual = papers.pdf(["The register", *long], second, marks=[("The register", 0), ("The narwhal", 1)])
+    (folder / "manual.pdf").write_bytes(manual)
     (folder / "broken.pdf").write_bytes(b"no PDF")
-    (folder / "notes.ipynb").write_bytes(
-        papers.notebook(("markdown", "# Notes"), ("markdown", "The dugong grazes on seagrass."))
-    )
+    cells = ("markdown", "\n".join(long)), ("markdown", "\n".join(["# The dugong", "The dugong grazes on seagrass.", *long]))
+    (folder / "notes.ipynb").write_bytes(papers.notebook(*cells))
     (folder / "walrus.md").write_text("# The walrus\n\nThe walrus dives for molluscs.\n")
     (folder / "mail.eml").write_text("Subject: The okapi\n\nThe okapi browses leaves at dusk.\n")
 

@@ -142,11 +142,18 @@
         (insert (propertize (memcache--place-label place) 'face 'bold) "\n")
         (when-let ((around (and hit (memcache-hit-breadcrumb hit))))
           (insert (propertize (string-join around " › ") 'face 'shadow) "\n"))
-        (insert "\n" (if hit (memcache-hit-snippet hit)
-                       "What was read there is not kept with an earlier answer.")
-                "\n"))
+        (insert "\n" (memcache--passage-text place hit) "\n"))
       (goto-char (point-min))
       (current-buffer))))
+
+(defun memcache--passage-text (place hit)
+  "Return the text of PLACE, the first lines of HIT, which may be nil."
+  (cond ((null hit) "What was read there is not kept with an earlier answer.")
+        ((equal (memcache--place-range place)
+                (memcache-location-range (memcache-hit-location hit)))
+         (memcache-hit-snippet hit))
+        (t (concat (propertize "It is cited from a passage that begins:" 'face 'shadow) "\n\n"
+                   (memcache-hit-snippet hit)))))
 
 (defun memcache-passage-open ()
   "Open the file that the passage is from, as a whole."

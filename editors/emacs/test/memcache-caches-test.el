@@ -81,8 +81,9 @@ Each is a cons of what the prompt has to begin with, and the answer."
 (defmacro memcache-test-in-list (&rest body)
   "Evaluate BODY in the list of caches, once it is there."
   `(progn
+     (when (get-buffer memcache--caches-buffer) (kill-buffer memcache--caches-buffer))
      (memcache-caches)
-     (with-current-buffer "*memcache caches*"
+     (with-current-buffer memcache--caches-buffer
        (memcache-test-until tabulated-list-entries)
        ,@body)))
 
@@ -323,7 +324,7 @@ Each is a cons of what the prompt has to begin with, and the answer."
            (memcache-test-until memcache--news)
            (should (equal (car memcache--news) (list "The zebu" page "reading" nil)))
            (should (string-match-p "reading has a new page, The zebu" (memcache-test--messages)))
-           (should (equal (memcache--lighter) " Memcache 1 new"))
+           (memcache-test-until (equal (memcache--lighter) " Memcache 1 new"))
            (let ((news memcache--news))
              (memcache-news)
              (should (equal (buffer-file-name (window-buffer)) page))

@@ -43,7 +43,7 @@
    ["Server"
     ("?" "status" memcache-status)
     ("i" "index" memcache-index)
-    ("w" "why is this file indexed" memcache-why)
+    ("w" "why this file" memcache-why)
     ("M" "models" memcache-models
      :if (lambda () (memcache--here-p memcache-method-models)))
     ("k" "end the session" memcache-stop)]])

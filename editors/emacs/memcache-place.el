@@ -223,6 +223,14 @@ A range that ends at character 0 does not reach into that line."
 
 ;;;; Hits
 
+(defun memcache--hit-summary (hit)
+  "Return HIT in one line: what is defined there and how it begins."
+  (let ((symbol (memcache-hit-symbol hit))
+        (line (car (split-string (memcache-hit-snippet hit) "\n" t "[ \t]*"))))
+    (concat (unless (string-empty-p symbol)
+              (concat (propertize symbol 'face 'bold) "  "))
+            (truncate-string-to-width (or line "") 120))))
+
 (defun memcache--hit-line (hit)
   "Return the first line of HIT, counted from 1."
   (car (memcache--range-lines (memcache-location-range (memcache-hit-location hit)))))

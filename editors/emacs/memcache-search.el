@@ -123,16 +123,6 @@ SHOW is called with each list of hits that comes; LIVE while one types."
     (memcache--cancel (memcache--search-request search))
     (setf (memcache--search-request search) nil)))
 
-;;;; Hits as text
-
-(defun memcache--hit-summary (hit)
-  "Return HIT in one line: what is defined there and how it begins."
-  (let ((symbol (memcache-hit-symbol hit))
-        (line (car (split-string (memcache-hit-snippet hit) "\n" t "[ \t]*"))))
-    (concat (unless (string-empty-p symbol)
-              (concat (propertize symbol 'face 'bold) "  "))
-            (truncate-string-to-width (or line "") 120))))
-
 ;;;; In an xref buffer
 
 (cl-defstruct (memcache--document-location (:copier nil))

@@ -127,7 +127,7 @@
 \\{memcache-passage-mode-map}"
   :interactive nil
   (setq-local header-line-format
-              (substitute-command-keys " \\[memcache-passage-open] opens the file as a whole")
+              (concat " " (propertize "RET" 'face 'help-key-binding) " opens the file as a whole")
               word-wrap t))
 
 (defun memcache--passage (place name)

@@ -89,7 +89,8 @@ a [n] at an offset of the text stands for."
                         'memcache-turn turn
                         'face (memcache--place-face place))
     (when hit
-      (insert (propertize (format "  %s %s%s" (memcache-hit-kind hit) (memcache-hit-symbol hit)
+      (insert (propertize (concat "  " (string-trim-right (format "%s %s" (memcache-hit-kind hit)
+                                                                  (memcache-hit-symbol hit)))
                                   (memcache--hit-origin hit))
                           'face 'shadow)))
     (when (equal (memcache--place-status place) "stale")

@@ -50,7 +50,7 @@ def draw(emacs: str, project: Path) -> None:
     terminal.rest()
     (CLIENT / "answer.svg").write_text(terminal.svg())
     terminal.type("q\x03ms")
-    terminal.wait(lambda text: "Search:" in text)
+    terminal.wait(lambda text: "Search courier:" in text)
     terminal.type("webhook signature")
     terminal.wait(lambda text: re.search(r"webhooks\.py", text))
     terminal.rest()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import papers
 from terminal import Terminal
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +35,23 @@ def make_home(home, *, model=None):
         project = home / "projects" / name
         shutil.copytree(ROOT / "examples" / "courier", project)
         (project / ".git").mkdir()
+    fill(home / "projects" / "papers")
+    (home / "projects" / "pages").mkdir()
     return home / "projects" / "courier"
+
+
+def fill(folder):
+    """Fill a folder with documents of several kinds, one of them broken."""
+    folder.mkdir()
+    long = [f"Entry {n} of the register is about ship {n * 7} and its cargo of timber and rope." for n in range(40)]
+    second = ["The narwhal", "The narwhal has a tusk, which is a tooth.", *long]
+    manual = papers.pdf(["The register", *long], second, marks=[("The register", 0), ("The narwhal", 1)])
+    (folder / "manual.pdf").write_bytes(manual)
+    (folder / "broken.pdf").write_bytes(b"no PDF")
+    cells = ("markdown", "\n".join(long)), ("markdown", "\n".join(["# The dugong", "The dugong grazes on seagrass.", *long]))
+    (folder / "notes.ipynb").write_bytes(papers.notebook(*cells))
+    (folder / "walrus.md").write_text("# The walrus\n\nThe walrus dives for molluscs.\n")
+    (folder / "mail.eml").write_text("Subject: The okapi\n\nThe okapi browses leaves at dusk.\n")
 
 
 def environment(project):

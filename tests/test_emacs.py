@@ -42,7 +42,7 @@ def run_ert(program, name, project):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["memcache-unit-test", "memcache-server-test"])
+@pytest.mark.parametrize("name", ["memcache-unit-test", "memcache-server-test", "memcache-caches-test"])
 def test_its_own_tests_pass(program, name, project):
     run_ert(program, name, project)
 
@@ -113,13 +113,13 @@ def test_a_terminal_asks_moves_searches_and_leaves_at_once(program, project):
     terminal.type("\x1b<n")  # the first source, whose lines are shown in the other window
     terminal.wait(lambda text: "def _failed(self" in text or "Dead letters" in text)
     terminal.type("q\x03ms")
-    terminal.wait(lambda text: "Search:" in text)
+    terminal.wait(lambda text: "Search courier:" in text)
     terminal.type("webhook signature")  # no RET: it is shown while one types
     terminal.wait(lambda text: "*xref*" in text and "webhooks.py" in text)
     terminal.type("\r")
-    terminal.wait(lambda text: "Search:" not in text and "(XREF)" in text)
+    terminal.wait(lambda text: "Search courier:" not in text and "(XREF)" in text)
     terminal.type("\x181\x03mj")
-    terminal.wait(lambda text: "Jump to:" in text)
+    terminal.wait(lambda text: "Jump in courier:" in text)
     terminal.type("retry delay")
     terminal.wait(lambda text: len(re.findall(r"^\S+:\d+  ", text, re.MULTILINE)) > 3)
     terminal.type("\r")

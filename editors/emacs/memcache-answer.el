@@ -33,7 +33,6 @@
 (defun memcache--new-buffer ()
   "Return an empty buffer for answers: the usual one, unless that is being written."
   (let* ((directory default-directory)
-         (title (memcache--project-name))
          (usual (get-buffer "*memcache*"))
          (buffer (if (and usual (memcache--busy usual))
                      (generate-new-buffer "*memcache*")
@@ -42,8 +41,7 @@
       (unless (derived-mode-p 'memcache-answer-mode)
         (memcache-answer-mode))
       (memcache--clear)
-      (setq default-directory directory
-            memcache--title title))
+      (setq default-directory directory))
     buffer))
 
 (defun memcache--clear ()
@@ -174,12 +172,7 @@ Windows whose point is at the end stay there."
   "Write HITS as the sources of TURN."
   (let ((host (oref (memcache--turn-connection turn) host)))
     (setf (memcache--turn-sources turn)
-          (mapcar (lambda (hit)
-                    (let ((place (memcache--place-of (memcache-hit-location hit) host
-                                                     (memcache-hit-path hit))))
-                      (setf (memcache--place-hit place) hit)
-                      place))
-                  hits))
+          (mapcar (lambda (hit) (memcache--hit-place hit host)) hits))
     (memcache--insert-sources turn "Sources")))
 
 (defun memcache--stage-text (value)
@@ -336,7 +329,7 @@ What a question is about is indexed next."
                    ("no_answer"
                     (unless (or (memcache-ask-result-message result)
                                 (memcache--turn-text turn))
-                      "The project has no answer to this."))
+                      (format "There is no answer to this in %s." memcache--title)))
                    ("length" "It was cut at its limit, see `memcache-answer-tokens'."))
                  (when (> unsupported 0)
                    (format "What is underlined (%d) is not borne out by its citations."

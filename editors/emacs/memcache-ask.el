@@ -13,6 +13,7 @@
 (require 'thingatpt)
 (require 'memcache-answer)
 (require 'memcache-export)
+(require 'memcache-scope)
 (require 'memcache-sync)
 
 (defvar memcache--question-history nil
@@ -52,36 +53,11 @@ Where the buffer has no file, a region goes along as text."
       (user-error "There is no question"))
     question))
 
-(defun memcache--read-scope ()
-  "Read where to look, and return it as a scope; nil for everything that is known."
-  (let* ((root (memcache-root))
-         (here (file-relative-name (file-truename default-directory) root))
-         (language (memcache--language))
-         (choice (completing-read
-                  "Look in: "
-                  (delq nil (list "this project" "all open projects"
-                                  (unless (string-prefix-p "." here) (concat "folder " here))
-                                  (when (derived-mode-p 'prog-mode) (concat "language " language))
-                                  "files that match…"))
-                  nil t)))
-    (cond ((equal choice "all open projects") (memcache-make-scope))
-          ((string-prefix-p "folder " choice)
-           (memcache--scope :globs (list (concat "/" here))))
-          ((string-prefix-p "language " choice)
-           (memcache--scope :languages (list language)))
-          ((equal choice "files that match…")
-           (memcache--scope :globs (split-string (read-string "Patterns, as in .gitignore: "))))
-          (t (memcache--scope)))))
-
-(defun memcache--scope (&rest more)
-  "Return the current project as a scope, with MORE of its fields."
-  (apply #'memcache-make-scope :roots (list (memcache--uri (memcache-root))) more))
-
 ;;;; Asking
 
 (defun memcache--ask (question context &rest more)
   "Ask QUESTION about CONTEXT in a fresh buffer.
-MORE are `:intent', `:scope' (by default the project) and `:thread'."
+MORE are `:intent' and `:scope', by default what is chosen."
   (let* ((connection (memcache--connect))
          (scope (if (plist-member more :scope) (plist-get more :scope) (memcache--scope)))
          (text (plist-get context :text))
@@ -93,6 +69,7 @@ MORE are `:intent', `:scope' (by default the project) and `:thread'."
                   :scope scope))
          (buffer (memcache--new-buffer)))
     (memcache--show-answer buffer)
+    (setq memcache--title (memcache--scope-name scope))
     (memcache--ask-turn buffer question connection memcache-method-ask params)
     buffer))
 
@@ -105,31 +82,33 @@ MORE are `:intent', `:scope' (by default the project) and `:thread'."
 (defun memcache-ask (question &optional scope)
   "Ask QUESTION about the project, and about what is at point.
 What is selected, else the definition at point, is told as the place that the
-question is about.  With a prefix argument, read the SCOPE: where to look."
+question is about.  `memcache-scope' chooses what is asked; with a prefix
+argument, read the SCOPE of this question alone."
   (interactive
-   (list (memcache--read-question (memcache--prompt "Ask about"))
-         (and current-prefix-arg (memcache--read-scope))))
-  (memcache--ask question (memcache--context)
-                 :scope (if current-prefix-arg scope (or scope (memcache--scope)))))
-
-(defun memcache--prompt (verb)
-  "Return a prompt that begins with VERB and names what it is about."
-  (format "%s %s: " verb (if (use-region-p) "the selection" (memcache--project-name))))
+   (let ((scope (if current-prefix-arg (memcache--read-scope) (memcache--scope))))
+     (list (memcache--read-question
+            (if (use-region-p)
+                (memcache--prompt "Ask about the selection and" scope)
+              (memcache--prompt "Ask about" scope)))
+           scope)))
+  (memcache--ask question (memcache--context) :scope (or scope (memcache--scope))))
 
 ;;;###autoload
 (defun memcache-ask-follow-up (question)
   "Ask QUESTION in the thread of the latest answer, or of the one shown here."
-  (interactive (list (memcache--read-question "Follow up: ")))
+  (interactive (list (memcache--read-question
+                      (memcache--prompt "Follow up in" (memcache--scope)))))
   (let ((buffer (memcache--latest-answer)))
     (unless buffer
       (user-error "There is no answer yet: ask with `memcache-ask' first"))
     (with-current-buffer buffer
       (when (memcache--busy)
         (user-error "This answer is still being written: C-c C-k stops it"))
-      (let ((params (memcache-make-ask-params
-                     :question question :thread-id memcache--thread
-                     :scope (memcache--scope))))
+      (let* ((scope (memcache--scope))
+             (params (memcache-make-ask-params
+                      :question question :thread-id memcache--thread :scope scope)))
         (memcache--show-answer buffer)
+        (setq memcache--title (memcache--scope-name scope))
         (memcache--ask-turn buffer question (memcache--connect) memcache-method-ask params)))))
 
 (defun memcache--latest-answer ()

@@ -83,6 +83,9 @@ start of the server's session, see `memcache-stop'."
 (defvar memcache--thread-functions nil
   "Called with connection and params of `memcache/didChangeThread'.")
 
+(defvar memcache--read-functions nil
+  "Called with connection and params of `memcache/didReadDocument'.")
+
 (defconst memcache--empty (make-hash-table)
   "What JSON writes as an empty object.")
 
@@ -396,6 +399,8 @@ by default the message is shown.  Neither is called before this returns."
         (memcache--run 'memcache--status-functions))
        ('memcache/didChangeThread
         (memcache--run 'memcache--thread-functions connection params))
+       ('memcache/didReadDocument
+        (memcache--run 'memcache--read-functions connection params))
        ('window/showMessage
         (message "Memcache: %s" (plist-get params :message)))))))
 

@@ -47,13 +47,27 @@
   (cl-loop for place in (memcache--turn-sources turn) for n from 1
            when place collect (cons n place)))
 
+(defun memcache--fragment (place)
+  "Return what stands behind a URI for where PLACE is in its file."
+  (let ((page (memcache--place-page place)))
+    (cond (page (format "#page=%d" page))
+          ((memcache--place-spot place) "")
+          (t (format "#L%d" (car (memcache--place-lines place)))))))
+
+(defun memcache--org-target (place)
+  "Return what an Org link to PLACE names."
+  (let ((file (memcache--place-file place)) (page (memcache--place-page place)))
+    (cond (page (format "docview:%s::%d" file page))
+          ((memcache--place-spot place) (concat "file:" file))
+          (t (format "file:%s::%d" file (car (memcache--place-lines place)))))))
+
 (defun memcache-answer-copy ()
   "Copy the answer at point as Markdown, its citations as links."
   (interactive)
   (let* ((turn (memcache--turn-here))
          (link (lambda (label place)
-                 (format "[%s](%s#L%d)" label (memcache--uri (memcache--place-file place))
-                         (car (memcache--place-lines place)))))
+                 (format "[%s](%s%s)" label (memcache--uri (memcache--place-file place))
+                         (memcache--fragment place))))
          (text (memcache--turn-string turn link)))
     (kill-new (concat text "\n\n"
                       (mapconcat (pcase-lambda (`(,n . ,place))
@@ -67,8 +81,7 @@
   "Show the thread as an Org buffer, its citations as links."
   (interactive)
   (let* ((link (lambda (label place)
-                 (format "[[file:%s::%d][%s]]" (memcache--place-file place)
-                         (car (memcache--place-lines place)) label)))
+                 (format "[[%s][%s]]" (memcache--org-target place) label)))
          (parts
           (cl-loop
            for turn in (reverse memcache--turns)

@@ -1,4 +1,4 @@
-;;; memcache-lists.el --- Status, threads, models and caches  -*- lexical-binding: t; -*-
+;;; memcache-lists.el --- Status, threads and models  -*- lexical-binding: t; -*-
 
 ;; Copyright (c) 2026 The memcache-lsp authors
 ;; SPDX-License-Identifier: MIT
@@ -6,7 +6,8 @@
 ;;; Commentary:
 
 ;; Owns the lists of what the server has, and what can be done with it: threads
-;; of earlier questions, models, caches; its status, and the index.
+;; of earlier questions, models; its status, and the index.  That of caches, which
+;; is such a list, is in memcache-caches.el.
 
 ;;; Code:
 
@@ -214,55 +215,6 @@ AFTER is called with the result instead, where there is one."
   (when (y-or-n-p (format "Remove %s from this machine? " (memcache--list-item)))
     (memcache--models-do "remove")))
 
-;;;; Caches
-
-(defvar memcache-caches-mode-map
-  (let ((map (make-sparse-keymap)))
-    (define-key map "a" #'memcache-caches-add)
-    (define-key map "d" #'memcache-caches-remove)
-    map)
-  "Keys in the list of caches.")
-
-(define-derived-mode memcache-caches-mode memcache-list-mode "Caches"
-  "Mode of the list of folders that are searched beside the project.
-
-\\{memcache-caches-mode-map}"
-  :interactive nil
-  (setq tabulated-list-format [("Cache" 20 t) ("Files" 8 nil :right-align t) ("Folder" 0 t)])
-  (tabulated-list-init-header))
-
-;;;###autoload
-(defun memcache-caches ()
-  "List folders that are searched beside the project."
-  (interactive)
-  (memcache--show-list
-   "*memcache caches*" #'memcache-caches-mode
-   (list :method memcache-method-caches
-         :items #'memcache-caches-result-caches
-         :row (lambda (cache)
-                (list (memcache-cache-name cache)
-                      (vector (memcache-cache-name cache)
-                              (number-to-string
-                               (memcache-file-counts-done (memcache-cache-files cache)))
-                              (mapconcat
-                               (lambda (place)
-                                 (let ((uri (memcache-cache-place-uri place)))
-                                   (or (memcache--file uri nil) uri)))
-                               (memcache-cache-places cache) ", ")))))))
-
-(defun memcache-caches-add (name folder)
-  "Add FOLDER as the cache NAME."
-  (interactive (list (read-string "Name of the cache: ")
-                     (read-directory-name "Folder: " nil nil t)))
-  (memcache--list-call "add" (list :name name :uris (vector (memcache--uri (file-truename folder))))))
-
-(defun memcache-caches-remove ()
-  "Remove the cache at point."
-  (interactive)
-  (let ((name (memcache--list-item)))
-    (when (y-or-n-p (format "Search %s no more? " name))
-      (memcache--list-call "remove" (list :name name)))))
-
 ;;;; Status
 
 (define-derived-mode memcache-status-mode special-mode "Memcache"
@@ -304,6 +256,9 @@ AFTER is called with the result instead, where there is one."
       (insert (propertize message 'face 'warning) "\n"))
     (insert "\nProjects\n")
     (mapc #'memcache--insert-root (memcache-status-result-roots status))
+    (when-let ((caches (memcache-status-result-caches status)))
+      (insert "\nCaches\n")
+      (mapc #'memcache--insert-cache caches))
     (insert "\nModel\n  "
             (if model (format "%s: %s" (memcache-model-status-name model)
                               (memcache-model-status-state model))
@@ -323,21 +278,40 @@ AFTER is called with the result instead, where there is one."
 
 (defun memcache--insert-root (root)
   "Insert ROOT of the status in words."
-  (let ((files (memcache-root-status-files root))
-        (message (memcache-root-status-message root)))
-    (insert (format "  %s\n    %s: %d of %d files, %d pieces%s\n"
-                    (memcache--file (memcache-root-status-uri root) nil)
-                    (memcache-root-status-state root)
-                    (memcache-file-counts-done files) (memcache-file-counts-total files)
-                    (memcache-root-status-chunks root)
-                    (if-let ((bytes (memcache-root-status-size-bytes root)))
-                        (concat ", " (file-size-human-readable bytes))
-                      "")))
-    (when message
-      (insert "    " (propertize message 'face 'warning) "\n"))
-    (dolist (problem (memcache-root-status-failed root))
-      (insert (format "    %s: %s\n" (memcache-file-problem-path problem)
-                      (memcache-file-problem-reason problem))))))
+  (insert "  " (memcache--file (memcache-root-status-uri root) nil) "\n")
+  (memcache--insert-index
+   (memcache-root-status-state root) (memcache-root-status-files root)
+   (memcache-root-status-chunks root) (memcache-root-status-size-bytes root)
+   (memcache-root-status-message root) (memcache-root-status-failed root)))
+
+(defun memcache--insert-cache (cache)
+  "Insert CACHE in words: its places, its index and what failed."
+  (insert "  " (memcache-cache-name cache)
+          (if (memcache-cache-reading cache) ", a reading folder" "") "\n")
+  (dolist (place (memcache-cache-places cache))
+    (insert "    " (memcache--file (memcache-cache-place-uri place) nil)
+            (if-let ((since (memcache-cache-place-offline-since place)))
+                (propertize (format ", offline since %s" (memcache--when since)) 'face 'warning)
+              "")
+            (if-let ((message (memcache-cache-place-message place)))
+                (propertize (concat "\n      " message) 'face 'warning)
+              "")
+            "\n"))
+  (memcache--insert-index
+   (memcache-cache-state cache) (memcache-cache-files cache) (memcache-cache-chunks cache)
+   (memcache-cache-size-bytes cache) (memcache-cache-message cache) (memcache-cache-failed cache)))
+
+(defun memcache--insert-index (state files chunks bytes message failed)
+  "Insert the STATE of an index with FILES and CHUNKS, of BYTES on disk.
+MESSAGE is a sentence, FAILED a list of files and why; each may be nil."
+  (insert (format "    %s: %d of %d files, %d pieces%s\n" state
+                  (memcache-file-counts-done files) (memcache-file-counts-total files) chunks
+                  (if bytes (concat ", " (file-size-human-readable bytes)) "")))
+  (when message
+    (insert "    " (propertize message 'face 'warning) "\n"))
+  (dolist (problem failed)
+    (insert (format "    %s: %s\n" (memcache-file-problem-path problem)
+                    (memcache-file-problem-reason problem)))))
 
 ;;;; The index
 

@@ -13,6 +13,10 @@
 (require 'transient)
 (require 'memcache)
 
+(defun memcache--menu-asked ()
+  "Return what is asked as an entry of the menu."
+  (format "asked: %s" (memcache--scope-name (memcache--scope))))
+
 ;;;###autoload (autoload 'memcache-menu "memcache-menu" "Show all commands." t)
 (transient-define-prefix memcache-menu ()
   "Show all commands."
@@ -28,12 +32,18 @@
     ("=" "similar places" memcache-similar)
     ("t" "earlier questions" memcache-threads
      :if (lambda () (memcache--here-p memcache-method-threads)))]
+   ["Caches"
+    ("o" memcache-scope :description memcache--menu-asked)
+    ("d" "list" memcache-caches)
+    ("+" "add a folder" memcache-caches-add)
+    ("F" "add a file" memcache-caches-add-file)
+    ("R" "add a reading folder" memcache-caches-add-reading)
+    ("n" "open a new page" memcache-news :if (lambda () memcache--news))
+    ("N" "ask about a new page" memcache-news-ask :if (lambda () memcache--news))]
    ["Server"
     ("?" "status" memcache-status)
     ("i" "index" memcache-index)
-    ("w" "why is this file indexed" memcache-why)
-    ("C" "caches" memcache-caches
-     :if (lambda () (memcache--here-p memcache-method-caches)))
+    ("w" "why this file" memcache-why)
     ("M" "models" memcache-models
      :if (lambda () (memcache--here-p memcache-method-models)))
     ("k" "end the session" memcache-stop)]])

@@ -6,9 +6,14 @@
 ;;; Commentary:
 
 ;; Owns what is a project, and the way between what the server names (URIs,
-;; lines) and what Emacs has (files, positions), and how lines are shown.  Columns
-;; count characters, as agreed with the server.  A line ends at \r\n, \n or \r
-;; there, so a lone \r within a buffer's line is counted here too.
+;; lines, pages) and what Emacs has (files, positions).  Columns count characters,
+;; as agreed with the server.  A line ends at \r\n, \n or \r there, so a lone \r
+;; within a buffer's line is counted here too.
+;;
+;; Some files are no text: a PDF has pages, a notebook cells, and the lines that
+;; the server names there are those of a text that it read out of the file.  Such
+;; a place has a spot in place of lines, and nothing here takes its lines for
+;; those of a buffer.
 
 ;;; Code:
 
@@ -16,12 +21,7 @@
 (require 'project)
 (require 'subr-x)
 (require 'url-util)
-(require 'xref)
 (require 'memcache-protocol)
-
-(defface memcache-highlight '((t :inherit highlight :extend t))
-  "Face of the lines that a citation shows."
-  :group 'memcache)
 
 ;;;; Files
 
@@ -40,11 +40,12 @@
            memcache--uri-chars)))
 
 (defun memcache--file (uri host)
-  "Return the file that URI names on HOST, nil where it is none."
+  "Return the file that URI names on HOST, nil where it is none.
+That of a page has `#page=N' behind it."
   (when (string-prefix-p "file://" uri)
     (concat host
             (decode-coding-string
-             (url-unhex-string (replace-regexp-in-string "\\`file://[^/]*" "" uri))
+             (url-unhex-string (replace-regexp-in-string "\\`file://[^/]*\\|#.*" "" uri))
              (memcache--name-coding)))))
 
 (defun memcache--name-coding ()
@@ -129,24 +130,35 @@ The whole buffer counts, narrowed or not."
 ;;;; Places
 
 (cl-defstruct (memcache--place (:copier nil))
-  "Lines of a file that an answer names.
-Markers follow edits of a buffer that visits it."
-  file range path status hit start end)
+  "A stretch of a file that an answer names.
+Markers follow edits of a buffer that visits it.  SPOT is nil where RANGE is
+lines of the file itself, else where it is in words, such as \" p. 12\"; PAGE is
+that of a PDF."
+  file range path status hit start end spot page)
+
+(defun memcache--spot (location)
+  "Return in words where LOCATION is in a file that is no text, else nil."
+  (let ((page (memcache-location-page location))
+        (cell (memcache-location-cell location)))
+    (cond (page (format " p. %d" page))
+          (cell (format " cell %d" cell))
+          ((memcache-location-extracted location) ""))))
 
 (defun memcache--place-of (location host &optional path)
   "Return the place of LOCATION on HOST, shown as PATH, and hold on to its lines."
   (let* ((file (memcache--file (memcache-location-uri location) host))
          (place (make-memcache--place
                  :file file :range (memcache-location-range location)
-                 :path (or path (file-name-nondirectory file)) :status "fresh"))
+                 :path (or path (file-name-nondirectory file)) :status "fresh"
+                 :spot (memcache--spot location) :page (memcache-location-page location)))
          (buffer (memcache--visiting file)))
     (when buffer
       (memcache--hold place buffer))
     place))
 
 (defun memcache--hold (place buffer)
-  "Have the lines of PLACE follow the edits of BUFFER."
-  (unless (eq (memcache--held-by place) buffer)
+  "Have the lines of PLACE follow the edits of BUFFER, if they are its own."
+  (unless (or (memcache--place-spot place) (eq (memcache--held-by place) buffer))
     (with-current-buffer buffer
       (save-restriction
         (widen)
@@ -203,125 +215,42 @@ A range that ends at character 0 does not reach into that line."
             (1+ last)))))
 
 (defun memcache--place-label (place)
-  "Return PLACE as path and lines."
-  (pcase-let ((`(,start . ,end) (memcache--place-lines place)))
-    (format "%s:%d-%d" (memcache--place-path place) start end)))
+  "Return PLACE as path and lines, or as path and spot."
+  (if-let ((spot (memcache--place-spot place)))
+      (concat (memcache--place-path place) spot)
+    (pcase-let ((`(,start . ,end) (memcache--place-lines place)))
+      (format "%s:%d-%d" (memcache--place-path place) start end))))
 
-;;;; Showing
+;;;; Hits
 
-(defvar memcache--highlight nil
-  "The overlay on the lines that were shown last.")
+(defun memcache--hit-summary (hit)
+  "Return HIT in one line: what is defined there and how it begins."
+  (let ((symbol (memcache-hit-symbol hit))
+        (line (car (split-string (memcache-hit-snippet hit) "\n" t "[ \t]*"))))
+    (concat (unless (string-empty-p symbol)
+              (concat (propertize symbol 'face 'bold) "  "))
+            (truncate-string-to-width (or line "") 120))))
 
-(defvar memcache--preview nil
-  "The buffer with a file that nothing visits, made to look at it.")
+(defun memcache--hit-line (hit)
+  "Return the first line of HIT, counted from 1."
+  (car (memcache--range-lines (memcache-location-range (memcache-hit-location hit)))))
 
-(defconst memcache--preview-limit 1048576
-  "Larger files are not previewed, in bytes.")
+(defun memcache--hit-label (hit)
+  "Return where HIT is: path and line, or path and page or cell; and its cache."
+  (concat (memcache-hit-path hit)
+          (or (memcache--spot (memcache-hit-location hit))
+              (format ":%d" (memcache--hit-line hit)))
+          (memcache--hit-origin hit)))
 
-(defun memcache--unhighlight ()
-  "Take the highlight away."
-  (when memcache--highlight
-    (delete-overlay memcache--highlight)))
+(defun memcache--hit-place (hit host)
+  "Return the place of HIT on HOST."
+  (let ((place (memcache--place-of (memcache-hit-location hit) host (memcache-hit-path hit))))
+    (setf (memcache--place-hit place) hit)
+    place))
 
-(defun memcache--mark-lines (start end)
-  "Highlight the lines from START to END of the current buffer."
-  (unless memcache--highlight
-    (setq memcache--highlight (make-overlay 1 1)))
-  (overlay-put memcache--highlight 'face 'memcache-highlight)
-  (move-overlay memcache--highlight
-                (save-excursion (goto-char start) (line-beginning-position))
-                (save-excursion (goto-char end)
-                                (if (and (bolp) (> end start)) end
-                                  (min (1+ (line-end-position)) (point-max))))
-                (current-buffer)))
-
-(defun memcache--show-lines (window start end)
-  "Show the lines from START to END in WINDOW, widened where they are hidden."
-  (with-current-buffer (window-buffer window)
-    (when (or (< start (point-min)) (> end (point-max)))
-      (widen))
-    (memcache--mark-lines start end)
-    (set-window-point window start)
-    (with-selected-window window
-      (goto-char start)
-      (recenter (/ (window-body-height) 4)))))
-
-(defun memcache--open (place &optional other-window)
-  "Visit the lines of PLACE, with OTHER-WINDOW in another window."
-  (let* ((file (memcache--place-file place))
-         (buffer (or (memcache--visiting file)
-                     (if (file-exists-p file)
-                         (find-file-noselect file)
-                       (user-error "%s is not there any more" (memcache--place-path place))))))
-    (memcache--hold place buffer)
-    (xref-push-marker-stack)
-    (if other-window
-        (pop-to-buffer buffer '((display-buffer-reuse-window
-                                 display-buffer-use-some-window
-                                 display-buffer-pop-up-window)
-                                (inhibit-same-window . t)))
-      (pop-to-buffer-same-window buffer))
-    (memcache--show-lines (selected-window) (memcache--place-start place)
-                          (memcache--place-end place))))
-
-(defun memcache--preview (place)
-  "Show the lines of PLACE in another window, without going there.
-A file that no buffer visits is read for it, not visited."
-  (let* ((visiting (memcache--visiting (memcache--place-file place)))
-         (buffer (or visiting (memcache--preview-buffer (memcache--place-file place)))))
-    (when buffer
-      (pcase-let ((`(,start . ,end)
-                   (if visiting
-                       (progn (memcache--hold place visiting)
-                              (cons (marker-position (memcache--place-start place))
-                                    (marker-position (memcache--place-end place))))
-                     (with-current-buffer buffer
-                       (memcache--bounds (memcache--place-range place))))))
-        (when-let ((window (display-buffer buffer '((display-buffer-reuse-window
-                                                     display-buffer-use-some-window
-                                                     display-buffer-pop-up-window)
-                                                    (inhibit-same-window . t)))))
-          (memcache--show-lines window start end))))))
-
-(defun memcache--preview-buffer (file)
-  "Return a buffer with the text of FILE, nil where it is too large or gone."
-  (when-let ((size (file-attribute-size (file-attributes file))))
-    (when (<= size memcache--preview-limit)
-      (unless (and (buffer-live-p memcache--preview)
-                   (equal file (buffer-local-value 'memcache--previewed memcache--preview)))
-        (setq memcache--preview (get-buffer-create "*memcache preview*"))
-        (with-current-buffer memcache--preview
-          (memcache--fill-preview file)))
-      memcache--preview)))
-
-(defvar-local memcache--previewed nil
-  "The file whose text this buffer shows.")
-(put 'memcache--previewed 'permanent-local t)
-
-(defun memcache--fill-preview (file)
-  "Fill the current buffer with the text of FILE, in its mode but without hooks."
-  (let ((inhibit-read-only t)
-        (enable-local-variables nil)
-        (buffer-undo-list t))
-    (erase-buffer)
-    (insert-file-contents file)
-    (setq memcache--previewed file
-          default-directory (file-name-directory file))
-    (delay-mode-hooks
-      (let ((buffer-file-name file))
-        (set-auto-mode)))
-    (setq buffer-read-only t)
-    (set-buffer-modified-p nil)
-    (font-lock-mode 1)))
-
-(defun memcache--end-preview ()
-  "Take highlight and preview away."
-  (memcache--unhighlight)
-  (when (buffer-live-p memcache--preview)
-    (let ((kill-buffer-query-functions nil))
-      (when-let ((window (get-buffer-window memcache--preview t)))
-        (quit-restore-window window 'bury))
-      (kill-buffer memcache--preview))))
+(defun memcache--hit-origin (hit)
+  "Return the cache that HIT was found in as text, empty for the project."
+  (if-let ((cache (memcache-hit-cache hit))) (format " (%s)" cache) ""))
 
 (provide 'memcache-place)
 ;;; memcache-place.el ends here

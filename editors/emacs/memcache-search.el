@@ -48,7 +48,7 @@
 (cl-defstruct (memcache--search (:copier nil))
   "A search that follows what is typed.
 SHOW is called with each list of hits that comes; LIVE while one types."
-  live directory connection scope document query request timer hits show)
+  live directory connection scope document query request timer hits notes show)
 
 (defun memcache--begin-search (scope show)
   "Return a search in SCOPE, whose results SHOW gets."
@@ -96,8 +96,18 @@ SHOW is called with each list of hits that comes; LIVE while one types."
         ((memcache--search-live search)
          (setf (memcache--search-timer search)
                (run-at-time 1.5 nil #'memcache--search-now search)))
-        (t (message "Memcache: the project is still being indexed; g shows more")))
-  (memcache--found search (memcache-search-result-hits result)))
+        (t (message "Memcache: it is still being indexed; g shows more")))
+  (let ((notes (memcache-search-result-notes result))
+        (before (memcache--search-notes search)))
+    (setf (memcache--search-notes search) notes)
+    (memcache--found search (memcache-search-result-hits result))
+    (unless (and (memcache--search-live search) (equal notes before))
+      (memcache--tell-notes notes))))
+
+(defun memcache--tell-notes (notes)
+  "Show NOTES, sentences about what was not searched, if there are any."
+  (when notes
+    (message "Memcache: %s" (string-join notes " "))))
 
 (defun memcache--found (search hits)
   "Give HITS to who wants those of SEARCH."
@@ -113,38 +123,41 @@ SHOW is called with each list of hits that comes; LIVE while one types."
     (memcache--cancel (memcache--search-request search))
     (setf (memcache--search-request search) nil)))
 
-;;;; Hits as text
-
-(defun memcache--hit-summary (hit)
-  "Return HIT in one line: what is defined there and how it begins."
-  (let ((symbol (memcache-hit-symbol hit))
-        (line (car (split-string (memcache-hit-snippet hit) "\n" t "[ \t]*"))))
-    (concat (unless (string-empty-p symbol)
-              (concat (propertize symbol 'face 'bold) "  "))
-            (truncate-string-to-width (or line "") 120))))
-
-(defun memcache--hit-line (hit)
-  "Return the first line of HIT, counted from 1."
-  (car (memcache--range-lines (memcache-location-range (memcache-hit-location hit)))))
-
-(defun memcache--hit-place (hit host)
-  "Return the place of HIT on HOST."
-  (memcache--place-of (memcache-hit-location hit) host (memcache-hit-path hit)))
-
 ;;;; In an xref buffer
 
-(defun memcache--xrefs (hits host)
-  "Return HITS on HOST as xref items."
-  (mapcar (lambda (hit)
-            (xref-make (memcache--hit-summary hit)
-                       (xref-make-file-location
-                        (memcache--file (memcache-location-uri (memcache-hit-location hit)) host)
-                        (memcache--hit-line hit) 0)))
-          hits))
+(cl-defstruct (memcache--document-location (:copier nil))
+  "Where xref finds a HIT on HOST that is in a file that is no text."
+  hit host)
+
+(cl-defmethod xref-location-group ((location memcache--document-location))
+  "Return the file of LOCATION."
+  (memcache--file (memcache-location-uri
+                   (memcache-hit-location (memcache--document-location-hit location)))
+                  (memcache--document-location-host location)))
+
+(cl-defmethod xref-location-marker ((location memcache--document-location))
+  "Return where LOCATION can be seen; a page is turned to when it is displayed."
+  (let* ((place (memcache--hit-place (memcache--document-location-hit location)
+                                     (memcache--document-location-host location)))
+         (buffer (memcache--place-buffer place)))
+    (memcache--later #'memcache--turn-to buffer (memcache--place-page place))
+    (with-current-buffer buffer (copy-marker (point-min)))))
+
+(defun memcache--xref (hit host)
+  "Return HIT on HOST as an xref item."
+  (let* ((location (memcache-hit-location hit))
+         (spot (memcache--spot location)))
+    (if spot
+        (xref-make (string-trim-left (format "%s  %s" spot (memcache--hit-summary hit)))
+                   (make-memcache--document-location :hit hit :host host))
+      (xref-make (memcache--hit-summary hit)
+                 (xref-make-file-location
+                  (memcache--file (memcache-location-uri location) host)
+                  (memcache--hit-line hit) 0)))))
 
 (defun memcache--show-xrefs (hits host again)
   "Show HITS on HOST in an xref buffer; AGAIN asks for them once more."
-  (let ((items (memcache--xrefs hits host))
+  (let ((items (mapcar (lambda (hit) (memcache--xref hit host)) hits))
         (first t))
     (funcall xref-show-xrefs-function
              (lambda ()
@@ -182,7 +195,8 @@ SHOW is called with each list of hits that comes; LIVE while one types."
 (defun memcache-search (query &optional scope)
   "Search the project for QUERY: words, names, or a question.
 The results are shown in an xref buffer while you type; \\[next-error] goes
-through them afterwards.  With a prefix argument, read the SCOPE first."
+through them afterwards.  `memcache-scope' chooses what is searched; with a
+prefix argument, read the SCOPE of this search alone."
   (interactive (list nil (and current-prefix-arg (memcache--read-scope))))
   (let* ((window (selected-window))
          (search (memcache--begin-search (or scope (memcache--scope)) #'ignore)))
@@ -205,7 +219,7 @@ through them afterwards.  With a prefix argument, read the SCOPE first."
                             (memcache--search-for search (minibuffer-contents-no-properties)))
                           nil t))
             (setf (memcache--search-query search)
-                  (read-string "Search: " nil 'memcache--search-history)))
+                  (read-string (memcache--prompt "Search" (memcache--search-scope search)) nil 'memcache--search-history)))
           (setq done t))
       (setf (memcache--search-live search) nil)
       (unless done (memcache--end-search search)))))
@@ -240,7 +254,8 @@ through them afterwards.  With a prefix argument, read the SCOPE first."
                  connection memcache-method-similar params
                  :success (lambda (result)
                             (memcache--show-found (memcache-search-result-hits result)
-                                                  connection "this" ask)))))
+                                                  connection "this" ask)
+                            (memcache--tell-notes (memcache-search-result-notes result))))))
     (funcall ask)))
 
 ;;;; In the minibuffer
@@ -261,8 +276,7 @@ through them afterwards.  With a prefix argument, read the SCOPE first."
   "Return HITS as an alist of candidate and hit, each with another text."
   (let ((seen (make-hash-table :test #'equal)))
     (cl-loop for hit in hits
-             for label = (format "%s:%d  %s" (memcache-hit-path hit) (memcache--hit-line hit)
-                                 (memcache--hit-summary hit))
+             for label = (concat (memcache--hit-label hit) "  " (memcache--hit-summary hit))
              unless (gethash label seen)
              do (puthash label t seen)
              and collect (cons label hit))))
@@ -350,7 +364,8 @@ argument, read the SCOPE first."
                                   (setq shown (memcache--preview-candidate
                                                candidates search window shown)))
                                 90 t))
-                  (completing-read "Jump to: " (memcache--candidate-table (lambda () candidates))
+                  (completing-read (memcache--prompt "Jump in" (memcache--search-scope search))
+                                   (memcache--candidate-table (lambda () candidates))
                                    nil nil nil 'memcache--search-history)))
                (hit (or (cdr (assoc choice candidates)) (cdar candidates))))
           (memcache--end-preview)

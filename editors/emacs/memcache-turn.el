@@ -17,6 +17,7 @@
 (require 'button)
 (require 'memcache-core)
 (require 'memcache-markdown)
+(require 'memcache-show)
 
 (defcustom memcache-preview t
   "Whether the lines of the citation at point are shown in another window."
@@ -59,7 +60,7 @@ a [n] at an offset of the text stands for."
   "The turns of this buffer, latest first.")
 
 (defvar-local memcache--title nil
-  "Name of the project that this buffer is about.")
+  "Names of what the latest question of this buffer was asked of.")
 
 (defun memcache--busy (&optional buffer)
   "Return the turn that is being written in BUFFER, by default the current one."
@@ -88,7 +89,9 @@ a [n] at an offset of the text stands for."
                         'memcache-turn turn
                         'face (memcache--place-face place))
     (when hit
-      (insert (propertize (format "  %s %s" (memcache-hit-kind hit) (memcache-hit-symbol hit))
+      (insert (propertize (concat "  " (string-trim-right (format "%s %s" (memcache-hit-kind hit)
+                                                                  (memcache-hit-symbol hit)))
+                                  (memcache--hit-origin hit))
                           'face 'shadow)))
     (when (equal (memcache--place-status place) "stale")
       (insert (propertize "  changed since" 'face 'warning)))
@@ -168,7 +171,8 @@ It is the last such [n] that has no lines of its own."
          (place (memcache--place-of (memcache-ask-citation-location cited)
                                     (oref (memcache--turn-connection turn) host)
                                     (and source (memcache--place-path source)))))
-    (setf (memcache--place-status place) (memcache-ask-citation-status cited))
+    (setf (memcache--place-status place) (memcache-ask-citation-status cited)
+          (memcache--place-hit place) (and source (memcache--place-hit source)))
     (memcache--dress turn nil)
     (push (cons n place) (memcache--turn-cited turn))
     (when-let* ((text (memcache--turn-text turn))

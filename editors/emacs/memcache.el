@@ -58,19 +58,43 @@
 ;; M-x memcache-jump does so in the minibuffer, and goes to what you choose.
 ;; M-x memcache-similar finds what resembles the region.
 ;;
+;; Caches
+;; ======
+;;
+;; A cache is a set of folders and files anywhere on the machine: papers, manuals,
+;; notes.  M-x memcache-caches-add adds a folder, memcache-caches-add-file a file,
+;; memcache-caches-add-reading a folder whose new pages are told of; memcache-news
+;; opens such a page, memcache-news-ask asks about it.  M-x memcache-caches lists
+;; them all:
+;;
+;;     RET         its places, and which files failed and why
+;;     m           ask it from now on, or no more; so for the project itself
+;;     a, f, r     add a folder, a file, a reading folder
+;;     i           pause, resume or rebuild its index
+;;     d           forget it; with a prefix argument, one of its places
+;;
+;; M-x memcache-scope chooses what is asked too: the project (workspace), caches,
+;; or both, until another choice is made.  Prompts, the header of answers and the
+;; mode line tell what that is.
+;;
+;; A page of a PDF is opened by pdf-tools or doc-view where a frame shows
+;; pictures.  Otherwise, and for notebooks, books and mail, the passage that was
+;; read is shown, from where RET opens the file as a whole.
+;;
 ;; Modes
 ;; =====
 ;;
 ;; `memcache-mode' has a buffer's unsaved text take part in search and answers,
-;; and shows in the mode line when a project is indexed or something is wrong,
-;; and nothing otherwise.  `global-memcache-mode' turns it on wherever there is
+;; and shows in the mode line when a project is indexed, something is wrong, more
+;; or other than the project is asked, or there are new pages, and nothing otherwise.  `global-memcache-mode' turns it on wherever there is
 ;; a file.  In a buffer of another machine (TRAMP) the server is started there.
 
 ;;; Code:
 
 (require 'easymenu)
 (require 'memcache-search)
-(require 'memcache-lists)
+(require 'memcache-caches)
+(require 'memcache-news)
 
 (autoload 'memcache-menu "memcache-menu" "Show all commands." t)
 
@@ -84,6 +108,9 @@
     (define-key map "u" #'memcache-summarize-file)
     (define-key map "c" #'memcache-callers)
     (define-key map "=" #'memcache-similar)
+    (define-key map "o" #'memcache-scope)
+    (define-key map "d" #'memcache-caches)
+    (define-key map "n" #'memcache-news)
     (define-key map "t" #'memcache-threads)
     (define-key map "i" #'memcache-index)
     (define-key map "w" #'memcache-why)
@@ -109,9 +136,16 @@
     ["Jump to…" memcache-jump]
     ["Similar places" memcache-similar :active (memcache--buffer-file)]
     "--"
+    ["Ask which caches…" memcache-scope]
+    ["Caches" memcache-caches]
+    ["Add a folder…" memcache-caches-add]
+    ["Add a file…" memcache-caches-add-file]
+    ["Add a reading folder…" memcache-caches-add-reading]
+    ["Open a new page" memcache-news :active memcache--news]
+    ["Ask about a new page…" memcache-news-ask :active memcache--news]
+    "--"
     ["Earlier questions" memcache-threads
      :visible (memcache--here-p memcache-method-threads)]
-    ["Caches" memcache-caches :visible (memcache--here-p memcache-method-caches)]
     ["Models" memcache-models :visible (memcache--here-p memcache-method-models)]
     "--"
     ["Index…" memcache-index]
@@ -128,7 +162,8 @@
 ;;;###autoload
 (define-minor-mode memcache-mode
   "Have this buffer's unsaved text take part in search and answers.
-The mode line tells when its project is indexed, or when something is wrong."
+The mode line tells when its project is indexed or something is wrong, and what
+is asked in place of the project."
   :lighter (:eval (memcache--lighter))
   (if memcache-mode
       (progn (memcache--take-part)
@@ -156,7 +191,16 @@ The mode line tells when its project is indexed, or when something is wrong."
 ;;;; The mode line
 
 (defun memcache--lighter ()
-  "Return what there is to tell of the server: nothing when all is well."
+  "Return what there is to tell: nothing when all is well and the project asked."
+  (let ((health (memcache--lighter-health))
+        (asked (memcache--lighter-asked))
+        (new (if memcache--news (format " %d new" (length memcache--news)) "")))
+    (if (equal (concat health asked new) "")
+        ""
+      (concat (if (equal health "") " Memcache" health) asked new))))
+
+(defun memcache--lighter-health ()
+  "Return what is wrong with the server or how far it is, empty when all is well."
   (if-let ((connection (memcache--live)))
       (let ((bars (oref connection bars))
             (health (oref connection health)))
@@ -166,6 +210,13 @@ The mode line tells when its project is indexed, or when something is wrong."
               (bars (format " Memcache %d%%%%" (apply #'min (mapcar #'cdr bars))))
               (t "")))
     ""))
+
+(defun memcache--lighter-asked ()
+  "Return what is asked, empty for the project alone."
+  (let ((asked (memcache--asked)))
+    (if (equal asked (list memcache--workspace))
+        ""
+      (format " [%s]" (string-join asked "+")))))
 
 (defun memcache--status-changed ()
   "Show the mode lines anew."

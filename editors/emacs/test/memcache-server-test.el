@@ -213,9 +213,9 @@
    (let ((connection (progn (memcache-test--get memcache-method-status)
                             (memcache--live memcache-test-project))))
      (should (memq memcache-method-ask (oref connection methods)))
-     (oset connection methods (remq memcache-method-caches (oref connection methods)))
-     (let ((problem (memcache-test--get memcache-method-caches '(:action "list"))))
-       (should (string-match-p "memcache/caches" (plist-get problem :message)))))))
+     (oset connection methods (remq memcache-method-models (oref connection methods)))
+     (let ((problem (memcache-test--get memcache-method-models '(:action "list"))))
+       (should (string-match-p "memcache/models" (plist-get problem :message)))))))
 
 (ert-deftest memcache-test-a-cancelled-search-is-answered ()
   (memcache-test-fresh

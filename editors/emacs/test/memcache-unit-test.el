@@ -37,7 +37,38 @@
       (should (equal (memcache--file uri nil) name))
       (should (equal (memcache--file uri "/ssh:far:") (concat "/ssh:far:" name)))))
   (should (equal (memcache--uri "/ssh:far:/a/b") "file:///a/b"))
+  (should (equal (memcache--file "file:///a/m%23n.pdf#page=12" nil) "/a/m#n.pdf"))
   (should-not (memcache--file "untitled:x" nil)))
+
+(defun memcache-test--read-out (name &rest where)
+  "Return the location of text that was read out of the file NAME; WHERE is told too."
+  (append (list :uri (concat (memcache--uri (memcache-test-file name))
+                             (if-let ((page (plist-get where :page))) (format "#page=%d" page) ""))
+                :range (plist-get (memcache-test--location name 40 44) :range)
+                :extracted t)
+          where))
+
+(ert-deftest memcache-test-places-in-what-is-no-text-have-no-lines ()
+  (cl-loop for (name where label) in '(("m.pdf" (:page 12) "m.pdf p. 12")
+                                       ("n.ipynb" (:cell 4) "n.ipynb cell 4")
+                                       ("b.epub" () "b.epub"))
+           do (let ((place (memcache--place-of (apply #'memcache-test--read-out name where) nil)))
+                (should (equal (memcache--place-label place) label))
+                (should (equal (memcache--place-file place) (memcache-test-file name)))
+                ;; News of it have `extracted' and nothing else.
+                (memcache--move-place place (list :n 1 :status "stale"
+                                                  :location (memcache-test--read-out name)))
+                (should (equal (memcache--place-label place) label))
+                (should (equal (memcache--place-status place) "stale")))))
+
+(ert-deftest memcache-test-lines-read-out-are-held-in-no-buffer ()
+  (memcache-test-visiting "README.md"
+    (let ((place (memcache--place-of (memcache-test--read-out "README.md") nil)))
+      (should-not (memcache--held-by place))
+      (memcache--hold place (current-buffer))
+      (should-not (memcache--held-by place))
+      (should (memcache--held-by
+               (memcache--place-of (memcache-test--location "README.md" 2 6) nil))))))
 
 (ert-deftest memcache-test-no-character-breaks-json ()
   (dolist (text (list "plain ü 日" "raw \x3fff80 byte" (string #xd800 ?a) (string #x110001)))
@@ -331,6 +362,23 @@
                           (memcache-test-file "README.md"))))
    (kill-buffer)))
 
+(ert-deftest memcache-test-pages-are-copied-and-exported-as-such ()
+  (let ((page (memcache--place-of (memcache-test--read-out "m.pdf" :page 12) nil))
+        (cell (memcache--place-of (memcache-test--read-out "n.ipynb" :cell 4) nil)))
+    (should (equal (memcache--fragment page) "#page=12"))
+    (should (equal (memcache--fragment cell) ""))
+    (should (equal (memcache--org-target page)
+                   (format "docview:%s::12" (memcache-test-file "m.pdf"))))
+    (should (equal (memcache--org-target cell)
+                   (concat "file:" (memcache-test-file "n.ipynb"))))))
+
+(ert-deftest memcache-test-an-earlier-answer-has-no-passage-but-says-so ()
+  (memcache--open (memcache--place-of (memcache-test--read-out "m.pdf" :page 12) nil))
+  (with-current-buffer (window-buffer)
+    (should (string-search "m.pdf p. 12" (buffer-string)))
+    (should (string-search "not kept" (buffer-string)))
+    (should-error (memcache-passage-open) :type 'user-error)))
+
 (ert-deftest memcache-test-places-follow-a-buffer-that-is-visited-later ()
   (memcache-test-turn
    (memcache-test--hear turn (memcache-test--hits "README.md"))
@@ -373,13 +421,30 @@
     (should (equal (memcache--lighter) " Memcache!"))
     (should (equal (get-text-property 1 'help-echo (memcache--lighter)) "Mind this."))))
 
+(ert-deftest memcache-test-scopes-are-named-as-they-ask ()
+  (let ((default-directory memcache-test-project)
+        (root (memcache--uri memcache-test-project)))
+    (cl-loop for (names scope name) in
+             `((("workspace") (:roots [,root]) "courier")
+               (("papers") (:caches ["papers"]) "papers")
+               (("papers" "workspace" "notes") (:roots [,root] :caches ["papers" "notes"])
+                "courier + papers + notes"))
+             do (let ((memcache--chosen nil))
+                  (memcache--choose names)
+                  (should (equal (memcache--scope) scope))
+                  (should (equal (memcache--scope-name (memcache--scope)) name))
+                  (let ((default-directory "/ssh:far:/"))
+                    (should (equal (memcache--asked) '("workspace"))))
+                  (memcache--choose nil)
+                  (should (equal (memcache--scope) (list :roots (vector root))))))
+    (should (equal (memcache--scope-name nil) "all projects"))))
+
 (ert-deftest memcache-test-what-is-not-offered-is-in-no-menu ()
   (let* ((connection (memcache-test-connection))
          (memcache--connections (list (cons nil connection)))
          (default-directory memcache-test-project))
     (oset connection methods (list memcache-method-ask memcache-method-models))
     (should (memcache--here-p memcache-method-models))
-    (should-not (memcache--here-p memcache-method-caches))
     (should-not (memcache--here-p memcache-method-threads))))
 
 (provide 'memcache-unit-test)

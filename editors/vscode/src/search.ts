@@ -169,7 +169,7 @@ class Picker {
       if (isCancelled(error) || token.isCancellationRequested) return;
       const message = sentence(error);
       if (message === undefined) this.#picker.hide();
-      else this.#say(message);
+      else this.#picker.items = said([message]);
     }
     this.#picker.busy = false;
   }
@@ -179,14 +179,8 @@ class Picker {
     this.#picker.title = complete ? this.title : `${this.title} (indexing goes on)`;
     const found = hits.map((hit) => this.#item(hit));
     const nothing = hits.length === 0 && (query !== "" || this.filters) ? ["Nothing was found."] : [];
-    this.#say(...notes, ...nothing);
-    if (found.length === 0) return;
-    this.#picker.items = [...this.#picker.items, ...found];
-    this.#picker.activeItems = found.slice(0, 1);
-  }
-
-  #say(...messages: string[]): void {
-    this.#picker.items = messages.map((message) => ({ label: "$(info)", description: message, alwaysShow: true }));
+    this.#picker.items = [...said([...notes, ...nothing]), ...found];
+    if (notes.length > 0) this.#picker.activeItems = found.slice(0, 1);
   }
 
   /** A hit's label is an icon alone: by a text the quick pick would put its own order in place of the server's. */
@@ -230,4 +224,9 @@ class Picker {
       ...(this.#place === undefined ? {} : { selection: this.#place }),
     });
   }
+}
+
+/** Lines that just say something. */
+function said(messages: readonly string[]): Found[] {
+  return messages.map((message) => ({ label: "$(info)", description: message, alwaysShow: true }));
 }

@@ -150,13 +150,14 @@ check("another assistant uses the search as a tool", async () => {
 
 check("a reading folder is added by the editor's picker, asked, and its new pages are told of", async () => {
   const pages = join(here.folder, "pages");
-  mkdirSync(pages);
+  mkdirSync(join(pages, "saved"), { recursive: true });
   writeFileSync(join(pages, "dunes.md"), "# Dunes\n\nDunes wander where the wind blows.\n");
   await window.run("memcache: Add a Reading Folder…");
   const input = window.page.locator(".quick-input-widget input").first();
   await window.page.locator(".quick-input-title", { hasText: "Folder to search" }).waitFor();
   await input.fill(`${pages}/`);
-  await window.page.keyboard.press("Enter");
+  await window.row("saved").waitFor();
+  await window.page.getByRole("button", { name: "Add", exact: true }).click();
   await window.page.locator(".quick-input-title", { hasText: "Name of the cache" }).waitFor();
   assert.equal(await input.inputValue(), "reading");
   await window.page.keyboard.press("Enter");

@@ -1,15 +1,17 @@
 /** The index for other assistants: a tool and a chat participant, where this VS Code has a public interface for them. */
 
 import * as vscode from "vscode";
-import { lastLine, toRange } from "./places";
+import { toRange } from "./places";
 import { type Cited, type Hit, Method, type Scope } from "./protocol";
 import type { Server } from "./server";
+import { spot } from "./spots";
 
 interface SearchInput {
   readonly query: string;
   readonly limit?: number;
   readonly languages?: readonly string[];
   readonly globs?: readonly string[];
+  readonly caches?: readonly string[];
 }
 
 export function offerToAssistants(server: Server): vscode.Disposable[] {
@@ -27,18 +29,18 @@ function searchTool(server: Server): vscode.LanguageModelTool<SearchInput> {
   return {
     prepareInvocation: ({ input }) => ({ invocationMessage: `Searching for “${input.query}”` }),
     invoke: async ({ input }, token) => {
-      const { query, limit = 10, languages, globs } = input;
-      const scope: Scope = { ...(languages && { languages }), ...(globs && { globs }) };
-      const { hits } = await server.request(Method.search, { query, limit, scope }, { token });
-      const text = hits.length === 0 ? "Nothing was found." : hits.map(told).join("\n\n");
+      const { query, limit = 10, languages, globs, caches } = input;
+      const scope: Scope = { ...(languages && { languages }), ...(globs && { globs }), ...(caches && { caches }) };
+      const { hits, notes = [] } = await server.request(Method.search, { query, limit, scope }, { token });
+      const text = [...notes, ...(hits.length === 0 ? ["Nothing was found."] : hits.map(told))].join("\n\n");
       return new vscode.LanguageModelToolResult([new vscode.LanguageModelTextPart(text)]);
     },
   };
 }
 
-function told({ location: { range }, path, symbol, kind, language, snippet }: Hit): string {
+function told({ location, path, symbol, kind, language, snippet }: Hit): string {
   const what = symbol === "" ? kind : `${kind} ${symbol}`;
-  return `${path}:${range.start.line + 1}-${lastLine(range) + 1} (${what})\n\`\`\`${language}\n${snippet}\n\`\`\``;
+  return `${path}${spot(location)} (${what})\n\`\`\`${language}\n${snippet}\n\`\`\``;
 }
 
 function answer(server: Server): vscode.ChatRequestHandler {
@@ -63,6 +65,6 @@ function answer(server: Server): vscode.ChatRequestHandler {
   };
 }
 
-function place({ uri, range }: Cited["location"]): vscode.Location {
-  return new vscode.Location(vscode.Uri.parse(uri), toRange(range));
+function place({ uri, range, extracted }: Cited["location"]): vscode.Location | vscode.Uri {
+  return extracted === true ? vscode.Uri.parse(uri) : new vscode.Location(vscode.Uri.parse(uri), toRange(range));
 }

@@ -1,7 +1,7 @@
-/** Models and caches: choose one, fetch it, add it, remove it. */
+/** Choices: of a model, which is fetched where it is not there, and of a line whose buttons do something else. */
 
 import * as vscode from "vscode";
-import { type Cache, Method, type Model, type ModelsParams } from "./protocol";
+import { Method, type Model, type ModelsParams } from "./protocol";
 import type { Server } from "./server";
 
 /** Show the models; the chosen one is fetched where it is not there, and answers from then on. */
@@ -45,40 +45,12 @@ async function actOn(server: Server, params: ModelsParams, title: string): Promi
   });
 }
 
-/** Show the added caches; add a folder or remove one. */
-export async function chooseCache(server: Server): Promise<void> {
-  const { caches } = await server.request(Method.caches, { action: "list" });
-  const remove = { iconPath: new vscode.ThemeIcon("trash"), tooltip: "Remove" };
-  const items: (vscode.QuickPickItem & { cache?: Cache })[] = caches.map((cache) => ({
-    cache,
-    label: `$(folder) ${cache.name}`,
-    description: `${cache.files.done} files`,
-    detail: cache.places.map((place) => vscode.Uri.parse(place.uri).fsPath).join(", "),
-    buttons: [remove],
-  }));
-  items.push({ label: "$(add) Add a folder…" });
-  const chosen = await pick("Caches", "Folders that are searched beside the project", items);
-  const cache = chosen?.item.cache;
-  if (cache === undefined) {
-    if (chosen !== undefined) await addCache(server);
-  } else if (chosen?.button === remove) await server.request(Method.caches, { action: "remove", name: cache.name });
-  else await vscode.commands.executeCommand("revealFileInOS", vscode.Uri.parse(cache.places[0]?.uri ?? ""));
-}
-
-async function addCache(server: Server): Promise<void> {
-  const [folder] = (await vscode.window.showOpenDialog({ canSelectFolders: true, canSelectFiles: false })) ?? [];
-  if (folder === undefined) return;
-  const value = folder.path.split("/").filter(Boolean).pop() ?? "folder";
-  const name = await vscode.window.showInputBox({ title: "Name of the cache", value });
-  if (name) await server.request(Method.caches, { action: "add", name, uris: [folder.toString()] });
-}
-
 interface Chosen<T> {
   readonly item: T;
   readonly button?: vscode.QuickInputButton;
 }
 
-async function pick<T extends vscode.QuickPickItem>(
+export async function pick<T extends vscode.QuickPickItem>(
   title: string,
   placeholder: string,
   items: readonly T[],

@@ -1,12 +1,12 @@
 /** The commands: what they ask the user for, and whom they call. */
 
 import * as vscode from "vscode";
-import { chooseCache, chooseModel } from "./choices";
+import { chooseModel } from "./choices";
 import type { About, Intent } from "./conversation";
 import type { Parts } from "./extension";
 import { fromRange, label, toRange } from "./places";
 import { type AskParams, type IndexParams, Method, type Thread } from "./protocol";
-import { sentence } from "./server";
+import { telling } from "./server";
 import { showStatus } from "./report";
 
 /** What a code action of the server brings. */
@@ -14,20 +14,10 @@ type Given = Partial<Pick<AskParams, "question" | "intent" | "textDocument" | "s
 type Handlers = Record<string, (...given: never[]) => Promise<unknown>>;
 
 export function registerCommands(parts: Parts): vscode.Disposable[] {
-  const all = { ...asking(parts), ...finding(parts), ...indexing(parts), ...serving(parts), ...threads(parts) };
+  const all = { ...asking(parts), ...finding(parts), ...indexing(parts), ...caching(parts), ...serving(parts), ...threads(parts) };
   return Object.entries(all).map(([name, run]) =>
-    vscode.commands.registerCommand(`memcache.${name}`, (...given: never[]) => told(() => run(...given))),
+    vscode.commands.registerCommand(`memcache.${name}`, (...given: never[]) => telling(() => run(...given))),
   );
-}
-
-/** Do something; what goes wrong is told in one sentence. */
-async function told(run: () => Promise<unknown>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    const message = sentence(error);
-    if (message !== undefined) void vscode.window.showErrorMessage(message);
-  }
 }
 
 function asking({ conversation, panel }: Parts): Handlers {
@@ -109,10 +99,21 @@ function indexing({ server }: Parts): Handlers {
   };
 }
 
+function caching({ caches, news, scope }: Parts): Handlers {
+  return {
+    caches: () => caches.show(),
+    "caches.add": () => caches.add("folder"),
+    "caches.addFiles": () => caches.add("files"),
+    "caches.addReading": () => caches.add("reading"),
+    "caches.remove": () => caches.remove(),
+    news: () => news.show(),
+    scope: () => scope.choose(),
+  };
+}
+
 function serving({ folder, server }: Parts): Handlers {
   return {
     models: () => chooseModel(server),
-    caches: () => chooseCache(server),
     status: () => showStatus(server),
     restart: () => server.restart(),
     showLog: () => {

@@ -3,8 +3,9 @@
 import * as vscode from "vscode";
 import { moved } from "./edits";
 import type { ToPanel } from "./messages";
-import { fromRange, nameOf } from "./places";
-import { type AskParams, type AskPartial, Method, type Range, type TextDocumentIdentifier } from "./protocol";
+import { fromRange, nameOf, nameOfHit } from "./places";
+import { type AskParams, type AskPartial, type Location, Method, type Range, type Scope, type TextDocumentIdentifier } from "./protocol";
+import type { ScopeChoice } from "./scope";
 import { NoServer, type Server, isCancelled, sentence } from "./server";
 import { type Turn, finish, keptTurn, newTurn, restate, take } from "./turn";
 
@@ -19,12 +20,16 @@ export interface About {
   readonly label: string;
   readonly textDocument: TextDocumentIdentifier;
   readonly selection?: Range;
+  /** Where it is, if that is not what the user chose to ask. */
+  readonly scope?: Scope;
 }
 
 export interface Question {
   readonly question: string;
   readonly intent?: Intent;
   readonly about?: About;
+  /** What was chosen to be asked when it was asked first. */
+  readonly scope?: Scope;
 }
 
 export class Conversation implements vscode.Disposable {
@@ -43,6 +48,7 @@ export class Conversation implements vscode.Disposable {
 
   constructor(
     private readonly server: Server,
+    private readonly scope: ScopeChoice,
     private readonly memory: vscode.Memento,
   ) {
     this.#subscriptions = [
@@ -77,7 +83,10 @@ export class Conversation implements vscode.Disposable {
   }
 
   /** Ask, after what is being answered was stopped; the answer streams to the panel. */
-  async ask(question: Question): Promise<void> {
+  async ask(given: Question): Promise<void> {
+    // With an intent it is about a place in a file, whatever the question box says.
+    const chosen = given.intent === undefined && given.about?.scope === undefined ? this.scope.asked : {};
+    const question = { ...chosen, ...given };
     this.stop();
     const turn = newTurn(question.question, question.about?.label);
     this.#questions.set(turn.key, question);
@@ -187,7 +196,7 @@ export class Conversation implements vscode.Disposable {
     }
   }
 
-  #params({ question, intent, about }: Question): AskParams {
+  #params({ question, intent, about, scope = about?.scope }: Question): AskParams {
     const active = vscode.window.activeTextEditor?.document;
     const at = active?.uri.scheme === "file" ? { uri: active.uri.toString() } : undefined;
     const textDocument = about?.textDocument ?? at;
@@ -197,6 +206,7 @@ export class Conversation implements vscode.Disposable {
       ...(this.#threadId === undefined ? {} : { threadId: this.#threadId }),
       ...(textDocument === undefined ? {} : { textDocument }),
       ...(about?.selection === undefined ? {} : { selection: about.selection }),
+      ...(scope === undefined ? {} : { scope }),
     };
   }
 
@@ -209,7 +219,8 @@ export class Conversation implements vscode.Disposable {
   #edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
     const uri = document.uri.toString();
     const edits = contentChanges.map(({ range, text }) => ({ range: fromRange(range), text }));
-    const here = (location: { uri: string }): boolean => vscode.Uri.parse(location.uri).toString() === uri;
+    const here = (location: Location): boolean =>
+      location.extracted !== true && vscode.Uri.parse(location.uri).toString() === uri;
     for (const turn of this.#turns) {
       if (![...turn.citations, ...turn.sources].some((each) => here(each.location))) continue;
       const follow = <T extends Turn["citations"][number] | Turn["sources"][number]>(each: T): T =>
@@ -228,7 +239,7 @@ export class Conversation implements vscode.Disposable {
 /** Give sources the names that their files have in this workspace. */
 function named(partial: AskPartial): AskPartial {
   if (partial.type !== "sources") return partial;
-  return { ...partial, items: partial.items.map((hit) => ({ ...hit, path: nameOf(hit.location.uri) })) };
+  return { ...partial, items: partial.items.map((hit) => ({ ...hit, path: nameOfHit(hit) })) };
 }
 
 interface Wishes {

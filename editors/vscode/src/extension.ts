@@ -2,9 +2,13 @@
 
 import * as vscode from "vscode";
 import { offerToAssistants } from "./assistants";
+import { Caches } from "./caches";
 import { registerCommands } from "./commands";
 import { Conversation } from "./conversation";
+import { registerPassages } from "./documents";
+import { News } from "./news";
 import { Panel } from "./panel";
+import { ScopeChoice } from "./scope";
 import { Search } from "./search";
 import { Server } from "./server";
 import { StatusBar } from "./statusbar";
@@ -18,14 +22,19 @@ export interface Parts {
   readonly panel: Panel;
   readonly threads: Threads;
   readonly search: Search;
+  readonly scope: ScopeChoice;
+  readonly caches: Caches;
+  readonly news: News;
 }
 
 export function activate(context: vscode.ExtensionContext): void {
   const server = new Server();
-  const conversation = new Conversation(server, context.workspaceState);
-  const panel = new Panel(context.extensionUri, conversation);
+  const scope = new ScopeChoice(server);
+  const conversation = new Conversation(server, scope, context.workspaceState);
+  const panel = new Panel(context.extensionUri, conversation, scope);
   const threads = new Threads(server);
-  const parts = { folder: context.extensionUri, server, conversation, panel, threads, search: new Search(server) };
+  const [search, caches, news] = [new Search(server, scope), new Caches(server, scope), new News(server, panel)];
+  const parts = { folder: context.extensionUri, server, conversation, panel, threads, search, scope, caches, news };
   context.subscriptions.push(
     new StatusBar(server),
     vscode.window.registerWebviewViewProvider(Panel.id, panel),
@@ -36,11 +45,14 @@ export function activate(context: vscode.ExtensionContext): void {
     server.onState((state) => {
       if (state === "running") threads.refresh();
     }),
+    registerPassages(),
     ...registerCommands(parts),
     ...offerToAssistants(server),
+    news,
     threads,
     panel,
     conversation,
+    scope,
     server,
   );
 }

@@ -11,6 +11,7 @@ export type ToPanel =
   | { readonly type: "places"; readonly key: string; readonly citations: Cited[]; readonly sources: readonly Hit[] }
   | { readonly type: "history"; readonly questions: readonly string[] }
   | { readonly type: "about"; readonly about: string | null }
+  | { readonly type: "scope"; readonly label: string }
   | { readonly type: "focus" }
   | { readonly type: "peeked"; readonly key: string; readonly n: number; readonly peek: Peek | null };
 
@@ -24,12 +25,12 @@ export type FromPanel =
   | { readonly type: "open"; readonly key: string; readonly n: number; readonly source: boolean; readonly beside: boolean }
   | { readonly type: "peek"; readonly key: string; readonly n: number; readonly source: boolean }
   | { readonly type: "forgetAbout" }
+  | { readonly type: "chooseScope" }
   | { readonly type: "newThread" };
 
-/** Lines as they are now. */
+/** Lines as they are now, or the passage of a file that has none. */
 export interface Peek {
-  readonly path: string;
-  readonly firstLine: number;
+  readonly place: string;
   readonly text: string;
   readonly language: string;
   readonly status: Cited["status"];

@@ -4,13 +4,16 @@ import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 import type { About, Conversation } from "./conversation";
 import type { FromPanel, Peek, ToPanel } from "./messages";
-import { lastLine, nameOf, open, read } from "./places";
+import { passageOf } from "./documents";
+import { nameOf, open, read } from "./places";
 import type { Cited, Hit } from "./protocol";
-import { cited } from "./turn";
+import type { ScopeChoice } from "./scope";
+import { spot } from "./spots";
+import { cited, source as sourceOf } from "./turn";
 
 export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
   static readonly id = "memcache.panel";
-  readonly #subscription: vscode.Disposable;
+  readonly #subscriptions: readonly vscode.Disposable[];
   #view: vscode.WebviewView | undefined;
   #ready = false;
   #about: About | undefined;
@@ -19,10 +22,16 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
   constructor(
     private readonly folder: vscode.Uri,
     private readonly conversation: Conversation,
+    private readonly scope: ScopeChoice,
   ) {
-    this.#subscription = conversation.onMessage((message) => {
-      this.#send(message);
-    });
+    this.#subscriptions = [
+      conversation.onMessage((message) => {
+        this.#send(message);
+      }),
+      scope.onChange(() => {
+        this.#tellScope();
+      }),
+    ];
   }
 
   resolveWebviewView(view: vscode.WebviewView): void {
@@ -53,7 +62,7 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   dispose(): void {
-    this.#subscription.dispose();
+    for (const each of this.#subscriptions) each.dispose();
   }
 
   async #heard(message: FromPanel): Promise<void> {
@@ -61,6 +70,7 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
       case "ready":
         this.#ready = true;
         this.conversation.tellAll();
+        this.#tellScope();
         this.#tellAbout();
         this.#giveFocus();
         break;
@@ -86,6 +96,10 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
         this.#about = undefined;
         this.#tellAbout();
         break;
+      case "chooseScope":
+        await vscode.commands.executeCommand("memcache.scope");
+        await this.focus(this.#about);
+        break;
       case "newThread":
         this.conversation.clear();
         break;
@@ -102,16 +116,14 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
   async #copy(key: string): Promise<void> {
     const turn = this.conversation.turn(key);
     if (turn === undefined) return;
-    const places = turn.citations.map(({ n, location }) => {
-      return `[${n}]: ${nameOf(location.uri)}:${location.range.start.line + 1}-${lastLine(location.range) + 1}`;
-    });
+    const places = turn.citations.map(({ n, location }) => `[${n}]: ${nameOf(location.uri)}${spot(location)}`);
     await vscode.env.clipboard.writeText([turn.text.trim(), places.join("\n")].filter(Boolean).join("\n\n") + "\n");
     vscode.window.setStatusBarMessage("The answer was copied.", 3000);
   }
 
   #place({ key, n, source }: { key: string; n: number; source: boolean }): Cited | Hit | undefined {
     const turn = this.conversation.turn(key);
-    return turn && (source ? (turn.sources[n - 1] ?? cited(turn, n)) : cited(turn, n));
+    return turn && (source ? (sourceOf(turn, n) ?? cited(turn, n)) : cited(turn, n));
   }
 
   async #open(message: FromPanel & { type: "open" }): Promise<void> {
@@ -127,18 +139,8 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
 
   async #peek(message: FromPanel & { type: "peek" }): Promise<void> {
     const { key, n } = message;
-    const place = this.#place(message);
-    const found = place && (await read(place.location));
-    const peek: Peek | null =
-      place === undefined || found === undefined
-        ? null
-        : {
-            path: nameOf(place.location.uri),
-            firstLine: place.location.range.start.line + 1,
-            text: found.text,
-            language: "language" in place ? place.language : found.language,
-            status: "status" in place ? place.status : "fresh",
-          };
+    const [turn, place] = [this.conversation.turn(key), this.#place(message)];
+    const peek = turn === undefined || place === undefined ? null : await peekOf(place, sourceOf(turn, n));
     this.#send({ type: "peeked", key, n, peek });
   }
 
@@ -152,9 +154,25 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
     this.#send({ type: "about", about: this.#about?.label ?? null });
   }
 
+  #tellScope(): void {
+    this.#send({ type: "scope", label: this.scope.label });
+  }
+
   #send(message: ToPanel): void {
     if (this.#ready) void this.#view?.webview.postMessage(message);
   }
+}
+
+/** Give the lines of a place; of a file that has none, what was read there when the question was asked. */
+async function peekOf(place: Cited | Hit, source: Hit | undefined): Promise<Peek | null> {
+  const { location } = place;
+  const told = {
+    place: (source?.path ?? nameOf(location.uri)) + spot(location),
+    status: "status" in place ? place.status : "fresh",
+  } as const;
+  if (location.extracted === true) return { ...told, text: source === undefined ? "" : passageOf(source), language: "" };
+  const found = await read(location);
+  return found === undefined ? null : { ...told, text: found.text, language: source?.language ?? found.language };
 }
 
 function page(webview: vscode.Webview, dist: vscode.Uri): string {
@@ -173,13 +191,14 @@ function page(webview: vscode.Webview, dist: vscode.Uri): string {
 <body>
 <main id="main" aria-label="Questions and answers">
   <h1 class="hidden">Answers</h1>
-  <p id="empty">Ask about this project. Every claim in the answer links to the lines it comes from.</p>
+  <p id="empty">Ask about this project, or about folders that you add as caches. Every claim in the answer links to the lines it comes from.</p>
   <div id="turns"></div>
 </main>
 <form id="form" aria-label="Ask">
   <p id="about" hidden><span id="about-label"></span><button type="button" id="forget" aria-label="Ask about everything">✕</button></p>
-  <textarea id="question" rows="2" aria-label="Question" placeholder="Ask about this project" spellcheck="true"></textarea>
+  <textarea id="question" rows="2" aria-label="Question" placeholder="Ask" spellcheck="true"></textarea>
   <div class="buttons">
+    <button type="button" id="scope" class="secondary" title="Choose What Is Asked"></button>
     <span id="hint">Enter asks, ↑ brings back</span>
     <button type="button" id="stop" class="secondary" hidden>Stop</button>
     <button type="submit" id="send">Ask</button>

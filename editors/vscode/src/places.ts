@@ -1,7 +1,11 @@
-/** Places in files: between the protocol and vscode, after edits, and on the screen. */
+/** Places in files: between the protocol and vscode, and on the screen. */
 
+import { homedir } from "node:os";
+import { sep } from "node:path";
 import * as vscode from "vscode";
-import type { Location, Range } from "./protocol";
+import { openWhole } from "./documents";
+import type { Hit, Location, Range } from "./protocol";
+import { lastLine, spot } from "./spots";
 
 const PEEKED_LINES = 14;
 const HIGHLIGHT = vscode.window.createTextEditorDecorationType({
@@ -22,26 +26,29 @@ export function fromRange(range: vscode.Range): Range {
   };
 }
 
-/** The last line of a range, which may end at character 0 of the line after it. */
-export function lastLine({ start, end }: Range): number {
-  return end.character === 0 && end.line > start.line ? end.line - 1 : end.line;
+/** Name a file for people: its path in its folder, which is named where there are several, or in the home folder. */
+export function nameOf(uri: string): string {
+  const path = vscode.workspace.asRelativePath(vscode.Uri.parse(uri));
+  const home = homedir() + sep;
+  return path.startsWith(home) ? `~/${path.slice(home.length)}` : path;
 }
 
-/** Name a file for people: its path in its folder, which is named where there are several. */
-export function nameOf(uri: string): string {
-  return vscode.workspace.asRelativePath(vscode.Uri.parse(uri));
+/** Name a hit's file: that of a cache is named as the cache has it. */
+export function nameOfHit({ location, path, cache }: Hit): string {
+  return cache === undefined ? nameOf(location.uri) : path;
 }
 
 /** Name a place for people: `src/retry.py:12-20`. */
 export function label(uri: string, range?: Range): string {
-  const path = nameOf(uri);
-  if (range === undefined) return path;
-  const [first, last] = [range.start.line + 1, lastLine(range) + 1];
-  return first === last ? `${path}:${first}` : `${path}:${first}-${last}`;
+  return nameOf(uri) + (range === undefined ? "" : spot({ range }));
 }
 
-/** Open a place: the cursor at its beginning, its lines highlighted until the cursor moves. */
+/** Open a place: the cursor at its beginning, its lines highlighted until the cursor moves; or the file as a whole. */
 export async function open(location: Location, options: vscode.TextDocumentShowOptions = {}): Promise<void> {
+  if (location.extracted === true) {
+    await openWhole(location, options);
+    return;
+  }
   const range = toRange(location.range);
   const start = new vscode.Range(range.start, range.start);
   const editor = await vscode.window.showTextDocument(vscode.Uri.parse(location.uri), { ...options, selection: start });

@@ -2,25 +2,26 @@
 
 import * as vscode from "vscode";
 import { megabytes } from "./choices";
-import { Method, type RootStatus, type StatusResult } from "./protocol";
+import { type Cache, Method, type RootStatus, type StatusResult } from "./protocol";
 import type { Server } from "./server";
 
 interface Line extends vscode.QuickPickItem {
   readonly command?: string;
 }
 
-const STATES: Record<RootStatus["state"], string> = {
+export const STATES: Record<Cache["state"], string> = {
   ready: "up to date",
   indexing: "being indexed",
   paused: "paused",
   cancelled: "stopped",
   unindexed: "not indexed",
   failed: "failed",
+  offline: "offline",
 };
 
 export async function showStatus(server: Server): Promise<void> {
   const status = await server.request(Method.status, {});
-  const lines = [...problems(status), ...folders(status), ...rest(status), ...actions(status)];
+  const lines = [...problems(status), ...folders(status), ...caches(status), ...rest(status), ...actions(status)];
   const options = { title: `memcache-lsp ${status.version}`, placeHolder: "Status", matchOnDescription: true };
   const chosen = await vscode.window.showQuickPick(lines, options);
   if (chosen?.command !== undefined) await vscode.commands.executeCommand(chosen.command);
@@ -32,18 +33,48 @@ function problems({ health, message, outside = [] }: StatusResult): Line[] {
 }
 
 function folders({ roots }: StatusResult): Line[] {
-  return roots.map(({ uri, state, files, chunks, sizeBytes, message, failed }) => ({
-    label: `$(${state === "ready" ? "check" : state === "failed" ? "error" : "sync"}) ${vscode.Uri.parse(uri).fsPath}`,
-    description: STATES[state],
-    detail: [
-      `${files.done} of ${files.total} files, ${chunks} pieces`,
-      `${files.skipped} left out`,
-      ...(sizeBytes === undefined ? [] : [megabytes(sizeBytes)]),
-      ...failed.slice(0, 3).map(({ path, reason }) => `${path}: ${reason}`),
-      ...(message === undefined ? [] : [message]),
-    ].join(" · "),
-    command: state === "paused" ? "memcache.index.resume" : "memcache.index.start",
+  return roots.map((root) => ({
+    label: `$(${icon(root.state)}) ${vscode.Uri.parse(root.uri).fsPath}`,
+    description: STATES[root.state],
+    detail: told(root),
+    command: root.state === "paused" ? "memcache.index.resume" : "memcache.index.start",
   }));
+}
+
+function caches({ caches: added = [] }: StatusResult): Line[] {
+  return added.map((cache) => ({ ...cacheLine(cache), command: "memcache.caches" }));
+}
+
+/** Tell what a cache is at. */
+export function cacheLine(cache: Cache): vscode.QuickPickItem {
+  const { name, state, reading } = cache;
+  return {
+    label: `$(${icon(state)}) ${name}`,
+    description: reading === true ? `${STATES[state]}, reading folder` : STATES[state],
+    detail: told(cache),
+  };
+}
+
+export function icon(state: Cache["state"]): string {
+  if (state === "ready") return "check";
+  if (state === "offline") return "debug-disconnect";
+  return state === "failed" ? "error" : "sync";
+}
+
+export function counted({ files, chunks }: RootStatus | Cache): string {
+  const failed = files.failed === 0 ? "" : `, ${files.failed} failed`;
+  return `${files.done} of ${files.total} files, ${chunks} pieces${failed}`;
+}
+
+function told(index: RootStatus | Cache): string {
+  const { files, sizeBytes, failed, message } = index;
+  return [
+    counted(index),
+    `${files.skipped} left out`,
+    ...(sizeBytes === undefined ? [] : [megabytes(sizeBytes)]),
+    ...failed.slice(0, 3).map(({ path, reason }) => `${path}: ${reason}`),
+    ...(message === undefined ? [] : [message]),
+  ].join(" · ");
 }
 
 function rest({ model, embedder, mode, pid, memoryBytes, workers, sessions, queue }: StatusResult): Line[] {

@@ -1,9 +1,12 @@
 /** Search as one types: the hits in a quick pick, best first, each shown in the editor when it is the active one. */
 
 import * as vscode from "vscode";
-import { lastLine, nameOf, open } from "./places";
+import { showPassage } from "./documents";
+import { nameOfHit, open } from "./places";
 import { type Hit, Method, type SearchResult } from "./protocol";
-import { type Server, isCancelled, sentence } from "./server";
+import type { ScopeChoice } from "./scope";
+import { type Server, isCancelled, sentence, telling } from "./server";
+import { spot } from "./spots";
 
 const PAUSE_MS = 80; // of typing, before a search
 const PREVIEW_MS = 120; // on a hit, before it is shown
@@ -38,12 +41,20 @@ const BESIDE: vscode.QuickInputButton = {
   tooltip: "Open to the Side",
 };
 
+const SCOPE: vscode.QuickInputButton = {
+  iconPath: new vscode.ThemeIcon("layers"),
+  tooltip: "Choose What Is Searched",
+};
+
 export class Search {
-  constructor(private readonly server: Server) {}
+  constructor(
+    private readonly server: Server,
+    private readonly scope: ScopeChoice,
+  ) {}
 
   /** Search by what is typed. */
   async run(query = ""): Promise<void> {
-    const picker = new Picker("Search by Meaning", "Words, names, an error message, or a question");
+    const picker = new Picker(`Search by Meaning in ${this.scope.label}`, "Words, names, an error message, or a question");
     let latest: vscode.CancellationTokenSource | undefined;
     let timer: NodeJS.Timeout | undefined;
     const search = (value: string): void => {
@@ -68,21 +79,27 @@ export class Search {
     again.dispose();
     latest?.cancel();
     clearTimeout(timer);
+    if (!picker.wantsScope) return;
+    await this.scope.choose();
+    await this.run(picker.value);
   }
 
   /** Show what resembles a stretch of a document. */
   async similar(uri: vscode.Uri, range: Hit["location"]["range"]): Promise<void> {
-    const picker = new Picker("Find Similar", "Narrow down", true);
+    const picker = new Picker(`Find Similar in ${this.scope.label}`, "Narrow down", true);
     const { token } = new vscode.CancellationTokenSource();
-    const params = { textDocument: { uri: uri.toString() }, range, limit: LIMIT };
+    const params = { textDocument: { uri: uri.toString() }, range, limit: LIMIT, ...this.scope.asked };
     await picker.fill("", token, () => this.server.request(Method.similar, params, { token }));
     await picker.closed;
+    if (!picker.wantsScope) return;
+    await this.scope.choose();
+    await this.similar(uri, range);
   }
 
   async #search(query: string, token: vscode.CancellationToken): Promise<SearchResult> {
     const document = vscode.window.activeTextEditor?.document;
     const at = document?.uri.scheme === "file" ? { textDocument: { uri: document.uri.toString() } } : {};
-    return this.server.request(Method.search, { query, limit: LIMIT, ...at }, { token });
+    return this.server.request(Method.search, { query, limit: LIMIT, ...at, ...this.scope.asked }, { token });
   }
 }
 
@@ -94,6 +111,8 @@ class Picker {
   readonly closed: Promise<void>;
   /** Whether the shown hits are those of a whole index. */
   isComplete = true;
+  /** Whether it was left in order to search elsewhere. */
+  wantsScope = false;
   #preview: NodeJS.Timeout | undefined;
   #accepted = false;
   #previewed = false;
@@ -111,6 +130,11 @@ class Picker {
       this.#show(item);
     });
     picker.onDidAccept(() => void this.#accept(picker.activeItems[0], vscode.ViewColumn.Active));
+    picker.buttons = [SCOPE];
+    picker.onDidTriggerButton(() => {
+      this.wantsScope = true;
+      picker.hide();
+    });
     picker.onDidTriggerItemButton(({ item }) => void this.#accept(item, vscode.ViewColumn.Beside));
     this.closed = new Promise((resolve) => {
       picker.onDidHide(() => {
@@ -145,30 +169,27 @@ class Picker {
       if (isCancelled(error) || token.isCancellationRequested) return;
       const message = sentence(error);
       if (message === undefined) this.#picker.hide();
-      else this.#say(message);
+      else this.#picker.items = said([message]);
     }
     this.#picker.busy = false;
   }
 
-  show(result: SearchResult, query: string): void {
-    this.isComplete = result.complete;
-    this.#picker.title = result.complete ? this.title : `${this.title} (indexing goes on)`;
-    this.#picker.items = result.hits.map((hit) => this.#item(hit));
-    if (result.hits.length === 0 && (query !== "" || this.filters)) this.#say("Nothing was found.");
-  }
-
-  #say(message: string): void {
-    this.#picker.items = [{ label: message, alwaysShow: true }];
+  show({ hits, complete, notes = [] }: SearchResult, query: string): void {
+    this.isComplete = complete;
+    this.#picker.title = complete ? this.title : `${this.title} (indexing goes on)`;
+    const found = hits.map((hit) => this.#item(hit));
+    const nothing = hits.length === 0 && (query !== "" || this.filters) ? ["Nothing was found."] : [];
+    this.#picker.items = [...said([...notes, ...nothing]), ...found];
+    if (notes.length > 0) this.#picker.activeItems = found.slice(0, 1);
   }
 
   /** A hit's label is an icon alone: by a text the quick pick would put its own order in place of the server's. */
   #item(hit: Hit): Found {
-    const { range } = hit.location;
-    const lines = `${nameOf(hit.location.uri)}:${range.start.line + 1}-${lastLine(range) + 1}`;
+    const parts = [hit.symbol, nameOfHit(hit) + spot(hit.location), hit.cache].filter(Boolean);
     return {
       hit,
       label: `$(${ICONS[hit.kind] ?? "symbol-file"})`,
-      description: hit.symbol === "" ? lines : `${hit.symbol}  —  ${lines}`,
+      description: parts.join("  —  "),
       detail: hit.snippet.split("\n").find((line) => line.trim() !== "")?.trim().slice(0, 160) ?? "",
       alwaysShow: !this.filters,
       buttons: [BESIDE],
@@ -181,7 +202,9 @@ class Picker {
     if (hit === undefined) return;
     this.#preview = setTimeout(() => {
       this.#previewed = true;
-      open(hit.location, { preview: true, preserveFocus: true }).catch(() => undefined); // the file is gone
+      const shown = { preview: true, preserveFocus: true };
+      const showing = hit.location.extracted === true ? showPassage(hit, shown) : open(hit.location, shown);
+      showing.catch(() => undefined); // the file is gone
     }, PREVIEW_MS);
   }
 
@@ -190,7 +213,7 @@ class Picker {
     if (hit === undefined) return;
     this.#accepted = true;
     this.#picker.hide();
-    await open(hit.location, { viewColumn });
+    await telling(() => open(hit.location, { viewColumn }));
   }
 
   async #restore(): Promise<void> {
@@ -201,4 +224,9 @@ class Picker {
       ...(this.#place === undefined ? {} : { selection: this.#place }),
     });
   }
+}
+
+/** Lines that just say something. */
+function said(messages: readonly string[]): Found[] {
+  return messages.map((message) => ({ label: "$(info)", description: message, alwaysShow: true }));
 }

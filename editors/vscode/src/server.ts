@@ -17,6 +17,7 @@ import {
   type AskPartial,
   type DidChangeStatusParams,
   type DidChangeThreadParams,
+  type DidReadDocumentParams,
   ErrorCode,
   Method,
   type Requests,
@@ -54,10 +55,12 @@ export interface Wishes {
 export class Server implements vscode.Disposable {
   readonly #status = new vscode.EventEmitter<DidChangeStatusParams>();
   readonly #thread = new vscode.EventEmitter<DidChangeThreadParams>();
+  readonly #read = new vscode.EventEmitter<DidReadDocumentParams>();
   readonly #state = new vscode.EventEmitter<ServerState>();
   readonly #indexing = new vscode.EventEmitter<{ title: string; percentage: number } | undefined>();
   readonly onStatus = this.#status.event;
   readonly onThread = this.#thread.event;
+  readonly onRead = this.#read.event;
   readonly onState = this.#state.event;
   readonly onIndexing = this.#indexing.event;
   readonly log = vscode.window.createOutputChannel("memcache-lsp", { log: true });
@@ -164,7 +167,8 @@ export class Server implements vscode.Disposable {
 
   dispose(): void {
     void this.stop();
-    for (const each of [this.#settings, this.#status, this.#thread, this.#state, this.#indexing, this.log]) each.dispose();
+    for (const each of [this.#settings, this.#status, this.#thread, this.#read, this.#state, this.#indexing, this.log])
+      each.dispose();
   }
 
   async #start(): Promise<LanguageClient> {
@@ -185,6 +189,9 @@ export class Server implements vscode.Disposable {
     });
     client.onNotification(Method.didChangeThread, (change: DidChangeThreadParams) => {
       this.#thread.fire(change);
+    });
+    client.onNotification(Method.didReadDocument, (page: DidReadDocumentParams) => {
+      this.#read.fire(page);
     });
     client.onDidChangeState(({ newState }) => {
       if (newState !== State.Running) this.#forgetBars();
@@ -239,6 +246,16 @@ export function isCancelled(error: unknown): boolean {
 export function sentence(error: unknown): string | undefined {
   if (error instanceof NoServer || isCancelled(error)) return undefined;
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Do something; what goes wrong is told in one sentence. */
+export async function telling(run: () => Promise<unknown>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    const message = sentence(error);
+    if (message !== undefined) void vscode.window.showErrorMessage(message);
+  }
 }
 
 function settings(): Record<string, unknown> {

@@ -17,6 +17,8 @@ export interface Turn {
   /** What the question is about, such as `retry.py:12-20`. */
   readonly about?: string;
   sources: readonly Hit[];
+  /** The number of the first source; lower ones are those of earlier turns. */
+  first: number;
   citations: Cited[];
   unsupported: Stretch[];
   text: string;
@@ -33,7 +35,7 @@ let count = 0;
 
 export function newTurn(question: string, about?: string): Turn {
   const key = `turn-${++count}`;
-  const empty = { sources: [], citations: [], unsupported: [], text: "", names: {} };
+  const empty = { sources: [], first: 1, citations: [], unsupported: [], text: "", names: {} };
   return { key, question, ...empty, state: "running", ...(about === undefined ? {} : { about }) };
 }
 
@@ -53,6 +55,7 @@ export function take(turn: Turn, partial: AskPartial): void {
   switch (partial.type) {
     case "sources":
       turn.sources = partial.items;
+      turn.first = partial.first ?? 1;
       break;
     case "stage":
       turn.stage = partial;
@@ -87,11 +90,19 @@ export function restate(turn: Turn, changed: readonly Cited[]): void {
       .map((cited, index) => ({ cited, index, away: Math.abs(cited.location.range.start.line - line) }))
       .filter(({ cited }) => cited.n === now.n)
       .sort((a, b) => a.away - b.away);
-    if (best !== undefined) turn.citations[best.index] = now;
+    if (best === undefined) continue;
+    // What is told of a text that was read out has no page or cell.
+    const { uri, page, cell } = best.cited.location;
+    const kept = { uri, ...(page === undefined ? {} : { page }), ...(cell === undefined ? {} : { cell }) };
+    turn.citations[best.index] = now.location.extracted === true ? { ...now, location: { ...now.location, ...kept } } : now;
   }
 }
 
 /** The places that `[n]` stands for: the cited lines, or else the source. */
 export function cited(turn: Turn, n: number): Cited | Hit | undefined {
-  return turn.citations.find((each) => each.n === n) ?? turn.sources[n - 1];
+  return turn.citations.find((each) => each.n === n) ?? source(turn, n);
+}
+
+export function source({ sources, first }: Turn, n: number): Hit | undefined {
+  return sources[n - first];
 }

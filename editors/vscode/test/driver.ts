@@ -73,7 +73,7 @@ export class Window {
   constructor(readonly page: Page) {}
 
   get panel(): FrameLocator {
-    return this.page.frameLocator('iframe.webview.ready[src*="extensionId=memcache-lsp"]').frameLocator("#active-frame");
+    return this.page.frameLocator('iframe.webview.ready[src*="extensionId=memcache-lsp.memcache-lsp"]').frameLocator("#active-frame");
   }
 
   get turn(): Locator {
@@ -126,7 +126,7 @@ export class Window {
 
   /** The panel's document, for what locators cannot do. */
   async frame(): Promise<Frame> {
-    const outer = await this.page.waitForSelector('iframe.webview.ready[src*="extensionId=memcache-lsp"]');
+    const outer = await this.page.waitForSelector('iframe.webview.ready[src*="extensionId=memcache-lsp.memcache-lsp"]');
     const middle = await outer.contentFrame();
     const inner = await middle?.waitForSelector("#active-frame");
     const frame = await inner?.contentFrame();
@@ -175,16 +175,21 @@ async function listening(server: ChildProcess): Promise<number> {
   throw new Error("VS Code's server ended before it listened.");
 }
 
-/** Another assistant: an extension that uses ours by what VS Code offers for that. */
+/** Others: an assistant that uses our extension by what VS Code offers for that, and an editor for PDF. */
 function writeProbe(folder: string): void {
   mkdirSync(folder, { recursive: true });
   const commands = [{ command: "probe.tool", title: "Use the Tool", category: "probe" }];
+  const customEditors = [{ viewType: "probe.pdf", displayName: "PDF", selector: [{ filenamePattern: "*.pdf" }] }];
   const about = { name: "probe", publisher: "memcache-lsp", version: "0.0.1", engines: { vscode: "^1.95.0" } };
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ ...about, main: "probe.js", contributes: { commands } }));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ ...about, main: "probe.js", contributes: { commands, customEditors } }));
   writeFileSync(
     join(folder, "probe.js"),
     `const vscode = require("vscode");
 exports.activate = (context) => {
+  context.subscriptions.push(vscode.window.registerCustomEditorProvider("probe.pdf", {
+    openCustomDocument: (uri) => ({ uri, dispose: () => undefined }),
+    resolveCustomEditor: ({ uri }) => void vscode.window.showInformationMessage("The PDF editor shows #" + uri.fragment),
+  }));
   context.subscriptions.push(vscode.commands.registerCommand("probe.tool", async () => {
     const input = { query: "dead letters", limit: 3 };
     const { content } = await vscode.lm.invokeTool("memcache_search", { input, toolInvocationToken: undefined });

@@ -31,6 +31,10 @@ check("a server that is not there is told, with a button that shows how", async 
   mkdirSync(dirname(settings), { recursive: true });
   const lines = Array.from({ length: 12 }, (_, n) => `def wait_${n}():\n    x = ${n}\n    return x\n\n`);
   writeFileSync(join(folder, "sample.py"), lines.join(""));
+  writeFileSync(join(folder, "manual.pdf"), "%PDF-1.7");
+  writeFileSync(join(folder, "page.md"), "# Rain\n");
+  const cells = Array.from({ length: 5 }, (_, n) => ({ cell_type: "code", source: `plot(${n})`, metadata: {}, outputs: [], execution_count: null }));
+  writeFileSync(join(folder, "notes.ipynb"), JSON.stringify({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 }));
   writeFileSync(settings, JSON.stringify({ "memcache.server.path": "/nowhere/memcache-lsp" }));
   await open(folder);
   await window.run("memcache: Ask…");
@@ -93,16 +97,65 @@ check("axe finds nothing wrong in any theme", async () => {
   }
 });
 
-check("models are chosen and fetched, caches are listed", async () => {
+check("models are chosen and fetched", async () => {
   await window.run("memcache: Models…");
   await window.row("large").click();
   await window.page.getByRole("button", { name: "Fetch", exact: true }).click();
   await window.run("memcache: Models…");
   await window.row("large").filter({ hasText: "answers now" }).waitFor();
   await window.page.keyboard.press("Escape");
+});
+
+check("a cache is listed with what failed in it and why, and chosen to be asked", async () => {
   await window.run("memcache: Caches…");
-  await window.row("handbook").waitFor();
+  await window.row("attic").filter({ hasText: "offline" }).waitFor();
+  await window.row("handbook").filter({ hasText: "3 of 4 files, 9 pieces, 1 failed" }).click();
+  await window.row("torn.pdf").filter({ hasText: "it ends too early" }).waitFor();
+  await window.page.screenshot({ path: join(here.images, "cache.png") });
   await window.page.keyboard.press("Escape");
+  await window.panel.getByRole("button", { name: "In: this project" }).click();
+  await window.row("handbook").click();
+  await window.page.keyboard.press("Enter");
+  await window.panel.getByRole("button", { name: "In: this project + handbook" }).waitFor();
+  await window.panel.getByPlaceholder("Ask about this project + handbook").waitFor();
+});
+
+check("a hit on a page tells the page, shows its passage, and opens there", async () => {
+  await window.search("delays");
+  await window.row('Searched: {"caches":["workspace","handbook"]}.').waitFor();
+  await window.row("manual.pdf p. 2").waitFor();
+  await window.page.locator(".tab.active", { hasText: "manual.pdf p. 2" }).waitFor();
+  await window.page.locator(".monaco-editor .view-line", { hasText: "A parcel waits for a day." }).waitFor();
+  await window.page.screenshot({ path: join(here.images, "page.png") });
+  await window.page.keyboard.press("Enter");
+  await window.page.getByText("The PDF editor shows #page=2").first().waitFor();
+});
+
+check("a citation of a notebook shows its passage and opens its cell", async () => {
+  await window.ask("pages of delays");
+  await window.ended();
+  const source = window.turn.locator(".source", { hasText: "notes.ipynb cell 4" });
+  await source.hover();
+  await window.panel.locator("#peek", { hasText: "Operations › Delays" }).filter({ hasText: "Delays are plotted." }).waitFor();
+  await source.click();
+  await window.page.locator(".tab.active", { hasText: "notes.ipynb" }).waitFor();
+  await window.page.locator(".notebook-editor .monaco-list-row.focused", { hasText: "plot(3)" }).waitFor();
+});
+
+check("a new page is told of, and asked about", async () => {
+  const news = window.page.locator(".notification-list-item", { hasText: "New in handbook: Rain" });
+  await news.getByRole("button", { name: "Ask About It" }).click();
+  await window.panel.locator("#about-label", { hasText: "About Rain" }).waitFor();
+  await window.run("memcache: New Pages…");
+  await window.row("Rain").click();
+  assert.equal(await window.cursorIn("page.md"), 1);
+});
+
+check("a cache is removed after a question, and not asked any more", async () => {
+  await window.run("memcache: Remove a Cache…");
+  await window.row("handbook").click();
+  await window.page.getByRole("button", { name: "Remove", exact: true }).click();
+  await window.panel.getByRole("button", { name: "In: this project", exact: true }).waitFor();
 });
 
 check(`no frame scripts for long while 2,000 tokens stream`, async () => {

@@ -1,7 +1,7 @@
 /** A server that says what a test wants to see: long answers at speed, stale citations, models and caches. */
 
 import { pathToFileURL } from "node:url";
-import type { AskPartial, Cited, Hit, Model, Thread } from "../src/protocol";
+import type { AskPartial, Cache, Cited, Hit, Model, Thread } from "../src/protocol";
 
 const TOKENS = 2000;
 const PER_TICK = 10; // tokens every TICK_MS: some 600 a second, many times what a model writes here
@@ -17,6 +17,15 @@ const models: Model[] = [
   { name: "small", sizeBytes: 98_000_000, fetched: true, used: true, use: "answer", memoryBytes: 2e8, fits: true },
   { name: "large", sizeBytes: 491_000_000, fetched: false, used: false, use: "answer", memoryBytes: 1e9, fits: true },
 ];
+const handbook: Cache = {
+  name: "handbook",
+  state: "ready",
+  places: [{ uri: pathToFileURL("/tmp/handbook").href, kind: "folder", state: "ready" }],
+  files: { done: 3, total: 4, failed: 1, skipped: 0 },
+  chunks: 9,
+  failed: [{ path: "/tmp/handbook/torn.pdf", reason: "broken: it ends too early" }],
+};
+let caches: Cache[] = [handbook, { ...handbook, name: "attic", state: "offline", failed: [] }];
 const asked: string[] = [];
 let root = "";
 
@@ -36,6 +45,16 @@ function hit(n: number): Hit {
   return { ...about, location: place(n * 4), score: 1 / (n + 1), snippet: `def wait_${n}():`, origin: "index" };
 }
 
+/** A page and a cell, whose lines are those of the text that was read out of their files. */
+function pages(): Hit[] {
+  const about = { symbol: "Delays", kind: "section", score: 1, origin: "cache", cache: "handbook", breadcrumb: ["Operations"] } as const;
+  const { range } = place(200);
+  return [
+    { ...about, path: "manual.pdf", language: "pdf", snippet: "A parcel waits for a day.", location: { uri: `${root}/manual.pdf#page=2`, range, page: 2, extracted: true } },
+    { ...about, path: "notes.ipynb", language: "notebook", snippet: "Delays are plotted.", location: { uri: `${root}/notes.ipynb`, range, cell: 4, extracted: true } },
+  ];
+}
+
 const SHORT = "It **waits** `base_s` [1].\n\n- The limit is made up entirely.\n- See [2, 3] and [9].\n\n<img src=x onerror=alert(1)>\n\n```python\ndef wait():\n    return 1  # seconds\n```\n";
 
 /** Many tokens of all that Markdown has. */
@@ -53,10 +72,11 @@ function* tokens(): Generator<string> {
 }
 
 async function answer(id: number | string, token: unknown, question: string): Promise<void> {
+  const isOfPages = question.startsWith("pages");
   const tell = (value: AskPartial): void => {
     send({ method: "$/progress", params: { token, value } });
   };
-  tell({ type: "sources", items: Array.from({ length: 8 }, (_, n) => hit(n)) });
+  tell({ type: "sources", items: isOfPages ? pages() : Array.from({ length: 8 }, (_, n) => hit(n)) });
   tell({ type: "stage", stage: "writing", percent: 0 });
   let seq = 0;
   if (question.startsWith("stream")) {
@@ -65,6 +85,9 @@ async function answer(id: number | string, token: unknown, question: string): Pr
       tell({ type: "delta", seq: seq++, text });
       if (++tick % PER_TICK === 0) await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     }
+  } else if (isOfPages) {
+    tell({ type: "delta", seq: seq++, text: "For a day [1], as is plotted [2]." });
+    for (const [index, { location }] of pages().entries()) tell({ type: "citation", n: index + 1, location, status: "fresh" });
   } else {
     tell({ type: "delta", seq: seq++, text: SHORT });
     for (const n of [1, 2, 3]) tell({ type: "citation", n, location: place((n - 1) * 4), status: "fresh" });
@@ -76,6 +99,7 @@ async function answer(id: number | string, token: unknown, question: string): Pr
   const usage = { promptTokens: 1, reusedTokens: 0, answerTokens: seq };
   const timings = { firstTextSeconds: 0, totalSeconds: 1 };
   send({ id, result: { threadId: "t1", turnId, finishReason: "stop", evidence: { read: 3, found: 8 }, usage, timings } });
+  if (isOfPages) send({ method: "memcache/didReadDocument", params: { cache: "handbook", uri: `${root}/page.md`, title: "Rain" } });
   if (question.startsWith("stale")) {
     const stale: Cited[] = [{ n: 1, location: place(0), status: "stale" }];
     send({ method: "memcache/didChangeThread", params: { threadId: "t1", turnId, stale } });
@@ -99,7 +123,11 @@ const answers: Record<string, (params: Record<string, unknown>) => unknown> = {
     }
     return { models };
   },
-  "memcache/caches": () => ({ caches: [{ name: "handbook", uri: pathToFileURL("/tmp/handbook").href, files: 3 }] }),
+  "memcache/caches": ({ action, name }) => {
+    if (action === "remove") caches = caches.filter((cache) => cache.name !== name);
+    return { caches };
+  },
+  "memcache/search": ({ scope }) => ({ hits: pages(), complete: true, notes: [`Searched: ${JSON.stringify(scope)}.`] }),
 };
 
 function heard({ id, method = "", params = {} }: Message): void {

@@ -1,10 +1,11 @@
-/** What needs no editor: lines after edits, Markdown in pieces, a turn's life. */
+/** What needs no editor: how places are told, lines after edits, Markdown in pieces, a turn's life. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Edit, moved } from "../src/edits";
-import type { Cited, Range } from "../src/protocol";
-import { type Stretch, finish, keptTurn, newTurn, restate, take } from "../src/turn";
+import type { Cited, Hit, Location, Range } from "../src/protocol";
+import { spot } from "../src/spots";
+import { type Stretch, cited, finish, keptTurn, newTurn, restate, take } from "../src/turn";
 import { render } from "../webview/markdown";
 
 const lines = (start: number, end: number): Range => ({ start: { line: start, character: 0 }, end: { line: end, character: 0 } });
@@ -138,6 +139,34 @@ test("a turn takes what streams, ends, and learns what no longer holds", () => {
   assert.deepEqual([turn.text, turn.state, turn.turnId], ["It waits [1].", "done", "1"]);
   restate(turn, [citation(1, 43, "moved")]);
   assert.deepEqual(turn.citations.map(({ status }) => status), ["fresh", "moved"]);
+});
+
+test("a place is told by its lines, page or cell, and not by lines that nobody sees", () => {
+  const table: [Omit<Location, "uri">, string][] = [
+    [{ range: lines(11, 20) }, ":12-20"],
+    [{ range: lines(11, 12) }, ":12"],
+    [{ range: { start: { line: 3, character: 2 }, end: { line: 4, character: 1 } } }, ":4-5"],
+    [{ range: lines(300, 310), page: 12, extracted: true }, " p. 12"],
+    [{ range: lines(30, 31), cell: 4, extracted: true }, " cell 4"],
+    [{ range: lines(30, 31), extracted: true }, ""],
+  ];
+  for (const [place, told] of table) assert.equal(spot(place), told);
+});
+
+test("a citation whose text changed is still that of its page", () => {
+  const turn = newTurn("how long?");
+  const location = { uri: "file:///a.pdf#page=2", range: lines(40, 42), page: 2, extracted: true };
+  take(turn, { type: "citation", n: 1, location, status: "fresh" });
+  const now = { uri: "file:///a.pdf", range: lines(44, 46), extracted: true };
+  restate(turn, [{ n: 1, location: now, status: "moved" }]);
+  assert.deepEqual(turn.citations, [{ n: 1, location: { ...location, range: lines(44, 46) }, status: "moved" }]);
+});
+
+test("the sources of a later turn of a thread go on counting", () => {
+  const turn = newTurn("and then?");
+  const hit: Hit = { location: place(lines(1, 2)), path: "a.py", symbol: "", kind: "block", language: "python", score: 1, snippet: "", origin: "index" };
+  take(turn, { type: "sources", items: [hit], first: 9 });
+  assert.deepEqual([cited(turn, 1), cited(turn, 9)], [undefined, hit]);
 });
 
 test("a turn that was stopped is kept as such", () => {

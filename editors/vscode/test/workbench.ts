@@ -15,7 +15,7 @@ function lineOf(file: string, line: number): string {
 
 /** A source's path and first line, as the panel shows them. */
 async function shownAt(source: { textContent(): Promise<string | null> }): Promise<[string, number]> {
-  const [, path, first] = /\](\S+?):(\d+)-/.exec((await source.textContent()) ?? "") ?? [];
+  const [, path, first] = /\](\S+?):(\d+)/.exec((await source.textContent()) ?? "") ?? [];
   return [path ?? "", Number(first)];
 }
 
@@ -50,7 +50,7 @@ check("a source opens at its lines, also in an edited file", async () => {
   assert.equal(await window.cursorIn(name), first);
   await window.page.keyboard.press("Control+Home");
   await window.page.keyboard.type("# one\n# two\n# three\n");
-  await window.turn.locator(".path", { hasText: `${path}:${first + 3}-` }).waitFor();
+  await window.turn.locator(".path", { hasText: new RegExp(`${path}:${first + 3}\\b`) }).waitFor();
   await source.click();
   await window.page.locator('[id="status.editor.selection"]', { hasText: `Ln ${first + 3},` }).waitFor();
   const shown = await window.page.locator(".monaco-editor .view-line", { hasText: text.trim() }).first().textContent();
@@ -145,7 +145,28 @@ check("threads are listed and opened", async () => {
 
 check("another assistant uses the search as a tool", async () => {
   await window.run("probe: Use the Tool");
-  await window.page.getByText(/The tool said: .*:\d+-\d+/).first().waitFor();
+  await window.page.getByText(/The tool said: .*:\d+/).first().waitFor();
+});
+
+check("a reading folder is added by the editor's picker, asked, and its new pages are told of", async () => {
+  const pages = join(here.folder, "pages");
+  mkdirSync(join(pages, "saved"), { recursive: true });
+  writeFileSync(join(pages, "dunes.md"), "# Dunes\n\nDunes wander where the wind blows.\n");
+  await window.run("memcache: Add a Reading Folder…");
+  const input = window.page.locator(".quick-input-widget input").first();
+  await window.page.locator(".quick-input-title", { hasText: "Folder to search" }).waitFor();
+  await input.fill(`${pages}/`);
+  await window.row("saved").waitFor();
+  await window.page.getByRole("button", { name: "Add", exact: true }).click();
+  await window.page.locator(".quick-input-title", { hasText: "Name of the cache" }).waitFor();
+  assert.equal(await input.inputValue(), "reading");
+  await window.page.keyboard.press("Enter");
+  await window.page.getByRole("button", { name: "Ask It Too" }).click();
+  await window.search("wandering dunes");
+  await window.row("dunes.md").filter({ hasText: "reading" }).waitFor();
+  await window.page.keyboard.press("Escape");
+  writeFileSync(join(pages, "storm.md"), "# Storms of sand\n\nA storm moves a dune by a yard.\n");
+  await window.page.getByText("New in reading: Storms of sand").first().waitFor();
 });
 
 check("a workspace that is not trusted has nothing run, and is served all the same", async () => {

@@ -52,6 +52,10 @@ byId("forget", HTMLButtonElement).addEventListener("click", () => {
   post({ type: "forgetAbout" });
   questions.focus();
 });
+const scope = byId("scope", HTMLButtonElement);
+scope.addEventListener("click", () => {
+  post({ type: "chooseScope" });
+});
 document.addEventListener("keydown", ({ key }) => {
   if (key !== "Escape") return;
   if (peek.isShown) peek.hide();
@@ -82,6 +86,10 @@ function heard(message: ToPanel): void {
     case "about":
       byId("about", HTMLElement).hidden = message.about === null;
       byId("about-label", HTMLElement).textContent = message.about === null ? "" : `About ${message.about}`;
+      break;
+    case "scope":
+      scope.textContent = `In: ${message.label}`;
+      questions.about = message.label;
       break;
     case "focus":
       questions.focus();

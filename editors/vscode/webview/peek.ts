@@ -43,9 +43,9 @@ export class PeekView {
   show(key: string, n: number, peek: Peek | null): void {
     const target = this.#target;
     if (target?.isConnected !== true || keyOf(target) !== key || Number(target.dataset["n"]) !== n) return;
-    const title = peek === null ? "These lines are gone." : `${peek.path}:${peek.firstLine}${STATUS[peek.status]}`;
+    const title = peek === null ? "These lines are gone." : peek.place + STATUS[peek.status];
     this.#view.replaceChildren(element("p", "", title));
-    if (peek !== null) this.#view.insertAdjacentHTML("beforeend", block(peek.text, peek.language));
+    if (peek !== null && peek.text !== "") this.#view.insertAdjacentHTML("beforeend", block(peek.text, peek.language));
     this.#view.querySelector("pre")?.removeAttribute("tabindex");
     this.#view.hidden = false;
     target.setAttribute("aria-describedby", this.#view.id);

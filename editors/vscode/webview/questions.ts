@@ -36,6 +36,11 @@ export class Questions {
     this.#at = -1;
   }
 
+  /** Tell what a question is about. */
+  set about(label: string) {
+    this.#box.placeholder = `Ask about ${label}`;
+  }
+
   focus(): void {
     this.#box.focus();
   }

@@ -2,7 +2,8 @@
 
 import type { FromPanel } from "../src/messages";
 import type { Cited, Hit } from "../src/protocol";
-import type { Turn } from "../src/turn";
+import { spot } from "../src/spots";
+import { type Turn, source } from "../src/turn";
 import { Answer } from "./answer";
 import { button, element } from "./dom";
 
@@ -97,10 +98,10 @@ export class TurnView {
 
   /** List the sources; of a turn that the server kept only what was cited is known. */
   #drawSources(): void {
-    const { sources, citations, names } = this.turn;
+    const { sources, first, citations, names } = this.turn;
     const listed: { n: number; hit?: Hit; cited?: Cited }[] = sources.map((hit, index) => {
-      const cited = citations.find(({ n }) => n === index + 1);
-      return { n: index + 1, hit, ...(cited && { cited }) };
+      const cited = citations.find(({ n }) => n === index + first);
+      return { n: index + first, hit, ...(cited && { cited }) };
     });
     if (listed.length === 0) for (const cited of citations) listed.push({ n: cited.n, cited });
     const shown = listed.filter(({ cited }, index) => this.#all || index < FIRST_SOURCES || cited !== undefined);
@@ -112,10 +113,10 @@ export class TurnView {
 
   /** Tell at each `[n]` of the answer what it stands for, and disable those that stand for nothing. */
   #nameCitations(): void {
-    const { sources, citations, state } = this.turn;
+    const { citations, state } = this.turn;
     for (const mark of this.#answer.element.querySelectorAll<HTMLButtonElement>("button.cite:not([data-named])")) {
       const n = Number(mark.dataset["n"]);
-      const path = sources[n - 1]?.path;
+      const path = source(this.turn, n)?.path;
       const known = path !== undefined || citations.some((cited) => cited.n === n);
       if (!known && state === "running") continue;
       mark.disabled = !known;
@@ -129,18 +130,17 @@ export class TurnView {
 }
 
 function item(n: number, hit?: Hit, cited?: Cited, names: Turn["names"] = {}): HTMLLIElement {
-  const range = hit?.location.range ?? cited?.location.range;
+  const location = hit?.location ?? cited?.location;
   const path = hit?.path ?? names[cited?.location.uri ?? ""] ?? "";
-  const first = (range?.start.line ?? 0) + 1;
-  const end = range === undefined ? first : range.end.character === 0 ? range.end.line : range.end.line + 1;
   const link = button("source", "", () => undefined);
   link.dataset["n"] = String(n);
   link.dataset["source"] = "";
   link.append(
     element("span", "number", `[${n}]`),
-    element("span", "path", `${path}:${first}-${Math.max(first, end)}`),
+    element("span", "path", path + (location === undefined ? "" : spot(location))),
     element("span", "symbol", hit?.symbol ?? ""),
   );
+  if (hit?.cache !== undefined) link.append(element("span", "badge", hit.cache));
   if (cited?.status === "stale") link.append(element("span", "badge", "changed since"));
   if (cited?.status === "moved") link.append(element("span", "badge", "moved"));
   const line = element("li");

@@ -1,6 +1,7 @@
 """The Neovim client: a real Neovim, headless, drives the real server."""
 
 import neovims
+import papers
 import pytest
 
 
@@ -49,3 +50,27 @@ def test_all_of_the_protocol(run):
 
 def test_the_adapters_of_pickers(run):
     run("pickers.lua")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Return a folder with documents beside the project."""
+    folder = tmp_path / "disk"
+    delays = [f"The delay after failure {n} is twice the delay before it, up to a limit." for n in range(40)]
+    ends = [f"After five failures the parcel is given up, and its line in ledger {n} is closed." for n in range(40)]
+    for name, data in {
+        "my papers/walrus.md": b"# The walrus\n\nThe walrus dives for molluscs.\n",
+        "my papers/manual.pdf": papers.pdf(delays, ends),
+        "my papers/notes.ipynb": papers.notebook(("markdown", "# Numbers"), ("code", "walrus_dives = 7 * 12\n")),
+        "my papers/okapi.7.gz": papers.packed(".TH okapi 7\n.SH NAME\nokapi \\- browses leaves at dusk\n"),
+        "my papers/torn.docx": b"PK no archive",
+        "other/zebu.md": b"# The zebu\n\nA zebu has a hump.\n",
+        "pages/old.md": b"# Old\n\nIt was there.\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_caches_scope_pages_and_news_of_reading(run, disk):
+    run("caches.lua", variables={"TEST_DISK": str(disk)})

@@ -45,6 +45,27 @@
 (with-current-buffer "*memcache*"
   (unless (string-match-p "\\[1\\]" (buffer-string)) (error "No sources: %s" (buffer-string))))
 
+(make-directory "../handbook" t)
+(write-region "# The walrus\n\nThe walrus dives for molluscs.\n" nil "../handbook/walrus.md")
+(kill-buffer "*memcache*")
+(memcache-eglot-add "../handbook/" "handbook")
+(drive-wait "the list" (lambda () (get-buffer "*memcache*")))
+(with-current-buffer "*memcache*"
+  (unless (string-match-p "cache handbook: " (buffer-string)) (error "No cache: %s" (buffer-string))))
+(drive-wait "its index"
+            (lambda ()
+              (equal "ready" (plist-get (aref (plist-get (jsonrpc-request
+                                                          (eglot-current-server) :workspace/executeCommand
+                                                          '(:command "memcache.caches" :arguments [(:action "list")]))
+                                                         :caches)
+                                              0)
+                                        :state))))
+(kill-buffer "*memcache*")
+(memcache-eglot-ask "what does the walrus dive for?" "handbook")
+(drive-wait "the answer" (lambda () (get-buffer "*memcache*")))
+(with-current-buffer "*memcache*"
+  (unless (string-match-p "walrus\\.md" (buffer-string)) (error "No sources: %s" (buffer-string))))
+
 (eglot-shutdown (eglot-current-server))
 (princ "driven\n")
 

@@ -6,7 +6,11 @@ local PATIENCE_MS = tonumber(vim.env.TEST_PATIENCE_MS) or 60000
 function T.wait(what, condition)
   if not vim.wait(PATIENCE_MS, condition, 10) then
     error(
-      ('it did not happen: %s\n%s'):format(what, table.concat(vim.api.nvim_buf_get_lines(0, 0, 40, false), '\n')),
+      ('it did not happen: %s\n%s\ntold: %s'):format(
+        what,
+        table.concat(vim.api.nvim_buf_get_lines(0, 0, 40, false), '\n'),
+        vim.inspect(T.messages)
+      ),
       2
     )
   end

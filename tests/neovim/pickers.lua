@@ -89,6 +89,9 @@ package.preload['fzf-lua'] = function()
     defaults = { actions = { files = 'actions' } },
   }
 end
+package.preload['fzf-lua.utils'] = function()
+  return { nbsp = '\226\128\130' }
+end
 package.preload['snacks'] = function()
   return {
     picker = {
@@ -181,6 +184,32 @@ T.run(function()
     return items
   end)
   T.check(found[1].text:lower():find('webhook'), 'hits')
+
+  -- What no editor shows lines of is offered as the buffer of its passage; titles tell the scope.
+  require('memcache').scope({ 'papers' })
+  local range = { start = { line = 40, character = 0 }, ['end'] = { line = 44, character = 0 } }
+  local page = { uri = 'file:///tmp/manual.pdf#page=12', range = range, page = 12, extracted = true }
+  local hits = { { location = page, symbol = 'Limits', snippet = 'At most five.', score = 1, cache = 'papers' } }
+  local passage = require('memcache.passage').buffer(page, hits[1])
+  T.equal({ 'Limits', '', 'At most five.' }, T.lines(passage), 'the passage')
+  vim.g.memcache_picker = 'telescope'
+  require('memcache.pickers').pick(hits, 'all')
+  local finder = calls[#calls].picker.finder
+  entry = finder.entry_maker(finder.results[1])
+  T.equal({ passage, 1 }, { entry.bufnr, entry.lnum }, 'telescope')
+  T.equal('/tmp/manual.pdf p. 12  Limits (papers)', entry.display, 'label')
+  vim.g.memcache_picker = 'snacks'
+  require('memcache.pickers').pick(hits, 'all')
+  T.equal({ passage }, { calls[#calls].items[1].buf, calls[#calls].items[1].pos }, 'snacks')
+  require('memcache.pickers').live()
+  T.equal('memcache (papers)', calls[#calls].title, 'title')
+  vim.g.memcache_picker = 'fzf-lua'
+  require('memcache.pickers').pick(hits, 'all')
+  T.check(
+    calls[#calls].contents[1]:find('^%[' .. passage .. '%].*/tmp/manual%.pdf p%. 12:1:'),
+    calls[#calls].contents[1]
+  )
+  require('memcache').scope({})
 
   vim.g.memcache_picker = 'nonsense'
   T.choosing(function() end)

@@ -21,7 +21,23 @@ local RESULTS = {
     },
   },
   ['memcache/models'] = { models = { { name = 'small', sizeBytes = 98e6, fetched = true, used = true } } },
-  ['memcache/caches'] = { caches = { { name = 'handbook', uri = 'file:///tmp/handbook', files = 64 } } },
+  ['memcache/caches'] = {
+    message = 'It is large.',
+    caches = {
+      {
+        name = 'handbook',
+        state = 'offline',
+        places = {
+          { uri = 'file:///tmp/handbook', state = 'offline', offlineSince = '2025-01-31T18:05:00Z', message = 'Gone.' },
+        },
+        files = { done = 60, total = 64, failed = 1, skipped = 3 },
+        chunks = 214,
+        failed = { { path = '/tmp/handbook/a.pdf', reason = 'broken' } },
+        reading = true,
+        sizeBytes = 1204224,
+      },
+    },
+  },
   ['memcache/index'] = { roots = { { uri = 'file:///tmp/p', state = 'paused' } } },
 }
 
@@ -208,6 +224,45 @@ T.run(function()
     return failed.state == 'failed'
   end)
 
+  -- Sources of a later turn count on; a page that changed stays the page that it is.
+  vim.cmd('Memcache ask and on which page?')
+  T.wait('the request', function()
+    return asked.params.question == 'and on which page?'
+  end)
+  local _, paged = T.answer()
+  local page = vim.tbl_extend('force', location('docs/manual.pdf', 3, 9), { page = 12, extracted = true })
+  page.uri = page.uri .. '#page=12'
+  local found = { symbol = 'Limits', snippet = 'At most five.', breadcrumb = { 'Manual' }, cache = 'handbook' }
+  send({ type = 'sources', items = { vim.tbl_extend('force', hit, found) }, first = 2 })
+  T.wait('it is listed by its number', function()
+    return T.text():find('- [2] `courier/retry.py:1-3` Limits (handbook)', 1, true)
+  end)
+  found.location = page
+  send({ type = 'sources', items = { vim.tbl_extend('force', hit, found) }, first = 3 })
+  send({ type = 'delta', seq = 0, text = 'Page [3].' })
+  send({ type = 'citation', n = 3, location = page, status = 'fresh' })
+  asked.reply(nil, result('3'))
+  T.wait('the end', function()
+    return paged.state == 'done'
+  end)
+  T.check(T.text():find('- [3] `docs/manual.pdf p. 12` Limits (handbook)', 1, true), T.text())
+  local changed = location('docs/manual.pdf', 40, 44)
+  changed.extracted = true
+  dispatchers.notification('memcache/didChangeThread', {
+    threadId = 't1',
+    turnId = '3',
+    stale = { { n = 3, location = changed, status = 'stale' } },
+  })
+  T.wait('the mark', function()
+    return vim.list_contains(highlighted(buf, 'MemcacheStale'), '[3]')
+  end)
+  T.equal(12, paged.citations[1].place.page, 'page')
+  T.on('Page %[3%]')
+  T.keys('<CR>')
+  T.check(T.told('docs/manual.pdf is not there'), 'the file')
+  T.equal({ 'Manual › Limits', '', 'At most five.' }, T.lines(), 'the passage')
+  T.keys('q')
+
   -- Code actions of the server come back as this command.
   vim.ui.input = function(_, on_confirm)
     on_confirm('why so?')
@@ -231,13 +286,26 @@ T.run(function()
   end)
   T.equal({ action = 'use', name = 'small' }, seen['memcache/models'], 'parameters')
   T.keys('q')
-  vim.cmd('Memcache caches add /tmp/handbook')
-  T.wait('the list', function()
-    return T.text():find('handbook  /tmp/handbook, 64 files')
+  vim.cmd('Memcache caches reading /tmp/handbook/')
+  T.wait('what the server says, and what it is at', function()
+    return T.told('It is large') and T.told('handbook is offline')
   end)
-  local sent = { action = 'add', name = 'handbook', uri = 'file:///tmp/handbook' }
+  local sent = { action = 'add', name = 'handbook', uris = { 'file:///tmp/handbook' }, reading = true }
   T.equal(sent, seen['memcache/caches'], 'parameters')
+  vim.cmd('Memcache caches')
+  T.wait('the list', function()
+    return vim.deep_equal(T.lines(), {
+      'handbook  offline  reading folder',
+      '  /tmp/handbook  offline since 2025-01-31 18:05 UTC: Gone.',
+      '  60 of 64 files, 214 chunks, 1 MB, 3 left out on purpose, 1 failed',
+      '  /tmp/handbook/a.pdf: broken',
+    })
+  end)
   T.keys('q')
+  vim.cmd('Memcache index pause handbook')
+  T.wait('which cache', function()
+    return vim.deep_equal(seen['memcache/index'], { action = 'pause', cache = 'handbook' })
+  end)
   vim.cmd('Memcache index pause')
   T.wait('its state', function()
     return T.told('/tmp/p is paused')

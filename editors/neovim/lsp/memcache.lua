@@ -24,6 +24,9 @@ return {
     ['memcache/didChangeThread'] = function(_, params)
       require('memcache.answer').thread_changed(params)
     end,
+    ['memcache/didReadDocument'] = function(_, params)
+      require('memcache.news').take(params)
+    end,
   },
   commands = {
     ['memcache.ask'] = function(command, context)

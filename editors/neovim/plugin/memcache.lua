@@ -21,7 +21,7 @@ for _, name in ipairs({ 'ask', 'explain', 'summarize', 'similar' }) do
   vim.keymap.set('n', ('<Plug>(memcache-%s)'):format(name), ('<Cmd>Memcache %s<CR>'):format(name))
   vim.keymap.set('x', ('<Plug>(memcache-%s)'):format(name), (':Memcache %s<CR>'):format(name), { silent = true })
 end
-for _, name in ipairs({ 'search', 'threads', 'status', 'index', 'models', 'caches', 'stop' }) do
+for _, name in ipairs({ 'search', 'threads', 'status', 'index', 'models', 'caches', 'scope', 'news', 'stop' }) do
   vim.keymap.set('n', ('<Plug>(memcache-%s)'):format(name), ('<Cmd>Memcache %s<CR>'):format(name))
 end
 

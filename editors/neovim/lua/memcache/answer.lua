@@ -25,7 +25,7 @@ local latest
 ---@param shown boolean
 local function show_sources(answer, shown)
   for index, turn in ipairs(answer.turns) do
-    for _, place in ipairs(turn.sources) do
+    for _, place in pairs(turn.sources) do
       places.show(place, shown and index == #answer.turns)
     end
   end
@@ -43,7 +43,12 @@ local function close(buf)
     answer.cancel()
   end
   for _, turn in ipairs(answer.turns) do
-    vim.iter({ turn.sources, vim.tbl_map(links.place, turn.citations) }):flatten():each(places.drop)
+    for _, place in pairs(turn.sources) do
+      places.drop(place)
+    end
+    for _, citation in ipairs(turn.citations) do
+      places.drop(citation.place)
+    end
   end
   latest = latest ~= answer and latest or nil
 end
@@ -124,7 +129,7 @@ local function take(answer, turn, value)
   if not vim.api.nvim_buf_is_valid(answer.buf) then
     return
   elseif value.type == 'sources' then
-    page.add_sources(answer, turn, value.items)
+    page.add_sources(answer, turn, value.items, value.first or 1)
   elseif value.type == 'stage' then
     local percent = value.percent > 0 and (' %d %%'):format(value.percent) or ''
     page.stage(answer, turn, (STAGES[value.stage] or value.stage) .. percent .. ' …')
@@ -294,6 +299,21 @@ local function locate(answer, row, column)
   return found, offset + column
 end
 
+---Return the source of a number: the turn's own, else that of the latest turn before it.
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param n integer
+---@return memcache.Place?
+local function source_of(answer, turn, n)
+  local found ---@type memcache.Place?
+  for _, each in ipairs(answer.turns) do
+    found = each.sources[n] or found
+    if each == turn then
+      return found
+    end
+  end
+end
+
 ---Go to the lines of the `[n]` under the cursor, or of the first one after it in the line.
 function M.open_at_cursor()
   local answer = answers[vim.api.nvim_get_current_buf()]
@@ -308,11 +328,13 @@ function M.open_at_cursor()
   end
   local turn, offset = locate(answer, row - 1, at)
   local cited = links.find(turn.citations, n, offset)
-  local place = offset <= #turn.text and cited or turn.sources[n] or cited
+  local source = source_of(answer, turn, n)
+  local place = offset <= #turn.text and cited or source or cited
   if not place then
     vim.notify(('memcache: [%d] is none of the sources.'):format(n), vim.log.levels.WARN)
     return
   end
+  place.hit = place.hit or source and source.hit
   places.open(target(answer), place)
 end
 

@@ -1,8 +1,11 @@
 ---`:Memcache`: its words, what completes them, and what they do.
 
+local caches = require('memcache.caches')
 local client = require('memcache.client')
 local manage = require('memcache.manage')
 local memcache = require('memcache')
+local news = require('memcache.news')
+local scope = require('memcache.scope')
 
 local M = {}
 
@@ -58,10 +61,24 @@ local function names(method, field)
     or {}
 end
 
+---Return the words of a command from one on, as one text; nil where there are none.
+---@param call vim.api.keyset.create_user_command.command_args
+---@param from integer
+---@return string?
+local function joined(call, from)
+  return call.fargs[from] and table.concat(call.fargs, ' ', from) or nil
+end
+
+---@return string[]
+local function cache_names()
+  return names('memcache/caches', 'caches')
+end
+
 ---@class memcache.Subcommand
----@field run fun(rest: string, call: vim.api.keyset.create_user_command.command_args)
+---@field run fun(rest: string, call: vim.api.keyset.create_user_command.command_args) The call's words are `fargs`.
 ---@field words? string[] What may come first after it.
----@field more? table<string, fun(): string[]> What may come after those.
+---@field more? table<string, fun(lead: string): string[]> What may come after those.
+---@field any? fun(): string[] What may come anywhere after it.
 ---@field method? string Which method of the server it needs.
 
 ---@type table<string, memcache.Subcommand>
@@ -105,28 +122,54 @@ local subcommands = {
   },
   caches = {
     method = 'memcache/caches',
-    words = { 'add', 'list', 'remove' },
+    words = { 'add', 'list', 'reading', 'remove' },
     more = {
-      remove = function()
-        return names('memcache/caches', 'caches')
+      add = function(lead)
+        return vim.fn.getcompletion(lead:gsub('\\ ', ' '), 'file')
       end,
+      reading = function(lead)
+        return vim.fn.getcompletion(lead:gsub('\\ ', ' '), 'dir')
+      end,
+      remove = cache_names,
     },
+    run = function(_, call)
+      local word = call.fargs[2] or 'list'
+      if word == 'list' then
+        caches.list()
+      elseif word == 'remove' then
+        caches.remove(joined(call, 3))
+      else
+        caches.add(call.fargs[3], joined(call, 4), word == 'reading')
+      end
+    end,
+  },
+  scope = {
+    method = 'memcache/caches',
+    any = function()
+      return vim.list_extend({ scope.WORKSPACE }, cache_names())
+    end,
+    run = function(_, call)
+      scope.choose(vim.list_slice(call.fargs, 2))
+    end,
+  },
+  news = {
+    words = { 'ask', 'open', 'summarize' },
     run = function(rest)
-      manage.caches(rest)
+      news.go(rest)
     end,
   },
   models = {
     method = 'memcache/models',
     words = { 'list', 'pull', 'remove', 'unload', 'use' },
-    run = function(rest)
-      manage.models(rest)
+    run = function(_, call)
+      manage.models(call.fargs[2] or '', joined(call, 3))
     end,
   },
   index = {
     method = 'memcache/index',
     words = { 'cancel', 'drop', 'pause', 'rebuild', 'resume', 'start', 'why' },
-    run = function(rest)
-      manage.index(rest)
+    run = function(_, call)
+      manage.index(call.fargs[2] or '', joined(call, 3))
     end,
   },
   status = {
@@ -145,6 +188,10 @@ local function models()
   return names('memcache/models', 'models')
 end
 subcommands.models.more = { pull = models, remove = models, use = models }
+subcommands.index.more = {}
+for _, word in ipairs(subcommands.index.words) do
+  subcommands.index.more[word] = word ~= 'why' and cache_names or nil
+end
 
 ---@param call vim.api.keyset.create_user_command.command_args
 function M.run(call)
@@ -155,6 +202,11 @@ function M.run(call)
   local subcommand = subcommands[word]
   if not subcommand then
     client.notify(('There is no :Memcache %s; there are %s.'):format(word, table.concat(M.words(), ', ')))
+    return
+  end
+  local next_word = rest:match('^%S*')
+  if subcommand.words and next_word ~= '' and not vim.list_contains(subcommand.words, next_word) then
+    client.notify((':Memcache %s takes %s.'):format(word, table.concat(subcommand.words, ', ')))
     return
   end
   subcommand.run(rest, call)
@@ -179,20 +231,23 @@ end
 ---@return string[]
 function M.complete(lead, line)
   local typed = line:match('Memcache!?%s+(.*)$') or ''
-  local words = vim.split(typed, '%s+')
+  local words = vim.split(typed:gsub('\\ ', '_'), '%s+') -- an escaped space is none between words
   local offered = {} ---@type string[]
   if #words == 1 then
     offered = M.words()
   elseif vim.list_contains(M.words(), words[1]) then
     local subcommand = subcommands[words[1]]
-    if #words == 2 then
+    if subcommand.any then
+      offered = subcommand.any()
+    elseif #words == 2 then
       offered = subcommand.words or {}
-    elseif #words == 3 and words[1] == 'caches' and words[2] == 'add' then
-      offered = vim.fn.getcompletion(lead, 'dir')
     elseif #words == 3 and subcommand.more and subcommand.more[words[2]] then
-      offered = subcommand.more[words[2]]()
+      offered = subcommand.more[words[2]](lead)
     end
   end
+  offered = vim.tbl_map(function(word)
+    return (word:gsub(' ', '\\ '))
+  end, offered)
   return vim.tbl_filter(function(word)
     return vim.startswith(word, lead)
   end, offered)

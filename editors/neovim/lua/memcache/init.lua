@@ -1,6 +1,8 @@
 ---Ask and search a project. Everything that `:Memcache` does, as functions for mappings and other plugins.
 
 local client = require('memcache.client')
+local input = require('memcache.input')
+local scope = require('memcache.scope')
 
 local M = {}
 
@@ -38,17 +40,6 @@ local function context(about)
   return params
 end
 
----Ask the user for a line, and go on where there is one.
----@param prompt string
----@param act fun(text: string)
-local function prompted(prompt, act)
-  vim.ui.input({ prompt = prompt }, function(text)
-    if text and vim.trim(text) ~= '' then
-      act(vim.trim(text))
-    end
-  end)
-end
-
 ---Return how the lines of a range are called in a title.
 ---@param about memcache.About
 ---@return string
@@ -63,6 +54,7 @@ end
 ---@param title? string
 local function ask(intent, question, about, title)
   local params = vim.tbl_extend('error', { question = question, intent = intent }, context(about))
+  params = intent == 'ask' and scope.apply(params) or params -- the others are about the file itself
   local options = { buf = about.buf, mods = about.mods, new = about.new }
   return require('memcache.answer').ask(params, title or question, options)
 end
@@ -76,7 +68,7 @@ function M.ask(question, about)
   if question and vim.trim(question) ~= '' then
     ask('ask', question, about)
   else
-    prompted('Ask: ', function(text)
+    input.line(scope.titled('Ask') .. ': ', function(text)
       ask('ask', text, about)
     end)
   end
@@ -110,7 +102,8 @@ function M.ask_by_action(params, buf)
   if params.intent == 'explain' then
     go('Explain this.', 'Explain ' .. named(about))
   else
-    prompted('Ask about this: ', go)
+    params = scope.apply(params)
+    input.line(scope.titled('Ask about this') .. ': ', go)
   end
 end
 
@@ -125,8 +118,9 @@ function M.search(query, options)
     return
   end
   local window = vim.api.nvim_get_current_win()
+  pickers.anew()
   pickers.search(vim.api.nvim_get_current_buf(), query, function(items, complete, err)
-    local title = query .. (complete and '' or ' (still indexing)')
+    local title = scope.titled(query) .. (complete and '' or ' (still indexing)')
     local hits = vim.tbl_map(function(item)
       return item.hit
     end, items)
@@ -145,12 +139,12 @@ end
 ---@param hits memcache.Hit[]
 ---@param title string
 function M.to_loclist(window, hits, title)
-  local items = vim.tbl_map(require('memcache.pickers').item, hits)
+  local pickers = require('memcache.pickers')
   vim.fn.setloclist(window, {}, ' ', {
     title = 'memcache: ' .. title,
-    items = vim.tbl_map(function(item)
-      return { filename = item.filename, lnum = item.lnum, end_lnum = item.end_lnum, text = item.text }
-    end, items),
+    items = vim.tbl_map(function(hit)
+      return pickers.list_entry(pickers.item(hit))
+    end, hits),
   })
   vim.api.nvim_win_call(window, function()
     vim.cmd.lopen()
@@ -169,13 +163,16 @@ function M.similar(about, options)
     return
   end
   local window = vim.api.nvim_get_current_win()
-  local wanted = { textDocument = params.textDocument, range = params.selection }
+  local wanted = scope.apply({ textDocument = params.textDocument, range = params.selection })
+  local pickers = require('memcache.pickers')
+  pickers.anew()
   client.request(about.buf, 'memcache/similar', wanted, function(_, result)
-    local title = 'Similar to ' .. named(about)
+    local title = scope.titled('Similar to ' .. named(about))
+    pickers.tell(result and result.notes or {})
     if result and options and options.loclist then
       M.to_loclist(window, result.hits, title)
     elseif result then
-      require('memcache.pickers').pick(result.hits, title)
+      pickers.pick(result.hits, title)
     end
   end)
 end
@@ -185,6 +182,17 @@ function M.stop()
   if not require('memcache.answer').stop(vim.api.nvim_get_current_buf()) then
     vim.notify('memcache: Nothing is being answered.', vim.log.levels.INFO)
   end
+end
+
+---Choose what the next questions and searches ask, and return it in words; no names leave it as it is.
+---@param names? string[] Names of caches; `workspace` is the project.
+---@return string
+function M.scope(names)
+  vim.validate('names', names, 'table', true)
+  if names then
+    scope.set(names)
+  end
+  return scope.label()
 end
 
 ---Return what a status line can show.

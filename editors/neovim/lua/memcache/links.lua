@@ -2,6 +2,7 @@
 ---
 ---Owns the text and the marks of `[n]`. Must not know windows or requests.
 
+local locations = require('memcache.locations')
 local places = require('memcache.places')
 
 local M = {}
@@ -21,12 +22,6 @@ local NOTES = { moved = ' moved', stale = ' changed' }
 ---@return memcache.Citation
 function M.citation(cited, at)
   return { n = cited.n, place = places.keep(cited.location), status = cited.status, at = at or math.huge }
-end
-
----@param citation memcache.Citation
----@return memcache.Place
-function M.place(citation)
-  return citation.place
 end
 
 ---Return the `[…]` of a line that hold numbers: from byte to byte, and the numbers with their bytes, counted from 0.
@@ -122,8 +117,7 @@ function M.list(citations)
   local lines = { '**Cited**', '' }
   for _, citation in ipairs(citations) do
     local first, last = places.lines(citation.place)
-    local path = places.path(citation.place.uri)
-    table.insert(lines, ('- [%d] `%s:%d-%d`'):format(citation.n, path, first, last))
+    table.insert(lines, ('- [%d] `%s`'):format(citation.n, locations.label(citation.place, first, last)))
   end
   table.insert(lines, '')
   return lines

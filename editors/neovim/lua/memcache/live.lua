@@ -3,6 +3,7 @@
 ---Owns that window and its keys. Only the answer to the last query is shown; one that is overtaken is cancelled.
 
 local pickers = require('memcache.pickers')
+local scope = require('memcache.scope')
 
 local M = {}
 
@@ -33,8 +34,8 @@ local function draw(live, note, group)
   local lines = vim.tbl_map(pickers.format, live.items)
   vim.api.nvim_buf_set_lines(live.buf, 1, -1, false, lines)
   for index, line in ipairs(lines) do
-    local path = #(line:match('^.-:%d+') or '')
-    vim.api.nvim_buf_set_extmark(live.buf, ns, index, 0, { end_col = path, hl_group = 'MemcachePath' })
+    local options = { end_col = math.min(#live.items[index].label, #line), hl_group = 'MemcachePath' }
+    vim.api.nvim_buf_set_extmark(live.buf, ns, index, 0, options)
   end
   if live.items[live.selected] then
     local options = { line_hl_group = 'MemcacheSelected', sign_text = '>' }
@@ -147,6 +148,7 @@ function M.live(query)
   live.window = vim.api.nvim_get_current_win()
   vim.api.nvim_win_set_buf(live.window, live.buf)
   local options = { number = false, relativenumber = false, wrap = false, signcolumn = 'yes', winfixheight = true }
+  options.winbar = scope.WINBAR
   for name, value in pairs(options) do
     vim.api.nvim_set_option_value(name, value, { scope = 'local', win = live.window })
   end

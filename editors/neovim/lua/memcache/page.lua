@@ -4,7 +4,10 @@
 ---not know requests or the state of an answer.
 
 local links = require('memcache.links')
+local locations = require('memcache.locations')
+local pickers = require('memcache.pickers')
 local places = require('memcache.places')
+local scope = require('memcache.scope')
 
 local M = {}
 
@@ -91,7 +94,8 @@ function M.show(answer, mods)
   vim.cmd.split({ mods = vim.tbl_extend('keep', mods or {}, { split = 'botright' }) })
   vim.api.nvim_win_set_buf(0, answer.buf)
   local options = { wrap = true, linebreak = true, breakindent = true, number = false, relativenumber = false }
-  for name, value in pairs(vim.tbl_extend('force', options, { signcolumn = 'no', spell = false, list = false })) do
+  options = vim.tbl_extend('force', options, { signcolumn = 'no', spell = false, list = false, winbar = scope.WINBAR })
+  for name, value in pairs(options) do
     vim.api.nvim_set_option_value(name, value, { scope = 'local', win = 0 })
   end
 end
@@ -153,20 +157,21 @@ end
 ---@param answer memcache.Answer
 ---@param turn memcache.AnswerTurn
 ---@param items memcache.Hit[]
-function M.add_sources(answer, turn, items)
+---@param number integer That of the first one.
+function M.add_sources(answer, turn, items, number)
   local lines, list = { '**Sources**', '' }, {}
-  for n, hit in ipairs(items) do
+  for index, hit in ipairs(items) do
+    local n = number + index - 1
     local place = places.keep(hit.location, n < 100 and tostring(n) or nil, vim.fn.bufwinid(answer.buf) ~= -1)
+    place.hit = hit
     turn.sources[n] = place
     local first, last = places.lines(place)
     local symbol = hit.symbol ~= '' and ' ' .. hit.symbol:gsub('%s+', ' ') or ''
-    table.insert(lines, ('- [%d] `%s:%d-%d`%s'):format(n, places.path(place.uri), first, last, symbol))
-    table.insert(list, {
-      filename = vim.uri_to_fname(hit.location.uri),
-      lnum = first,
-      end_lnum = last,
-      text = ('[%d] %s'):format(n, hit.symbol ~= '' and hit.symbol or vim.trim(vim.split(hit.snippet, '\n')[1])),
-    })
+    local cache = hit.cache and (' (%s)'):format(hit.cache) or ''
+    table.insert(lines, ('- [%d] `%s`%s%s'):format(n, locations.label(place, first, last), symbol, cache))
+    local item = vim.tbl_extend('force', pickers.item(hit), { lnum = first, end_lnum = last })
+    item.text = ('[%d] %s'):format(n, item.text)
+    table.insert(list, pickers.list_entry(item))
   end
   if #items == 0 then
     return

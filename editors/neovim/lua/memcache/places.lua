@@ -1,6 +1,8 @@
 ---Places in files that stay what they are while the user edits: extmarks in loaded buffers, lines elsewhere.
 ---
----Owns these extmarks and going to a place. Must not know answers.
+---Owns these extmarks and going to a place; a place whose lines no editor shows has none. Must not know answers.
+
+local passage = require('memcache.passage')
 
 local M = {}
 
@@ -10,6 +12,10 @@ local FLASH_MS = 800
 
 ---@class memcache.Place
 ---@field uri string
+---@field page? integer
+---@field cell? integer
+---@field extracted? boolean Whether its lines are not those of the file.
+---@field hit? memcache.Hit What was found there.
 ---@field first integer First line in the file as it was last read or written, counted from 0.
 ---@field last integer Line after the last one.
 ---@field sign? string What the sign column shows while the place is shown.
@@ -67,6 +73,9 @@ end
 ---@param first integer
 ---@param last integer
 local function anchor(place, first, last)
+  if place.extracted then
+    return
+  end
   local buf = loaded(place.uri)
   if buf ~= place.buf then
     place.buf, place.mark, place.sign_mark = buf, nil, nil
@@ -101,6 +110,7 @@ end
 function M.keep(location, sign, shown)
   local range = location.range
   local place = { uri = location.uri, sign = sign, shown = shown or false }
+  place.page, place.cell, place.extracted = location.page, location.cell, location.extracted
   place.first = range.start.line
   place.last = math.max(range['end'].line + (range['end'].character > 0 and 1 or 0), range.start.line + 1)
   places[place] = true
@@ -114,6 +124,9 @@ end
 function M.move(place, location)
   local _, _, is_there = where(place)
   if place.uri == location.uri and place.buf and is_there and vim.bo[place.buf].modified then
+    return
+  end
+  if place.extracted then -- it is told that it changed, not what page it is on now
     return
   end
   M.drop(place)
@@ -154,13 +167,6 @@ function M.lines(place)
   return first + 1, math.max(last, first + 1), is_there
 end
 
----Return a file as it is shown to the user: relative to the current folder where it lies below it.
----@param uri string
----@return string
-function M.path(uri)
-  return vim.fn.fnamemodify(vim.uri_to_fname(uri), ':.')
-end
-
 ---Go to lines of a file in a window, with a mark in the jump list, and show them for a moment.
 ---@param window integer
 ---@param path string
@@ -188,6 +194,10 @@ end
 ---@param window integer
 ---@param place memcache.Place
 function M.open(window, place)
+  if place.extracted then
+    passage.open(window, place, place.hit)
+    return
+  end
   if not loaded(place.uri) then -- the lines are those of the file, which reading it may place anew
     vim.fn.bufload(vim.fn.bufadd(vim.uri_to_fname(place.uri)))
   end
@@ -204,7 +214,7 @@ end
 local function each(buf, act)
   local name = vim.api.nvim_buf_get_name(buf)
   for place in pairs(places) do
-    if place.buf == buf or vim.uri_to_fname(place.uri) == name then
+    if place.buf == buf or not place.extracted and vim.uri_to_fname(place.uri) == name then
       act(place)
     end
   end

@@ -1,12 +1,17 @@
 ---Hits in fzf-lua.
 
 local pickers = require('memcache.pickers')
+local scope = require('memcache.scope')
 
 local M = {}
 
 ---@param item memcache.Item
----@return string as fzf-lua reads files: path, line, column, text
+---@return string as fzf-lua reads files (path, line, column, text) or buffers, which have their number before it
 local function line(item)
+  local buf = pickers.passage(item)
+  if buf then
+    return ('[%d]%s%s:1:1:%s'):format(buf, require('fzf-lua.utils').nbsp, item.label, item.text)
+  end
   local path = vim.fn.fnamemodify(item.filename, ':.')
   return require('fzf-lua').make_entry.file(('%s:%d:1:%s'):format(path, item.lnum, item.text), {
     file_icons = false,
@@ -48,7 +53,7 @@ function M.live(query)
         emit(nil)
       end)
     end
-  end, vim.tbl_extend('force', options('memcache'), { query = query, exec_empty_query = false }))
+  end, vim.tbl_extend('force', options(scope.titled('memcache')), { query = query, exec_empty_query = false }))
 end
 
 return M

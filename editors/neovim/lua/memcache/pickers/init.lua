@@ -3,7 +3,10 @@
 ---Owns what a hit looks like in a list. What is special to a picker is in the module of its name.
 
 local client = require('memcache.client')
+local locations = require('memcache.locations')
+local passage = require('memcache.passage')
 local places = require('memcache.places')
+local scope = require('memcache.scope')
 
 local M = {}
 
@@ -15,6 +18,7 @@ M.LIMIT = 50
 ---@field filename string
 ---@field lnum integer Counted from 1.
 ---@field end_lnum integer
+---@field label string The file and its first line, page or cell.
 ---@field text string
 
 ---@param hit memcache.Hit
@@ -29,6 +33,7 @@ function M.item(hit)
     filename = vim.uri_to_fname(hit.location.uri),
     lnum = range.start.line + 1,
     end_lnum = math.max(range['end'].line + (range['end'].character > 0 and 1 or 0), range.start.line + 1),
+    label = locations.label(hit.location, range.start.line + 1),
     text = hit.symbol ~= '' and hit.symbol:gsub('%s+', ' ') or first_line,
   }
 end
@@ -36,16 +41,59 @@ end
 ---@param item memcache.Item
 ---@return string
 function M.format(item)
-  return ('%s:%d  %s'):format(places.path(item.hit.location.uri), item.lnum, item.text)
+  local cache = item.hit.cache and (' (%s)'):format(item.hit.cache) or ''
+  return ('%s  %s%s'):format(item.label, item.text, cache)
+end
+
+---Return the buffer of the passage where an item's lines are none of the file's: what lists and previews show of it.
+---@param item memcache.Item
+---@return integer?
+function M.passage(item)
+  return item.hit.location.extracted and passage.buffer(item.hit.location, item.hit) or nil
+end
+
+---Return an item as quickfix and location lists have it.
+---@param item memcache.Item
+---@return vim.quickfix.entry
+function M.list_entry(item)
+  local buf = M.passage(item)
+  if buf then
+    return { bufnr = buf, lnum = 1, text = item.text }
+  end
+  return { filename = item.filename, lnum = item.lnum, end_lnum = item.end_lnum, text = item.text }
 end
 
 ---@param item memcache.Item
 ---@param window? integer
 function M.open(item, window)
-  places.go(window or vim.api.nvim_get_current_win(), item.filename, item.lnum, item.end_lnum)
+  window = window or vim.api.nvim_get_current_win()
+  if item.hit.location.extracted then
+    passage.open(window, item.hit.location, item.hit)
+  else
+    places.go(window, item.filename, item.lnum, item.end_lnum)
+  end
 end
 
----Search; the callback gets items, and whether there could be more of them soon.
+---@type table<string, true> what was told since searching began
+local told = {}
+
+---Begin to search: what is to say of a search is said anew.
+function M.anew()
+  told = {}
+end
+
+---Tell the notes of a search, each once while the user types.
+---@param notes string[]
+function M.tell(notes)
+  for _, note in ipairs(notes) do
+    if not told[note] then
+      told[note] = true
+      client.notify(note)
+    end
+  end
+end
+
+---Search; the callback gets items, and whether there could be more of them soon. The notes of the search are told.
 ---@param buf integer
 ---@param query string
 ---@param callback fun(items: memcache.Item[], complete: boolean, error: string?)
@@ -56,7 +104,8 @@ function M.search(buf, query, callback, options)
   if vim.bo[buf].buftype == '' and vim.api.nvim_buf_get_name(buf) ~= '' then
     params.textDocument = { uri = vim.uri_from_bufnr(buf) }
   end
-  return client.request(buf, 'memcache/search', params, function(err, result)
+  return client.request(buf, 'memcache/search', scope.apply(params), function(err, result)
+    M.tell(result and result.notes or {})
     callback(err and {} or vim.tbl_map(M.item, result.hits), err ~= nil or result.complete, err)
   end, options)
 end
@@ -94,6 +143,7 @@ end
 ---Let the user search while typing.
 ---@param query? string
 function M.live(query)
+  M.anew()
   local picker = chosen() or require('memcache.live')
   picker.live(query or '')
 end

@@ -1,11 +1,16 @@
 ---Hits in snacks.nvim's picker.
 
 local pickers = require('memcache.pickers')
+local scope = require('memcache.scope')
 
 local M = {}
 
 ---@param item memcache.Item
 local function entry(item)
+  local buf = pickers.passage(item)
+  if buf then
+    return { text = pickers.format(item), file = item.label, buf = buf, line = item.text }
+  end
   return {
     text = pickers.format(item),
     file = item.filename,
@@ -29,7 +34,7 @@ end
 function M.live(query)
   local buf = vim.api.nvim_get_current_buf()
   require('snacks').picker.pick({
-    title = 'memcache',
+    title = scope.titled('memcache'),
     format = 'file',
     live = true,
     supports_live = true,

@@ -1,17 +1,20 @@
 ---Hits in telescope.nvim; also there as `:Telescope memcache`.
 
 local pickers = require('memcache.pickers')
+local scope = require('memcache.scope')
 
 local M = {}
 
 ---@param item memcache.Item
 local function entry(item)
+  local buf = pickers.passage(item)
   return {
     value = item,
     display = pickers.format(item),
     ordinal = pickers.format(item),
-    filename = item.filename,
-    lnum = item.lnum,
+    bufnr = buf,
+    filename = not buf and item.filename or vim.api.nvim_buf_get_name(buf),
+    lnum = buf and 1 or item.lnum,
     col = 1,
   }
 end
@@ -59,7 +62,7 @@ function M.live(query, options)
     end,
   })
   options = vim.tbl_extend('force', options or {}, { default_text = query })
-  find('memcache', finder, require('telescope.sorters').highlighter_only(options), options)
+  find(scope.titled('memcache'), finder, require('telescope.sorters').highlighter_only(options), options)
 end
 
 return M

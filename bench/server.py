@@ -2,8 +2,8 @@
 
     python bench/server.py [PART …] [--model NAME] [--corpus DIR]
 
-Parts: load, cancel, ask, idle, end, share, poison, threads; all of them where none is named. Each takes a home of its own that
-is removed afterwards, and two cores. NAME is a model in the models folder or the path of a GGUF file; where none is
+Parts: load, cancel, ask, quote, idle, end, share, poison, threads; all of them where none is named. Each takes a home of
+its own that is removed afterwards, and two cores. NAME is a model in the models folder or the path of a GGUF file; where none is
 named, `load` and `ask` take the default model and the others the small one. DIR is a folder of real code from which
 projects are copied; without one they are written for the purpose. The exit code is 1 where a limit is broken.
 """
@@ -28,6 +28,7 @@ PARTS = {
     "load": "qwen2.5-coder-0.5b-instruct",
     "cancel": "smollm2-135m-instruct",
     "ask": "qwen2.5-coder-0.5b-instruct",
+    "quote": "smollm2-135m-instruct",
     "idle": "smollm2-135m-instruct",
     "end": "smollm2-135m-instruct",
     "share": "smollm2-135m-instruct",

@@ -12,24 +12,27 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from memcache_lsp.cutting import Weights, cut, weights_of
 from memcache_lsp.errors import UserError
-from memcache_lsp.evidence import Evidence
-from memcache_lsp.lines import lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from memcache_lsp.evidence import Evidence
 
 FIRST_TEXT_S = 8.0  # how long one may wait for the answer to begin
 LEAST_TOKENS = 256  # less evidence than this is not worth an answer, however slow the machine
-_FIRST_SHARE = 0.5  # of the budget, for the best excerpt
-_LATER_SHARE = 0.3  # for each of the others
+_FIRST_SHARE = 0.4  # of the budget, for the best excerpt
+_LATER_SHARE = 0.2  # for each of the others
+_WORTH_WIDENING = 32  # tokens that are left
 
 _EXCERPT = re.compile(r'<excerpt number="(\d+)" .*?\n</excerpt>\n', re.DOTALL)  # none holds a fence of its own
 _FENCE = re.compile(r"<(?=[\s/<]*excerpt)", re.IGNORECASE)
 _UNQUOTED = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\"<>]+")
 
 # Judged by hand with a model of 0.5B: asked before the excerpts it copies their form, with a sample sentence it says the
-# sample; tags around the excerpts and the request after them give short answers in words.
+# sample; tags around the excerpts and the request after them give short answers in words. The question has to stand at the
+# very end: before the request it says of every second question that the excerpts do not tell, or says the question again.
 SYSTEM = "You answer questions about a software project from numbered excerpts of its files."
 _REQUEST = (
     "Answer from the excerpts only, in one to three short sentences, in your own words. "
@@ -70,26 +73,44 @@ def pack(
 ) -> Packed:
     """Choose and cut the evidence so that the messages have at most `budget_tokens - overhead_tokens` tokens.
 
-    In their order, which is best first; an excerpt that does not fit is cut at a line's end, and one of which not even a
-    line fits is left out. What encloses an excerpt comes along where there is room for both.
+    In their order, which is best first; of an excerpt that does not fit those lines stay that say most of what is asked,
+    of a whole file's parts the first ones, and one of which not even a line fits is left out. What encloses an excerpt
+    comes along where there is room for both.
     """
     evidence = [excerpt for excerpt in excerpts if excerpt.text.strip()]
     room = budget_tokens - overhead_tokens
     spare = room - _cost((), question, count)
     if spare < 0:
         raise UserError(f"The question is too long by {-spare} tokens for what the model can read: shorten it.")
-    used: list[Evidence] = []
+    is_a_file = len(evidence) > 2 and len({each.path for each in evidence}) == 1
+    weights = {} if is_a_file else weights_of(question, evidence)
+    taken: list[tuple[Evidence, Evidence]] = []  # whole, and as much of it as is shown
     for looked_at, excerpt in enumerate(evidence):
-        share = int(room * (_LATER_SHARE if used else _FIRST_SHARE))
-        if len(evidence) > 2 and len({each.path for each in evidence}) == 1:  # a whole file: something of each part
+        share = int(room * (_LATER_SHARE if taken else _FIRST_SHARE))
+        if is_a_file:  # something of each part
             share = spare // (len(evidence) - looked_at)
-        fitting = _cut(excerpt, min(spare, share), count)
+        fitting = cut(excerpt, min(spare, share), lambda each: count(_shown(each)), weights)
         if fitting is not None:
-            used.append(fitting)
+            taken.append((excerpt, fitting))
             spare -= count(_shown(fitting))
+    used = list(_widened(taken, spare, lambda each: count(_shown(each)), weights))
     while _cost(used, question, count) > room:  # tokens at the seams are counted only in the whole
         used.pop()
     return Packed(_messages(used, question), tuple(used), len(evidence) - len(used))
+
+
+def _widened(
+    taken: Sequence[tuple[Evidence, Evidence]], spare: int, cost: Callable[[Evidence], int], weights: Weights
+) -> Iterator[Evidence]:
+    """Give what room is left to the best of those that were cut."""
+    for whole, shown in taken:
+        now = cost(shown)
+        wider = (
+            cut(whole, now + spare, cost, weights) if shown.text != whole.text and spare >= _WORTH_WIDENING else None
+        )
+        if wider is not None:
+            spare -= cost(wider) - now
+        yield wider or shown
 
 
 def without_evidence(message: Message) -> tuple[Message, frozenset[int]]:
@@ -100,13 +121,13 @@ def without_evidence(message: Message) -> tuple[Message, frozenset[int]]:
 
 def fingerprint() -> str:
     """Name the words that every prompt has, for answers that are kept."""
-    return hashlib.sha256(f"{SYSTEM}\0{_REQUEST}".encode()).hexdigest()
+    return hashlib.sha256("\0".join(message.text for message in _messages((), "")).encode()).hexdigest()
 
 
 def _messages(used: Sequence[Evidence], question: str) -> tuple[Message, ...]:
     """Put what stays the same first, so that a second question about the same evidence reads only itself."""
     shown = "".join(map(_shown, used))
-    return Message("system", SYSTEM), Message("user", f"{shown}\nQuestion: {question}\n{_REQUEST}")
+    return Message("system", SYSTEM), Message("user", f"{shown}\n{_REQUEST}\nQuestion: {question}")
 
 
 def _cost(used: Sequence[Evidence], question: str, count: Callable[[str], int]) -> int:
@@ -129,29 +150,3 @@ def fenced(text: str) -> str:
 def _attribute(text: str) -> str:
     """Return a path or a name as it may stand in quotes, on one line."""
     return _UNQUOTED.sub(" ", text)
-
-
-def _cut(excerpt: Evidence, room: int, count: Callable[[str], int]) -> Evidence | None:
-    """Keep as many lines from the start as fit, all where they do, None where not even one with words does."""
-    if count(_shown(excerpt)) <= room:
-        return excerpt
-    excerpt = replace(excerpt, context="")
-    if count(_shown(excerpt)) <= room:
-        return excerpt
-    lines = lines_of(excerpt.text)
-    low, high = 0, len(lines) - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if count(_shown(_first(excerpt, lines[:middle]))) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    kept = _first(excerpt, lines[:low])
-    return kept if kept.text.strip() and count(_shown(kept)) <= room else None
-
-
-def _first(excerpt: Evidence, lines: Sequence[str]) -> Evidence:
-    kept = list(lines)
-    while kept and not kept[-1].strip():
-        kept.pop()
-    return replace(excerpt, text="\n".join(kept), end_line=excerpt.start_line + max(0, len(kept) - 1))

@@ -65,6 +65,17 @@ class Sentence:
     end: int
 
 
+def sentences(text: str) -> tuple[Sentence, ...]:
+    """Return the stretches of a whole answer that `Support` looks at."""
+    found, at = [], 0
+    while (end := _sentence_end(text, at, final=True)) is not None and at < len(text):
+        if said := text[at:end].strip():
+            start = text.index(said, at)
+            found.append(Sentence(start, start + len(said)))
+        at = end
+    return tuple(found)
+
+
 class Support:
     """Look at an answer that comes in pieces; each stretch that is not borne out is told once."""
 

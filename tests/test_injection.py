@@ -172,7 +172,7 @@ def check_prompt(messages, excerpts):
     assert len(fences) == 2 * len(excerpts)
     assert all(fence.startswith(wanted) for fence, wanted in zip(fences, own, strict=True))
     after = text.rpartition("</excerpt>")[2]
-    assert after.startswith(f"\n\nQuestion: {QUESTION}\n")
+    assert after.endswith(f"\nQuestion: {QUESTION}")
     assert after.count("\n") == 3
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from memcache_lsp import prompt
 from memcache_lsp.errors import UserError
 from memcache_lsp.evidence import merge
-from memcache_lsp.prompt import affordable_tokens, lines_of
+from memcache_lsp.lines import lines_of
+from memcache_lsp.prompt import affordable_tokens
 from memcache_lsp.values import Hit, Span
 
 
@@ -158,3 +159,9 @@ def test_always_within_budget(texts, data, counter, budget, overhead):
 
 def test_affordable_tokens():
     assert affordable_tokens(226.0, 8.0) == 1808
+
+
+def test_what_is_left_goes_to_the_best_excerpt_that_was_cut():
+    whole = hits_of("a.py", TEXT, [(1, 60)])
+    packed = pack("What?", whole, count=count, budget_tokens=300)
+    assert sum(count(message.text) for message in packed.messages) > 280

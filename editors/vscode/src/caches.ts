@@ -1,7 +1,7 @@
 /** The added caches: what they are at, and how one is added to, indexed and removed. */
 
 import * as vscode from "vscode";
-import { pick } from "./choices";
+import { REBUILD, confirmed, pick } from "./choices";
 import { type Cache, type CachePlace, type CachesParams, type CachesResult, type IndexParams, Method } from "./protocol";
 import { cacheLine, counted, icon, STATES } from "./report";
 import type { ScopeChoice } from "./scope";
@@ -69,10 +69,9 @@ export class Caches {
   async remove(given?: Cache, place?: CachePlace): Promise<void> {
     const cache = given ?? (await this.#chosen("Which cache is removed?"));
     if (cache === undefined) return;
-    const [what, remove] = [place === undefined ? cache.name : pathOf(place), "Remove"];
+    const question = `Remove ${place === undefined ? cache.name : pathOf(place)}?`;
     const detail = "What is kept of it is forgotten, answers that draw on it included. Its files stay as they are.";
-    const answer = await vscode.window.showWarningMessage(`Remove ${what}?`, { modal: true, detail }, remove);
-    if (answer !== remove) return;
+    if (!(await confirmed("Remove", question, detail))) return;
     const uris = place === undefined ? {} : { uris: [place.uri] };
     const { caches, message } = await this.#request({ action: "remove", name: cache.name, ...uris });
     if (!caches.some(({ name }) => name === cache.name)) this.scope.forget(cache.name);
@@ -90,6 +89,7 @@ export class Caches {
   async #show(cache: Cache): Promise<void> {
     const { name, state, places, failed, reading, message } = cache;
     const index = (action: IndexParams["action"]) => () => this.server.request(Method.index, { action, cache: name });
+    const rebuild = async (): Promise<unknown> => (await confirmed("Rebuild", REBUILD)) && index("rebuild")();
     const lines: Line[] = [
       ...(message === undefined ? [] : [{ label: `$(info) ${message}` }]),
       ...places.map((place) => ({ ...placeLine(place), trash: () => this.remove(cache, place) })),
@@ -102,7 +102,7 @@ export class Caches {
       state === "indexing"
         ? { label: "$(debug-pause) Pause Indexing", act: index("pause") }
         : { label: "$(sync) Index What Changed", act: index(state === "paused" ? "resume" : "start") },
-      { label: "$(refresh) Rebuild Index", act: index("rebuild") },
+      { label: "$(refresh) Rebuild Index…", act: rebuild },
       { label: "$(trash) Remove…", act: () => this.remove(cache) },
     ];
     await choose(`${name}: ${STATES[state]}, ${counted(cache)}`, "What it is made of", lines);

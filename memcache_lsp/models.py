@@ -120,7 +120,7 @@ CURATED = (
         ),
         hub=("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"),
         licence="Apache-2.0",
-        worth="short, mostly right answers with citations; the default (Q4_K_M)",
+        worth="short answers with citations, half of them right in part at least; the default (Q4_K_M)",
     ),
     CuratedModel(
         name="qwen2.5-coder-1.5b-instruct",

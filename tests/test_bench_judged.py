@@ -142,3 +142,10 @@ def test_the_questions_are_whole():
     assert len({each["repo"] for each in questions}) >= 6
     assert all(each["question"] and each["expect"] for each in questions)
     assert all(not path.startswith("/") for each in questions for path in each["paths"])
+
+
+def test_what_the_readme_tells_is_what_was_judged(capsys):
+    assert judged.main(["table"]) == 0
+    whole = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| **all**"))
+    readme = (judged._HERE.parent / "README.md").read_text()
+    assert f"{whole.removesuffix(' 0 |')}\n" in readme

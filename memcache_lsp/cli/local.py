@@ -221,6 +221,8 @@ class Updating:
         self._failure: BaseException | None = None
         self.progress = self._before = Progress(0, 0)
         self.report: Report | None = None
+        known = [status for p in projects if (status := read_status(p.root, p.setup.part))] if question else []
+        self.is_first = not any(status.chunks for status in known)
 
     def __enter__(self) -> Self:
         self._thread.start()

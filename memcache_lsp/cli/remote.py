@@ -369,7 +369,8 @@ class RemoteUpdating:
         self._done = self._total = 0
         self.report: Report | None = None
         project.steer("rebuild" if rebuild else "start")
-        if question and not project.status()["chunks"]:  # so that what it asks for is indexed first
+        self.is_first = bool(question) and not project.status()["chunks"]
+        if self.is_first and question:  # so that what it asks for is indexed first
             project.search(question, scope=Scope(), limit=1)
 
     def wait(self, timeout_s: float | None, on_progress: Callable[[Progress], None] = lambda _: None) -> Report | None:

@@ -13,7 +13,8 @@ from memcache_lsp.errors import UsageError, UserError
 from memcache_lsp.pasted import shortened
 from memcache_lsp.values import Hit
 
-FIRST_HITS_S = 0.3  # how long a search waits for the index before it shows what there is
+FIRST_HITS_S = 0.3  # how long a search waits for the first index before it shows what there is of it
+IN_STEP_S = 0.8  # and for one that is brought in step, which seldom takes longer
 BATCH_WAIT_S = 5.0  # and a batch, whose queries get one line each
 AGAIN_S = 0.2  # how often it looks until there is something
 
@@ -28,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         return _batch(options)
     question = work.text_of(options.query, "query")
     with work.at(options, question=question) as (engine, updating):
-        complete = updating.wait(FIRST_HITS_S) is not None
+        complete = updating.wait(FIRST_HITS_S if updating.is_first else IN_STEP_S) is not None
         hits = [] if complete else _first_hits(engine, updating, question, options)
         complete = updating.report is not None
         if not complete:

@@ -156,6 +156,7 @@ class Waiting(Protocol):
     """An update that goes on, here or in the daemon."""
 
     report: Report | None
+    is_first: bool  # nothing was indexed before it
 
     def wait(self, timeout_s: float | None, on_progress: Callable[[Progress], None] = ...) -> Report | None:
         """Wait for it; return its report, or None if it is still going on."""

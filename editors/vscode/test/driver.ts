@@ -141,6 +141,21 @@ export class Window {
     await this.panel.locator(".turn").nth(before).waitFor();
   }
 
+  /** Point at a source until its peek is there: whatever scrolls below the pointer takes the peek back. */
+  async pointAt(source: Locator): Promise<Locator> {
+    const peek = this.panel.locator("#peek");
+    for (let left = 20; ; left--) {
+      await this.page.mouse.move(0, 0);
+      await source.hover();
+      try {
+        await peek.waitFor({ timeout: 3000 });
+        return peek;
+      } catch (error) {
+        if (left === 0) throw error;
+      }
+    }
+  }
+
   /** Wait until the last turn ended in one of these ways. */
   async ended(...states: string[]): Promise<void> {
     const wanted = (states.length === 0 ? ["done"] : states).map((state) => `.turn:last-child[data-state="${state}"]`);

@@ -135,7 +135,7 @@ check("a citation of a notebook shows its passage and opens its cell", async () 
   await window.ask("pages of delays");
   await window.ended();
   const source = window.turn.locator(".source", { hasText: "notes.ipynb cell 4" });
-  await source.hover();
+  await window.pointAt(source);
   await window.panel.locator("#peek", { hasText: "Operations › Delays" }).filter({ hasText: "Delays are plotted." }).waitFor();
   await source.click();
   await window.page.locator(".tab.active", { hasText: "notes.ipynb" }).waitFor();

@@ -59,9 +59,7 @@ check("a source opens at its lines, also in an edited file", async () => {
 
 check("a peek shows a source's lines when it is pointed at", async () => {
   const source = window.turn.locator(".source").first();
-  await source.hover();
-  const peek = window.panel.locator("#peek");
-  await peek.waitFor();
+  const peek = await window.pointAt(source);
   const [path] = await shownAt(source);
   assert.ok((await peek.textContent())?.startsWith(`${path}:`));
   assert.equal(await source.getAttribute("aria-describedby"), "peek");

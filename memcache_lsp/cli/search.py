@@ -16,7 +16,7 @@ from memcache_lsp.values import Hit
 FIRST_HITS_S = 0.3  # how long a search waits for the first index before it shows what there is of it
 IN_STEP_S = 0.8  # and for one that is brought in step, which seldom takes longer
 BATCH_WAIT_S = 5.0  # and a batch, whose queries get one line each
-AGAIN_S = 0.2  # how often it looks until there is something
+AGAIN_S = 0.05  # how often it looks until there is something
 
 
 def run(options: argparse.Namespace) -> int:

@@ -88,12 +88,12 @@ export class Window {
       await this.page.keyboard.press("F1");
       try {
         await input.fill(`>${title}`, { timeout: 3000 });
-        break;
+        await this.row(title).click({ timeout: 3000 });
+        return;
       } catch (error) {
         if (tries === 0) throw error;
       }
     }
-    await this.row(title).click();
   }
 
   /** Search by meaning, as one types. */

@@ -25,7 +25,7 @@ from memcache_lsp.reading.table import HEAD_BYTES
 from memcache_lsp.redact import redact
 from memcache_lsp.scan.folders import unreadable
 from memcache_lsp.scan.walk import too_large
-from memcache_lsp.values import Document, Found, Skipped
+from memcache_lsp.values import Document, Found, Heading, Skipped
 
 BINARY = "binary: its content is not text"
 MINIFIED = "minified: most of it lies in very long lines"
@@ -99,6 +99,13 @@ def read_document(
     return Loaded(document, content, redactions)
 
 
+def _shown(headings: tuple[Heading, ...] | None, language: str) -> tuple[Heading, ...] | None:
+    """Return headings as they may be shown: a subject or a title may hold a secret, as text does."""
+    if headings is None:
+        return None
+    return tuple(replace(heading, title=redact(heading.title, language).text) for heading in headings)
+
+
 def _loaded_container(path: str, data: bytes, content: str, extract: Extract | None) -> Loaded:
     if extract is None:
         return Loaded(Skipped(path, BINARY), content)
@@ -108,7 +115,7 @@ def _loaded_container(path: str, data: bytes, content: str, extract: Extract | N
         return Loaded(Skipped(path, str(error)), content, failed=not str(error).startswith(_NO_FAULT))
     language = language_of(path)
     redacted = redact(reading.text, language)
-    document = Document(path, redacted.text, language, reading.headings, reading.spots)
+    document = Document(path, redacted.text, language, _shown(reading.headings, language), reading.spots)
     return Loaded(document, content, redacted.count, problems=reading.problems)
 
 
@@ -179,7 +186,8 @@ def _checked(path: str, text: str) -> tuple[Document | Skipped, int]:
         return Skipped(path, GENERATED), 0
     reading = reading or Reading(text)
     redacted = redact(reading.text, language)
-    return Document(path, redacted.text, language, reading.headings, reading.spots), redacted.count
+    headings = _shown(reading.headings, language)
+    return Document(path, redacted.text, language, headings, reading.spots), redacted.count
 
 
 def _is_minified(text: str, long_line: int) -> bool:

@@ -199,7 +199,7 @@ class Holding:
             await keeper.close()
         user = (await asyncio.to_thread(self._setup, ground.root)).user
         await asyncio.to_thread(drop_index, ground.root, on_this_machine(user), ground.part)
-        if ground.root not in roots and (ground.part or ground.root not in self.names()):
+        if not ground.part and ground.root not in roots and ground.root not in self.names():
             await self._forgotten(ground.root)
 
     async def listed(self) -> tuple[parts.Cache, ...]:

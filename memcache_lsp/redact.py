@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-REDACTOR_VERSION = 2  # raise it when the same text comes out another way: indexes are made again
+REDACTOR_VERSION = 3  # raise it when the same text comes out another way: indexes are made again
 FILLER = "*"
 
 _ROUNDS = 8  # filling one secret can lay bare another; more rounds than this only hostile text needs

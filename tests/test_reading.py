@@ -277,3 +277,11 @@ def test_a_reading_goes_through_json():
 )
 def test_names(path, language, container):
     assert (language_of(path), is_container(path)) == (language, container)
+
+
+def test_a_secret_in_a_title_is_as_unreadable_as_in_the_text():
+    secret = "ghp_" + "A1b2C3d4E5f6" * 3
+    page = f"<!doctype html><html><head><title>t</title></head><body><h1>token {secret}</h1><p>{'word ' * 120}</p></body></html>"
+    document = make_document("page.html", page)
+    assert document.headings
+    assert secret not in document.text + repr(document.headings)

@@ -68,7 +68,8 @@ def _forget_left() -> str | None:
         for ground in leaving:
             try:
                 engine.drop_index(ground.root, engine.on_this_machine(work.user_settings()), ground.part)
-                threads.forget(str(ground.root))
+                if not ground.part:  # its folder may be a project, whose threads are none of the cache's
+                    threads.forget(str(ground.root))
                 registry.left(ground)
             except (MemcacheError, OSError) as error:
                 problem = f"{error} What is indexed of {ground.root} is deleted when that is possible."

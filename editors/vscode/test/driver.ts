@@ -141,19 +141,25 @@ export class Window {
     await this.panel.locator(".turn").nth(before).waitFor();
   }
 
-  /** Point at a source until its peek is there: whatever scrolls below the pointer takes the peek back. */
-  async pointAt(source: Locator): Promise<Locator> {
-    const peek = this.panel.locator("#peek");
-    for (let left = 20; ; left--) {
-      await this.page.mouse.move(0, 0);
-      await source.hover();
+  /** Do something again until this is shown: what the window is busy with may swallow a click, or scroll it away. */
+  async until(shown: Locator, act: () => Promise<void>): Promise<Locator> {
+    for (let left = 10; ; left--) {
       try {
-        await peek.waitFor({ timeout: 3000 });
-        return peek;
+        await act();
+        await shown.waitFor({ timeout: 4000 });
+        return shown;
       } catch (error) {
         if (left === 0) throw error;
       }
     }
+  }
+
+  /** Point at a source until its peek is there. */
+  async pointAt(source: Locator): Promise<Locator> {
+    return this.until(this.panel.locator("#peek"), async () => {
+      await this.page.mouse.move(0, 0);
+      await source.hover({ timeout: 4000 });
+    });
   }
 
   /** Wait until the last turn ended in one of these ways. */

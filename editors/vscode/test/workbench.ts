@@ -155,8 +155,11 @@ check("a reading folder is added by the editor's picker, asked, and its new page
   await window.page.locator(".quick-input-title", { hasText: "Folder to search" }).waitFor();
   await input.fill(`${pages}/`);
   await window.row("saved").waitFor();
-  await window.page.getByRole("button", { name: "Add", exact: true }).click();
-  await window.page.locator(".quick-input-title", { hasText: "Name of the cache" }).waitFor();
+  const add = window.page.getByRole("button", { name: "Add", exact: true });
+  const name = window.page.locator(".quick-input-title", { hasText: "Name of the cache" });
+  await window.until(name, async () => {
+    await add.click({ timeout: 4000 });
+  });
   assert.equal(await input.inputValue(), "reading");
   await window.page.keyboard.press("Enter");
   await window.page.getByRole("button", { name: "Ask It Too" }).click();

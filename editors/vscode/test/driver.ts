@@ -154,12 +154,13 @@ export class Window {
     }
   }
 
-  /** Point at a source until its peek is there. */
+  /** Point at a source until it is described by its peek, and return that: sources that move are drawn anew. */
   async pointAt(source: Locator): Promise<Locator> {
-    return this.until(this.panel.locator("#peek"), async () => {
+    await this.until(this.panel.locator('[aria-describedby="peek"]').first(), async () => {
       await this.page.mouse.move(0, 0);
       await source.hover({ timeout: 4000 });
     });
+    return this.panel.locator("#peek");
   }
 
   /** Wait until the last turn ended in one of these ways. */

@@ -172,7 +172,7 @@ class Registry:
                 raise UserError("A reading folder is a folder: name the one that your browser saves pages in.")
             caches = tuple(sorted((*others, cache), key=lambda each: each.name))
             _check_room(caches, cache)
-            gone = {Ground(g.root, g.part) for g in before.grounds} - set(Registered(caches).grounds)
+            gone = set(before.grounds) - set(Registered(caches).grounds)
             kept = set(known.leaving) - set(cache.grounds)  # what comes back is not deleted after all
             write(Registered(caches, tuple(sorted(kept | gone, key=str))))
         return cache

@@ -16,7 +16,7 @@ from memcache_lsp.answering import EVIDENCE_PER_FILE, FOUND_HITS, refusal
 from memcache_lsp.documents import shown_text
 from memcache_lsp.editor import Editor
 from memcache_lsp.errors import UserError
-from memcache_lsp.evidence import Evidence, definition_of, joined_by, told_names
+from memcache_lsp.evidence import DEFINING_HITS, Evidence, definition_of, joined_by, told_names
 from memcache_lsp.finding import Placed, found_in
 from memcache_lsp.intents import About, Plan
 from memcache_lsp.keeper import Keeper
@@ -30,8 +30,6 @@ from memcache_lsp.texts import ShownTexts, reading_now, text_now
 from memcache_lsp.threads.asked import NOTHING, Before
 from memcache_lsp.values import Hit
 from memcache_lsp.verifying import drawn
-
-_DEFINING_HITS = 3  # of a name, among which its definition is
 
 Places = Mapping[str, tuple[Path, str]]  # the root of each path, and its path there
 
@@ -162,7 +160,7 @@ async def _joined(
 ) -> list[Placed]:
     """Return hits with the definitions of what documents among the first of them name, wherever these are."""
     names = told_names([hit for _, hit in found]) if plan.joins else ()
-    looks = (found_in(editor, keepers, name, scope, limit=_DEFINING_HITS, per_file=1) for name in names)
+    looks = (found_in(editor, keepers, name, scope, limit=DEFINING_HITS, per_file=1) for name in names)
     answers = dict(zip(names, await asyncio.gather(*looks), strict=True))
     definitions = {name: definition_of(name, hits, _hit) for name, hits in answers.items()}
     return joined_by(found, {name: each for name, each in definitions.items() if each is not None}, _hit)

@@ -16,6 +16,7 @@ from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.values import Hit
 
 EVIDENCE_HITS = 12  # that an answer may draw on
+DEFINING_HITS = 3  # of a name, among which its definition is
 
 _IMPORT = re.compile(
     r"\s*(?:import\b|from\s+\S+\s+import\b|#\s*(?:include|import)\b|use\s|using\s|require(?:_relative)?\b|"

@@ -13,6 +13,7 @@ from memcache_lsp.config import ProjectSettings, UserSettings
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
 from memcache_lsp.manifest import Manifest
+from memcache_lsp.preparing import Preparer
 from memcache_lsp.store.edge import EdgeStore
 
 HERE = Path(__file__).parent
@@ -129,3 +130,19 @@ def update_and_die(root, home, embedder_name, step):
     die = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
     with short_grain(), interrupted(step, die), opened(root, with_embedder=Renamed(embedder_name)) as project:
         project.update()
+
+
+class WorkerHere(Preparer):
+    """An index worker without a process."""
+
+    def __init__(self, recipe, *, hurried, spares):
+        super().__init__(recipe, embedder=embedder())
+
+    def prepare(self, batch, *, cancelled):
+        return super().prepare(batch)
+
+    def pause(self, why):
+        pass
+
+    def rest(self):
+        pass

@@ -5,7 +5,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from indexes import embedder, setup
+from indexes import WorkerHere, setup
 from lsp import run
 from test_hub import info, until
 
@@ -14,7 +14,6 @@ from memcache_lsp.caches import Ground, Registry, seen
 from memcache_lsp.config import UserSettings
 from memcache_lsp.errors import UserError
 from memcache_lsp.hub import Hub
-from memcache_lsp.preparing import Preparer
 from memcache_lsp.protocol.parts import Scope, TextDocumentIdentifier
 from memcache_lsp.protocol.spec import CachesParams, ExplainParams, IndexParams, SearchParams, SimilarParams
 from memcache_lsp.status import read_status
@@ -23,21 +22,7 @@ from memcache_lsp.status import read_status
 @pytest.fixture(autouse=True)
 def _worker(monkeypatch):
     """Index in this process: the worker's own is tested elsewhere."""
-
-    class Worker(Preparer):
-        def __init__(self, recipe, *, hurried, spares):
-            super().__init__(recipe, embedder=embedder())
-
-        def prepare(self, batch, *, cancelled):
-            return super().prepare(batch)
-
-        def pause(self, why):
-            pass
-
-        def rest(self):
-            pass
-
-    monkeypatch.setattr(keeper, "IndexWorker", Worker)
+    monkeypatch.setattr(keeper, "IndexWorker", WorkerHere)
     monkeypatch.setattr(holding, "LOOK_S", 0.02)
 
 

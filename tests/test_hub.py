@@ -4,14 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from indexes import embedder, setup
+from indexes import WorkerHere, setup
 from lsp import run
 
 from memcache_lsp import finding, keeper
 from memcache_lsp import hub as hubs
 from memcache_lsp.config import UserSettings
 from memcache_lsp.hub import Hub
-from memcache_lsp.preparing import Preparer
 from memcache_lsp.protocol.spec import DidChangeStatusParams, IndexParams, SearchParams
 from memcache_lsp.session.backend import SessionInfo
 from memcache_lsp.session.settings import SessionSettings
@@ -21,21 +20,7 @@ from memcache_lsp.values import Hit, Span
 @pytest.fixture(autouse=True)
 def _worker(monkeypatch):
     """Index in this process: the worker's own is tested elsewhere."""
-
-    class Worker(Preparer):
-        def __init__(self, recipe, *, hurried, spares):
-            super().__init__(recipe, embedder=embedder())
-
-        def prepare(self, batch, *, cancelled):
-            return super().prepare(batch)
-
-        def pause(self, why):
-            pass
-
-        def rest(self):
-            pass
-
-    monkeypatch.setattr(keeper, "IndexWorker", Worker)
+    monkeypatch.setattr(keeper, "IndexWorker", WorkerHere)
 
 
 def info(number, *roots):

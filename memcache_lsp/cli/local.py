@@ -170,7 +170,9 @@ class LocalProject:
         """Return hits with the definitions of what documents among the first of them name."""
         definitions = {}
         for name in evidence.told_names(found) if plan.joins else ():
-            answers = [(p, p.search(name, scope=scope, limit=3, per_file=1)) for p in self._projects]
+            answers = [
+                (p, p.search(name, scope=scope, limit=evidence.DEFINING_HITS, per_file=1)) for p in self._projects
+            ]
             if (hit := evidence.definition_of(name, self._merged(answers), _itself)) is not None:
                 definitions[name] = hit
         return evidence.joined_by(found, definitions, _itself)

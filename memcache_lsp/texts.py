@@ -1,8 +1,8 @@
 """The texts of files as they are now and as they may be shown: what hits and citations are held against.
 
 What has to be read out of a file is kept in the cache of vectors by the file's content, so that it is read out once and
-the process that answers loads no library that reads PDF; veiled as in `recall`, so that without the file nothing of it
-can be read. Must not import the engine or a store.
+the process that answers loads no library that reads PDF; veiled as in `recall`, so that without the file, and without an
+index that knows its hash, nothing of it can be read. Must not import the engine or a store.
 """
 
 from __future__ import annotations

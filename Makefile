@@ -1,6 +1,6 @@
 # make demo     index a real project, ask it a question, stream an answer with its sources; DEMO_MODEL=none: quote one
 # make test     every check and every test
-# make check    the checks alone: style, types, layers
+# make check    the checks alone: style, types, layers, and the Lua sources with their annotations
 # make bench    the retrieval benchmark, semble and ripgrep beside us (pip puts them into .bench); needs DATA=… (its
 #               questions) and CORPORA=… (its repositories); ARGS=… adds options, as ARGS='--plot FILE.svg --repo NAME'
 # make speed    what a user waits for, held against its limits, on the demo's project and one of 1,000 files
@@ -42,6 +42,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_neovim_style.py
 
 bench: $(VENV)/.package
 	$(BIN)/python bench/retrieval.py --data $(DATA) --corpora $(CORPORA) $(ARGS)

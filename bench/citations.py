@@ -3,9 +3,10 @@
     python bench/citations.py --data DIR --corpora DIR [--repo NAME …] [--seed N]
 
 The data is that of bench/retrieval.py. Each repository is copied and indexed by the engine; each question is searched for,
-and answered once by quotations and once by a generator that cites all it is shown with words of it. Meanwhile something
+and answered once by quotations and once by a generator that cites all it is shown with words of it; then the next question
+goes on with it as a thread, and cites what either was shown. Meanwhile something
 happens to the files that were found, drawn by chance from `HAPPENS`, either between the search and the sources or between
-the sources and the citations; every second time it happens in a buffer that is not saved. A citation resolves if its file
+the sources and the citations, in a thread between the two questions or within the second; every second time it happens in a buffer that is not saved. A citation resolves if its file
 or buffer is there, its lines are in it, one that is told fresh or moved says there what was read, and one that is fresh is
 where it was. This is checked against the bytes of the files, by code of its own. The exit code is 1 where one does not.
 """
@@ -23,7 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ import retrieval
 
 from memcache_lsp.answering import answer
 from memcache_lsp.config import ProjectSettings, UserSettings
+from memcache_lsp.conversation import after
 from memcache_lsp.documents import shown_text
 from memcache_lsp.embedding import Embedder, open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
@@ -40,8 +42,9 @@ from memcache_lsp.evidence import Evidence
 from memcache_lsp.generator import Finished, Step, StopFlag
 from memcache_lsp.prompt import Message
 from memcache_lsp.redact import FILLER
+from memcache_lsp.scopes import Scope
 from memcache_lsp.texts import text_now
-from memcache_lsp.values import Hit, Scope
+from memcache_lsp.values import Hit
 from memcache_lsp.verifying import Read, Verifier, drawn
 
 FOUND = 40
@@ -107,6 +110,9 @@ class Citing:
 
     def prompt_tokens(self, messages: Any) -> int:
         return sum(self.count_tokens(message.text) for message in messages) + 8
+
+    def known_tokens(self, messages: Any) -> int:
+        return self.prompt_tokens(messages)
 
     def generate(self, _: tuple[Message, ...], **__: Any) -> Iterator[Step]:
         for excerpt in self._excerpts:
@@ -182,7 +188,8 @@ def problem(world: World, citation: Citation, was: Citation, excerpts: tuple[Evi
         return ""
     if citation.status == "fresh" and (citation.start_line, citation.end_line) != (was.start_line, was.end_line):
         return "fresh, but elsewhere"
-    read = next(e for e in excerpts if e.path == was.path and e.start_line <= was.start_line <= e.end_line)
+    own_first = sorted(excerpts, key=lambda e: e.n != was.n)
+    read = next(e for e in own_first if e.path == was.path and e.start_line <= was.start_line <= e.end_line)
     wanted = lines_of(read.text)[was.start_line - read.start_line : was.end_line - read.start_line + 1]
     there = now[citation.start_line - 1 : citation.end_line]
     same = [a == b or b.strip() in a or FILLER * 4 in b for a, b in zip(there, wanted, strict=False)]
@@ -205,6 +212,44 @@ def answered(
             if isinstance(event, Sources) and not early:
                 what = happen()
             check(world, event, verifier, excerpts, what, tell)
+
+
+def gone_on(
+    world: World,
+    asked: tuple[str, list[Hit]],
+    then: tuple[str, list[Hit]],
+    rng: Rng,
+    *,
+    early: bool,
+    tell: Counter[str],
+) -> None:
+    """Go on with a thread while something happens to the files of both questions, and check what the second answer cites."""
+    paths = sorted({hit.path for _, hits in (asked, then) for hit in hits[:20]})
+    with world.happening(paths, rng) as happen:
+        read: Read = partial(World.read, world)
+        evidence, excerpts = drawn(asked[1], read)
+        citing = Citing(excerpts, rng)
+        *_, result = answer(
+            asked[0], evidence, found=len(asked[1]), generator=citing, stop=StopFlag(), excerpts=excerpts
+        )
+        if not isinstance(result, Result):
+            raise TypeError("an answer ended without a result")
+        earlier = after(result.told, 1 + len(evidence))
+        what = happen() if early else ""
+        evidence, excerpts = drawn(then[1], read)
+        verifier = Verifier(excerpts, read, earlier=earlier.read, first=earlier.next_number)
+        numbered = tuple(replace(each, n=each.n + earlier.next_number - 1) for each in excerpts)
+        known = (*earlier.read, *numbered)
+        run = answer(
+            then[0], evidence, found=len(then[1]), generator=Citing(known, rng), stop=StopFlag(), excerpts=excerpts,
+            earlier=earlier,
+        )  # fmt: skip
+        for event in run:
+            if isinstance(event, Sources) and not early:
+                what = happen()
+            if isinstance(event, Result):
+                tell["earlier"] += sum(each.n < earlier.next_number for each in event.citations)
+            check(world, event, verifier, known, what, tell)
 
 
 def check(
@@ -233,11 +278,16 @@ def measure(repo: Any, corpora: Path, scratch: Path, embedder: Embedder, seed: i
     try:
         project.update(max_files=None)
         world = World(root)
+        before: tuple[str, list[Hit]] | None = None
         for query in repo["queries"]:
             hits = project.search(query["query"], scope=Scope(), limit=FOUND, per_file=3)
             for model in (True, False):
                 for early in (True, False):
                     answered(world, query["query"], hits, rng, model=model, early=early, tell=tell)
+            for early in (True, False) if before and hits else ():
+                gone_on(world, before, (query["query"], hits), rng, early=early, tell=tell)
+                tell["follow-ups"] += 1
+            before = (query["query"], hits) if hits else None
             tell["questions"] += 1
     finally:
         project.close()
@@ -263,8 +313,11 @@ def main() -> int:
         return 1
     resolve = 1 - tell["wrong"] / tell["shown"]
     states = ", ".join(f"{tell[each]} {each}" for each in ("fresh", "moved", "stale"))
-    print(f"{tell['questions']} questions, four answers each, {time.perf_counter() - began:.0f} s")
+    print(
+        f"{tell['questions']} questions, four answers each, and {tell['follow-ups']} follow-ups, {time.perf_counter() - began:.0f} s"
+    )
     print(f"{tell['shown']} citations shown ({states}), {tell['dropped']} dropped; {resolve:.2%} resolve")
+    print(f"{tell['earlier']} of the follow-ups' citations were of what an earlier question was shown")
     return 0 if tell["wrong"] == 0 else 1
 
 

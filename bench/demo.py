@@ -18,7 +18,7 @@ from pathlib import Path
 
 PROJECT, VERSION = "flask", "3.1.2"
 SHA256 = "bf656c15c80190ed628ad08cdfd3aaa35beb087855e2f494910aa3774cc4fd87"
-QUESTION = "How does Flask decide whether the session cookie is saved at the end of a request?"
+QUESTION = "Where does Flask look for templates?"
 MODEL = "qwen2.5-coder-0.5b-instruct"
 FOLDER = Path(".demo")
 
@@ -56,7 +56,7 @@ def main() -> None:
     root = str(fetch())
     model = os.environ.get("DEMO_MODEL", MODEL)
     run("index", "--root", root)
-    run("search", "--root", root, "--limit", "3", "session cookie saved")
+    run("search", "--root", root, "--limit", "3", "templates of a blueprint")
     if model == "none":
         run("ask", "--root", root, "--no-model", QUESTION)
         return

@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 CLIENT = HERE.parent / "editors" / "emacs"
 HOLD_MS = 50.0
 GROWTH = 1.05
+QUOTED = 250  # answers by which memory is measured
 MODEL = "smollm2-135m-instruct"
 
 
@@ -72,6 +73,10 @@ def figures(emacs: str, files: int) -> Iterator[Figure]:
         told = measured(emacs, files, Path(scratch))
     yield Figure(f"{files} files indexed after", told["indexed"], "s")
     yield Figure("answers meanwhile", told["answers"], "")
+    if told["written"] < 0.9 * (QUOTED + told["answers"]):
+        raise SystemExit(
+            f"Of {QUOTED + told['answers']} answers only {told['written']} had a text: ask something else."
+        )
     everything = [time for times in told["holds"].values() for time in times]
     yield Figure("calls", len(everything), "")
     yield Figure("all, p99", quantile(everything, 0.99), limit=HOLD_MS)

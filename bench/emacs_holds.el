@@ -15,6 +15,12 @@
 (defvar holds (make-hash-table :test #'eq) "Milliseconds by function.")
 (defvar holds-depth 0 "How deep in functions that are timed.")
 
+(defvar holds-words
+  '("parcel" "depot" "carrier" "route" "session" "token" "cache" "index" "query" "window" "driver"
+    "ledger" "invoice" "batch" "worker" "signal" "buffer" "stream" "packet")
+  "Words of the project, see `make_project' of bench/speed.py.")
+(defvar holds-written 0 "How many answers had a text.")
+
 (setq memcache-command (split-string (getenv "HOLDS_SERVER") "\n"))
 
 (dolist (function '(jsonrpc--process-filter memcache--flush memcache--sync memcache--sync-all
@@ -35,6 +41,17 @@
 (defun holds-turn ()
   "Return the turn that is being written, if any."
   (and (get-buffer "*memcache*") (memcache--busy (get-buffer "*memcache*"))))
+
+(defun holds-question (n)
+  "Return the Nth question, to which the project has an answer."
+  (let ((word (lambda (at) (nth (% at (length holds-words)) holds-words))))
+    (format "how does a %s retry the %s of a %s with a limit?"
+            (funcall word n) (funcall word (+ 1 (/ n 19) n)) (funcall word (+ 9 (* 3 n))))))
+
+(defun holds-count ()
+  "Count the latest answer if it has a text."
+  (when (memcache--turn-text (car (buffer-local-value 'memcache--turns (get-buffer "*memcache*"))))
+    (cl-incf holds-written)))
 
 (defun holds-work (until)
   "Type, search, ask and look at citations until the function UNTIL says so."
@@ -62,13 +79,16 @@
         (cond ((and (null turn) (= answers 4))) ; indexing waits while an answer is written
               ((null turn)
                (cl-incf answers)
-               (memcache-ask (format "how does number %d queue a parcel?" answers)))
+               (when (get-buffer "*memcache*") (holds-count))
+               (memcache-ask (holds-question (+ 1000 answers))))
               ((and (memcache--turn-sources turn) (= 0 (% step 8)))
                (with-current-buffer "*memcache*"
                  (memcache--header)
                  (ignore-errors (memcache-answer-next))
                  (goto-char (point-max))))))
       (sit-for 0.03))
+    (setf (memcache--search-live search) nil) ; or it goes on, and connects anew
+    (memcache--end-search search)
     (with-current-buffer buffer
       (set-buffer-modified-p nil)
       (kill-buffer))
@@ -90,8 +110,9 @@
   "Ask COUNT questions one after the other."
   (let ((default-directory holds-project))
     (dotimes (n count)
-      (memcache-ask (format "how does number %d queue a parcel?" n))
-      (while (holds-turn) (accept-process-output nil 0.01)))))
+      (memcache-ask (holds-question n))
+      (while (holds-turn) (accept-process-output nil 0.01))
+      (holds-count))))
 
 (defun holds-main ()
   "Measure, and print a plist."
@@ -110,7 +131,7 @@
                        (progn (holds-answers 200) (holds-resident))))
     (princ
      (json-serialize
-      (list :indexed indexed :answers answers :memory (vconcat growth)
+      (list :indexed indexed :answers answers :written holds-written :memory (vconcat growth)
             :holds (let (all)
                      (maphash (lambda (name times)
                                 (setq all (plist-put all (intern (format ":%s" name))

@@ -34,7 +34,7 @@ from typing import Any
 from serving.home import PROGRAM, Home
 
 from memcache_lsp import models
-from memcache_lsp.supporting import sentences
+from memcache_lsp.sentences import sentences
 
 MODEL = "qwen2.5-coder-0.5b-instruct"
 READS = 130.0  # tokens a second, as two quiet cores read of the default model (136 by `bench/busy.py`)

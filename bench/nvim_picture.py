@@ -14,12 +14,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import terminal
 
 TOP = Path(__file__).resolve().parent.parent
-QUESTION = "how long does a retry wait?"
+QUESTION = "how is the signature of a webhook checked?"
 _INIT = """
 vim.opt.runtimepath:append(vim.env.PICTURE_TOP .. '/editors/neovim')
 vim.lsp.config('memcache', { cmd = { vim.env.PICTURE_PYTHON, '-m', 'memcache_lsp', 'serve' } })
@@ -46,6 +47,8 @@ def draw(folder: Path, model: Path | None, program: str) -> str:
         (home / "config").mkdir(mode=0o700)
         (home / "config" / "config.toml").write_text(f"model = {json.dumps(str(model.resolve()))}\n")
     project = Path(shutil.copytree(TOP / "examples" / "courier", folder / "courier"))
+    for path in project.rglob("*"):
+        os.utime(path, (time.time() - 3600,) * 2)  # what is as young as its index is read once more
     init = folder / "init.lua"
     init.write_text(_INIT)
     memcache = [sys.executable, "-m", "memcache_lsp"]
@@ -56,8 +59,10 @@ def draw(folder: Path, model: Path | None, program: str) -> str:
             running.wait("Retries")
             running.type(f":vertical Memcache ask {QUESTION}\r")
             running.wait(lambda text: re.search(r"\d+ of \d+ places", text), patience_s=90)
-            running.type("/\\[\\d\\+\\]\r\r")  # the lines of the first citation, above
-            running.wait(lambda text: "places read" in text and "courier/" in text.splitlines()[-2])
+            running.type("gg/\\[\\d\\+\\]\r\r:echo 'opened'\r")  # the lines of the first citation, beside it
+            running.wait("opened")
+            running.type(":echo\r")
+            running.rest()
             return running.svg()
     finally:
         subprocess.run([*memcache, "stop"], env=env, check=False, stdout=subprocess.DEVNULL)

@@ -1,11 +1,13 @@
 """Measure when "not in this project" is said: each repository's own questions, plainly unrelated ones, and other repositories'.
 
-    python bench/refusal.py --data DIR --corpora DIR [--repo NAME …] [--others N] [--fit] [--misjudged]
+    python bench/refusal.py --data DIR --corpora DIR [--repo NAME …] [--others N] [--cut] [--fit] [--misjudged]
 
 The data is that of bench/retrieval.py: `repos.json` and `annotations/NAME.json`; where it holds an `unrelated.json`, a
 mapping of topics to questions, that is asked in place of bench/unrelated.json. Each repository is indexed by the engine,
 and each question goes the way of `ask` up to the decision: the search, then `Project.confidence`. Of other repositories'
-questions `--others` are drawn by chance, the same in each run; many of them have a right answer here too.
+questions `--others` are drawn by chance, the same in each run; many of them have a right answer here too. People ask
+shorter than the data: `--cut` asks of the own questions, and of every fourth unrelated one, the first or last two to four
+words that tell something, too, and tells the shares by the number of terms.
 
 Told are the area under the ROC curve, over all questions and for the repository with the least, and the share that is
 refused at the shipped threshold. `--fit` fits the weights again, each eighth of the repositories and each half of the
@@ -20,9 +22,10 @@ import json
 import math
 import os
 import random
+import re
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +39,16 @@ from memcache_lsp.embedding import Embedder, open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
 from memcache_lsp.ranking import Question
 from memcache_lsp.ranking.confidence import LEAST, LOOKED_AT, Signs, confidence, values
-from memcache_lsp.values import Scope
+from memcache_lsp.ranking.question import WORDS
+from memcache_lsp.scopes import Scope
+from memcache_lsp.tokens import STOP_WORDS
 
 OWN, UNRELATED, OTHER = "own", "unrelated", "other repositories'"
 LEAST_AREA, MOST_OWN, LEAST_UNRELATED = 0.95, 0.03, 0.85
 SEED = 5
+CUTS = (2, 3, 4)  # words
+MOST_TOLD = 8  # terms
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")  # noqa: RUF001
 FOLDS = 8
 RIDGE = 0.0005
 
@@ -56,6 +64,7 @@ class Case:
     signs: Signs
     chance: float
     is_fitted: bool  # else it is decided by what it is: an identifier, a path, an error
+    is_cut: bool = False
 
 
 def ask(project: Project, repo: str, kind: str, group: str, question: str) -> Case:
@@ -66,6 +75,17 @@ def ask(project: Project, repo: str, kind: str, group: str, question: str) -> Ca
     return Case(repo, kind, group, question, signs, project.confidence(question, hits), fitted)
 
 
+def cut_short(question: str) -> list[str]:
+    """Return the first and last words of a question that tell something, and a question of the last ones."""
+    found = (each for each in _WORD.findall(question) if len(each) > 1 and each.lower() not in STOP_WORDS)
+    words, out = list(found), []
+    for count in CUTS:
+        if len(words) > count:
+            first, last = " ".join(words[:count]), " ".join(words[-count:])
+            out += [first, last] + ([f"how does {last} work?"] if count < CUTS[-1] else [])
+    return list(dict.fromkeys(out))
+
+
 def measure(repo: Any, repos: list[Any], args: argparse.Namespace, embedder: Embedder) -> list[Case]:
     """Index a repository and ask it all questions."""
     root = (args.corpora / repo["name"] / repo["top"]).resolve()
@@ -74,13 +94,19 @@ def measure(repo: Any, repos: list[Any], args: argparse.Namespace, embedder: Emb
     asked = [(OWN, "", each["query"]) for each in repo["queries"]]
     asked += [(UNRELATED, topic, each) for topic, some in args.unrelated.items() for each in some]
     asked += [(OTHER, "", each) for each in others]
+    cut = []
+    if args.cut:
+        in_words = [each for each in asked if each[0] == OWN and " " in each[2] and Question.of(each[2]).kind == WORDS]
+        in_words += [each for each in asked if each[0] == UNRELATED][::4]
+        cut = [(kind, group, each) for kind, group, whole in in_words for each in cut_short(whole)]
     with tempfile.TemporaryDirectory() as home:
         os.environ["MEMCACHE_HOME"] = home
         setup = Setup(root=root, user=UserSettings(), project=ProjectSettings(), embedder=embedder)
         project = open_project(setup, purpose="bench/refusal.py")
         try:
             project.update(max_files=None)
-            return [ask(project, repo["name"], *each) for each in asked]
+            cases = [ask(project, repo["name"], *each) for each in asked]
+            return cases + [replace(ask(project, repo["name"], *each), is_cut=True) for each in dict.fromkeys(cut)]
         finally:
             project.close()
 
@@ -119,9 +145,24 @@ def report(cases: list[Case], title: str, chances: Any = None) -> bool:
     return area(found, UNRELATED) >= LEAST_AREA and refused[OWN] <= MOST_OWN and refused[UNRELATED] >= LEAST_UNRELATED
 
 
-def weights(rows: Any, own: Any) -> Any:
-    """Fit a logistic function; own and unrelated questions weigh the same in sum."""
-    weight = np.where(own, 1 / max(1, own.sum()), 1 / max(1, (~own).sum()))
+def by_length(cases: list[Case]) -> None:
+    """Print which share is refused by the number of terms, of what is asked in words."""
+    print(f"\n{'terms':>6} {'own':>6} {'refused':>8} {'unrelated':>10} {'refused':>8}")
+    for count in range(2, MOST_TOLD + 1):
+        told = [f"{count:6}"]
+        for kind in (OWN, UNRELATED):
+            some = [c for c in cases if c.kind == kind and c.is_fitted and len(Question.of(c.question).terms) == count]
+            share = np.mean([c.chance < LEAST for c in some]) if some else math.nan
+            told.append(f"{len(some):{6 if kind == OWN else 10}} {share:8.2%}")
+        print(" ".join(told))
+
+
+def weights(rows: Any, own: Any, cut: Any) -> Any:
+    """Fit a logistic function; own and unrelated questions weigh the same in sum, and so do whole and cut ones."""
+    weight = np.zeros(len(rows))
+    for part in (own & ~cut, own & cut, ~own & ~cut, ~own & cut):
+        weight[part] = 1 / max(1, part.sum())
+    weight /= 2 if cut.any() else 1
     sign = np.where(own, 1.0, -1.0)
 
     def loss(b: Any) -> tuple[float, Any]:
@@ -142,15 +183,20 @@ def fit(cases: list[Case], *, meaning: bool) -> None:
     scale = rows[usable].std(axis=0) + 1e-9
     fold = np.array([names.index(c.repo) % FOLDS for c in cases])
     half = np.array([topics.index(c.group) % 2 if c.kind == UNRELATED else at % 2 for at, c in enumerate(cases)])
+    cut = np.array([c.is_cut for c in cases])
     chances = np.array([case.chance for case in cases])
     for out in range(FOLDS):
         for side in (0, 1):
             learnt = usable & (fold != out) & (own | (half != side))
             judged = (fold == out) & (half == side) & np.array([c.is_fitted for c in cases])
-            b = weights(rows[learnt] / scale, own[learnt])
+            b = weights(rows[learnt] / scale, own[learnt], cut[learnt])
             chances[judged] = 1 / (1 + np.exp(-(b[0] + rows[judged] / scale @ b[1:])))
-    report(cases, f"Fitted without the repository and the topic, {'with' if meaning else 'without'} vectors", chances)
-    b = weights(rows[usable] / scale, own[usable])
+    for part, what in ((False, "questions"), (True, "cut short")):
+        some = [at for at, c in enumerate(cases) if c.is_cut == part]
+        if some:
+            title = f"Fitted without the repository and the topic, {'with' if meaning else 'without'} vectors, {what}"
+            report([cases[at] for at in some], title, chances[some])
+    b = weights(rows[usable] / scale, own[usable], cut[usable])
     print("weights of all:", ", ".join(f"{value:.1f}" for value in (b[0], *(b[1:] / scale))))
 
 
@@ -168,6 +214,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--corpora", type=Path, required=True, help="folder of the repositories, by name")
     parser.add_argument("--repo", action="append", help="only this repository; may be given several times")
     parser.add_argument("--others", type=int, default=60, help="questions of other repositories for each")
+    parser.add_argument("--cut", action="store_true", help="ask questions cut short, too")
     parser.add_argument("--fit", action="store_true", help="fit the weights again")
     parser.add_argument("--misjudged", action="store_true", help="print the questions that come out worst")
     args = parser.parse_args()
@@ -187,7 +234,11 @@ def main() -> int:
     if not cases:
         print("None of the repositories is there: see --help for what --corpora must hold.", file=sys.stderr)
         return 1
-    holds = report(cases, f"As shipped, over {len({case.repo for case in cases})} repositories")
+    whole, cut = [case for case in cases if not case.is_cut], [case for case in cases if case.is_cut]
+    holds = report(whole, f"As shipped, over {len({case.repo for case in cases})} repositories")
+    if cut:
+        holds &= report(cut, "The same, cut to two to four words")
+        by_length(cases)
     if args.fit:
         fit(cases, meaning=True)
         fit(cases, meaning=False)

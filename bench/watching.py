@@ -28,7 +28,7 @@ from memcache_lsp.daemon import Setups
 from memcache_lsp.engine import Project
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.scan import Scanner
-from memcache_lsp.values import Scope
+from memcache_lsp.scopes import Scope
 from memcache_lsp.watching import Watcher
 
 CHANGES = 20

@@ -11,9 +11,10 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from memcache_lsp.citations import CitationParser, Located, attribute
+from memcache_lsp.attributing import Attributor
+from memcache_lsp.citations import CitationParser, Cleaner, Located, attribute
 from memcache_lsp.conversation import ALONE, Earlier, Told, go_on, unread
-from memcache_lsp.errors import Stopped
+from memcache_lsp.errors import ModelError, Stopped
 from memcache_lsp.events import (
     NO_EVIDENCE,
     Citation,
@@ -29,9 +30,11 @@ from memcache_lsp.events import (
 )
 from memcache_lsp.evidence import Evidence, gathered
 from memcache_lsp.extract import extract
-from memcache_lsp.generator import Finished, Generator, Reading, Step, StopFlag
+from memcache_lsp.generator import Finished, Generator, Reading, Step, StopFlag, Thinking
 from memcache_lsp.prompt import FIRST_TEXT_S, LEAST_TOKENS, SYSTEM, Message, Packed, affordable_tokens, pack
-from memcache_lsp.supporting import Sentence, Support
+from memcache_lsp.sentences import Sentence
+from memcache_lsp.supporting import Support
+from memcache_lsp.thinking import Thoughts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -116,6 +119,10 @@ class _Run:
         return "".join(self._texts)
 
     @property
+    def has_begun(self) -> bool:
+        return bool(self._texts)
+
+    @property
     def cited(self) -> bool:
         return bool(self._citations)
 
@@ -126,7 +133,7 @@ class _Run:
         return Delta(next(self._numbers), text)
 
     def citation(self, place: Located) -> Citation:
-        citation = Citation(place.n, place.path, place.start_line, place.end_line)
+        citation = Citation(place.n, place.path, place.start_line, place.end_line, at=place.at)
         self._citations.append(citation)
         return citation
 
@@ -149,8 +156,9 @@ def _extracted(question: str, hits: Sequence[Hit], run: _Run, stop: StopFlag, *,
         if stop.is_set():
             raise Stopped("Stopped.")
         n = quote.n + first - 1
+        at = len(run.text) + len(quote.text) + 1
         yield run.delta(f"{quote.text} [{n}]\n\n")
-        yield run.citation(Located(n, quote.path, quote.start_line, quote.end_line))
+        yield run.citation(Located(n, quote.path, quote.start_line, quote.end_line, at))
     yield run.result("extract", evidence_read=len(hits))
 
 
@@ -168,59 +176,114 @@ def _generated(
     max_tokens = min(max_tokens, generator.context_tokens // 4)  # a small context is for the evidence first
     room = generator.context_tokens - max_tokens
     if earlier.messages:
-        packed = go_on(question, excerpts, earlier, generator, room=room)
+        packed = go_on(question, excerpts, earlier, generator, room=room, affordable=_affordable(generator, stop))
     else:
         packed = _packed(question, unread(excerpts, earlier), generator, stop=stop, room=room)
-    said: list[str] = []
-    parser, support = CitationParser(packed.used), Support(packed.used)
+    writer = _Writer(run, packed.used)
     percent = 0
-    started = False
     for step in generator.generate(packed.messages, max_tokens=max_tokens, stop=stop):
         if isinstance(step, Reading):
             if step.done * 100 // step.total > percent:
                 percent = step.done * 100 // step.total
                 yield Stage("reading", percent)
+        elif isinstance(step, Thinking):
+            yield from writer.think()
         elif isinstance(step, Finished):
-            yield from (run.citation(place) for place in parser.finish())
-            for event in _attributed(run, parser, packed):
-                yield event
-                yield from run.unsupported(support.feed(event.text) if isinstance(event, Delta) else ())
-            yield from run.unsupported(support.finish())
+            yield from writer.finish(generator.name, step)
             usage = Usage(step.prompt_tokens, step.reused_tokens, step.answer_tokens)
-            told = Told(packed.messages, packed.used, "".join(said), max_tokens, step.computed)
-            result = run.result(step.finish_reason, evidence_read=len(packed.used), usage=usage)
+            told = Told(packed.messages, packed.used, writer.said, max_tokens, step.computed)
+            new = sum(excerpt.n >= earlier.next_number for excerpt in packed.used)
+            result = run.result(step.finish_reason, evidence_read=new, usage=usage)
             yield replace(result, told=told)
         else:
-            said.append(step)
-            text = step if started else step.lstrip()
-            started = started or bool(text)
-            if text:
-                yield run.delta(text)
-                yield from (run.citation(place) for place in parser.feed(text))
-                yield from run.unsupported(support.feed(text))
+            yield from writer.feed(step)
 
 
-def _attributed(run: _Run, parser: CitationParser, packed: Packed) -> Iterator[Event]:
-    """Add the source that an answer names none of, where it can be told by comparison."""
-    n = None if run.cited else attribute(run.text, packed.used)
-    if n is not None:
-        mark = f" [{n}]"
-        yield run.delta(mark)
-        yield from (run.citation(place) for place in (*parser.feed(mark), *parser.finish()))
+class _Writer:
+    """What a model writes on its way to who asked: without its thoughts, with the marks that are true and those it forgot."""
+
+    def __init__(self, run: _Run, used: Sequence[Evidence]) -> None:
+        self._run = run
+        self._used = used
+        self._said: list[str] = []
+        self._thoughts = Thoughts()
+        self._thought = False
+        self._cleaner, self._attributor = Cleaner(used), Attributor(used)
+        self._parser, self._support = CitationParser(used), Support(used)
+
+    @property
+    def said(self) -> str:
+        """All that the model said, thoughts too: the next prompt begins with it."""
+        return "".join(self._said)
+
+    def think(self) -> Iterator[Event]:
+        """Tell once that the model thinks."""
+        if not self._thought:
+            self._thought = True
+            yield Stage("thinking", 0)
+
+    def feed(self, piece: str) -> Iterator[Event]:
+        """Tell the next piece, and what is complete with it."""
+        self._said.append(piece)
+        text = self._thoughts.feed(piece)
+        if self._thoughts.seen:
+            yield from self.think()
+        yield from self._tell(self._attributor.feed(self._cleaner.feed(text)))
+
+    def finish(self, model: str, finished: Finished) -> Iterator[Event]:
+        """Tell what was held back; an answer without any source gets the one that it is taken from as a whole.
+
+        A ModelError where there is no answer.
+        """
+        rest = (
+            self._cleaner.feed(self._thoughts.finish(cut=finished.finish_reason == "length")) + self._cleaner.finish()
+        )
+        yield from self._tell(self._attributor.feed(rest) + self._attributor.finish())
+        if not self._run.has_begun:
+            raise ModelError(_emptiness(model, finished, thought=self._thought))
+        yield from map(self._run.citation, self._parser.finish())
+        n = None if self._run.cited else attribute(self._run.text, self._used)
+        if n is not None:
+            yield from self._tell(f" [{n}]")
+            yield from map(self._run.citation, self._parser.finish())
+        yield from self._run.unsupported(self._support.finish())
+
+    def _tell(self, text: str) -> Iterator[Event]:
+        text = text if self._run.has_begun else text.lstrip()
+        if text:
+            yield self._run.delta(text)
+            yield from map(self._run.citation, self._parser.feed(text))
+            yield from self._run.unsupported(self._support.feed(text))
+
+
+def _emptiness(model: str, finished: Finished, *, thought: bool) -> str:
+    """Say in a sentence that a model gave no answer, and what to do."""
+    if thought and finished.finish_reason == "length":
+        return (
+            f"The model {model} reasoned until its length was used up and gave no answer: allow longer answers"
+            " (answerTokens), or name a model that does not reason."
+        )
+    if thought:
+        return f"The model {model} reasoned and gave no answer: ask again in other words, or name another model."
+    return f"The model {model} gave an empty answer: ask again in other words, or name another model."
 
 
 def _packed(question: str, excerpts: Sequence[Evidence], generator: Generator, *, stop: StopFlag, room: int) -> Packed:
     """Pack what the context has room for and the machine can read in time."""
-    speed = generator.prompt_speed or _measured_speed(generator, stop)
     overhead = generator.prompt_tokens((Message("system", ""), Message("user", "")))
-    affordable = max(LEAST_TOKENS, affordable_tokens(speed, FIRST_TEXT_S))
     return pack(
         question,
         excerpts,
         count=generator.count_tokens,
-        budget_tokens=min(room, affordable),
+        budget_tokens=min(room, _affordable(generator, stop)),
         overhead_tokens=overhead,
     )
+
+
+def _affordable(generator: Generator, stop: StopFlag) -> int:
+    """Tell how many tokens can be read in the time that one may wait for the first text."""
+    speed = generator.prompt_speed or _measured_speed(generator, stop)
+    return max(LEAST_TOKENS, affordable_tokens(speed, FIRST_TEXT_S))
 
 
 def _measured_speed(generator: Generator, stop: StopFlag) -> float:

@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import stat
-import tempfile
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,9 +24,9 @@ import filelock
 
 from memcache_lsp import paths
 from memcache_lsp.errors import LockedError, UserError
+from memcache_lsp.scopes import WORKSPACE
 
 FORMAT_VERSION = 1
-WORKSPACE = "workspace"  # the implicit cache, in the list of a scope
 READING = "reading"  # what a reading folder is called that was given no name
 MOST_CACHES = 64
 MOST_FOLDERS = 64  # of all caches; each has a watch and threads of its own while it is used
@@ -181,8 +180,9 @@ class Registry:
         """Remove a cache, or some places of it; return the grounds whose indexes hold what belongs to none any more."""
         with self._changing() as (known, write):
             cache = known.named(name)
-            gone = {_real(path) for path in given}
-            missing = gone - {place.path for place in cache.places}
+            there = {place.path for place in cache.places}
+            gone = {path if path in there else _real(path) for path in given}  # a disk that hangs is not asked
+            missing = gone - there
             if missing:
                 raise UserError(f"{min(missing)} is no place of the cache {name}: see `memcache-lsp caches list`.")
             left = tuple(place for place in cache.places if gone and place.path not in gone)
@@ -201,8 +201,8 @@ class Registry:
             write(Registered(caches, tuple(sorted({*known.leaving, *leaving}, key=str))))
         return tuple(sorted(leaving, key=str))
 
-    def left(self, ground: Ground) -> None:
-        """Take it that nothing is kept any more of a ground that was to be forgotten."""
+    def forgotten(self, ground: Ground) -> None:
+        """Take it that what was indexed of a ground is gone."""
         with self._changing() as (known, write):
             if ground in known.leaving:
                 write(replace(known, leaving=tuple(each for each in known.leaving if each != ground)))
@@ -234,16 +234,7 @@ class Registry:
 
     def _write(self, registered: Registered) -> None:
         data = json.dumps(_to_json(registered), indent=1).encode()
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix="caches-", suffix=".new")  # mode 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        paths.replace_file(self.path, data, durable=True)
 
 
 def seen(place: Place, *, now: float | None = None) -> Place:

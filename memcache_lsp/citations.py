@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memcache_lsp.lines import lines_of
+from memcache_lsp.marks import MARK, Piece, Reader
 from memcache_lsp.tokens import content_terms, terms
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
     from memcache_lsp.evidence import Evidence
 
-_MARK = re.compile(r"\[\s*\d{1,6}(?:\s*[,;–-]\s*\d{1,6})*\s*\]")  # noqa: RUF001 - models write the dash too
-_NUMBER_OR_DASH = re.compile(r"\d+|[–-]")  # noqa: RUF001
-_LONGEST_MARK = 64
-_CODE = re.compile(r"```|`|\n")
 _SENTENCE = re.compile(r"[.!?]\s+|\n")
 _WORD = re.compile(r"[^\W\d]\w*")
 _RARE_LINES = 2  # a word on no more lines than this points to them
@@ -34,95 +31,74 @@ _CLEAR_LINES = 12  # lines further apart than this do not make one place
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Lines of a file that the answer cites as `[n]`."""
+    """Lines of a file that the answer cites as `[n]`, and where in its text."""
 
     n: int
     path: str
     start_line: int
     end_line: int
+    at: int = 0  # where the mark begins
 
 
 class CitationParser:
-    """Find citations in text that comes in pieces; each place of a file is told once."""
+    """Find citations in text that comes in pieces; each mark is told once with each of its numbers."""
 
     def __init__(self, evidence: Sequence[Evidence]) -> None:
         self._evidence = {excerpt.n: excerpt for excerpt in evidence}
+        self._reader = Reader(self._evidence.keys())
         self._text = ""
-        self._at = 0  # everything before is looked at
-        self._code = ""  # the fence or backtick that is open there
-        self._told: set[Located] = set()
 
     def feed(self, piece: str) -> tuple[Located, ...]:
         """Take the next piece and give the citations that are complete with it."""
-        self._text += piece
-        return tuple(self._scan(final=False))
+        return tuple(self._found(piece))
 
     def finish(self) -> tuple[Located, ...]:
         """Give what was held back for a piece that does not come."""
-        return tuple(self._scan(final=True))
+        return tuple(self._found("", final=True))
 
-    def _scan(self, *, final: bool) -> Iterator[Located]:
-        text = self._text
-        while self._at < len(text):
-            char = text[self._at]
-            if char == "`" and not final and len(text) - self._at < 3:
-                return
-            if char in "`\n":
-                self._at += self._switch(text)
-            elif char == "[" and not self._code:
-                mark = _MARK.match(text, self._at, self._at + _LONGEST_MARK)
-                if mark is None and not final and self._may_become_mark(text):
-                    return
-                if mark is not None:
-                    yield from self._located(mark[0], self._sentence(mark.start()))
-                self._at = mark.end() if mark else self._at + 1
-            else:
-                self._at += 1
-
-    def _switch(self, text: str) -> int:
-        """Open or close code at a backtick, a fence or a line's end, and give the length of it."""
-        found = _CODE.match(text, self._at)
-        assert found is not None
-        sign = found[0]
-        if sign == "\n":  # small models forget to close a backtick
-            self._code = "" if self._code == "`" else self._code
-        elif self._code == "":
-            self._code = sign
-        elif self._code == sign:
-            self._code = ""
-        return len(sign)
-
-    def _may_become_mark(self, text: str) -> bool:
-        rest = text[self._at :]
-        return len(rest) < _LONGEST_MARK and re.fullmatch(r"\[[\d\s,;–-]*", rest) is not None  # noqa: RUF001
+    def _found(self, text: str, *, final: bool = False) -> Iterator[Located]:
+        self._text += text
+        for piece in self._reader.feed(text, final=final):
+            at = piece.at + len(piece.space)
+            sentence = self._sentence(at) if piece.mark else ""
+            for n in piece.mark.numbers if piece.mark else ():
+                yield replace(narrow(sentence, self._evidence[n]), at=at)
 
     def _sentence(self, end: int) -> str:
         """Give the sentence before a mark, without the marks in it."""
-        before = _MARK.sub(" ", self._text[max(0, end - 600) : end]).rstrip()
+        before = MARK.sub(" ", self._text[max(0, end - 600) : end]).rstrip()
         starts = [found.end() for found in _SENTENCE.finditer(before)]
         return before[starts[-1] :] if starts else before
 
-    def _located(self, mark: str, sentence: str) -> Iterator[Located]:
-        for n in self._numbers(mark):
-            place = narrow(sentence, self._evidence[n])
-            if place not in self._told:
-                self._told.add(place)
-                yield place
 
-    def _numbers(self, mark: str) -> list[int]:
-        """Give the numbers of a mark that exist, `1-3` being all from 1 to 3."""
-        numbers: list[int] = []
-        dash = False
-        for part in _NUMBER_OR_DASH.findall(mark):
-            if not part.isdecimal():
-                dash = True
-                continue
-            last = int(part)
-            first = numbers[-1] if dash and numbers else last
-            numbers += [n for n in sorted(self._evidence) if first < n < last] if dash else []
-            numbers.append(last)
-            dash = False
-        return [n for n in dict.fromkeys(numbers) if n in self._evidence]
+class Cleaner:
+    """Leave out of text that comes in pieces the marks that name no excerpt; all else stays as it is.
+
+    What it gives, joined, is the same however the text is split.
+    """
+
+    def __init__(self, evidence: Sequence[Evidence]) -> None:
+        self._reader = Reader({excerpt.n for excerpt in evidence})
+        self._space = ""  # of marks left out; a mark right behind them stands where they stood
+
+    def feed(self, piece: str) -> str:
+        """Take the next piece; give what may be shown."""
+        return "".join(map(self._shown, self._reader.feed(piece)))
+
+    def finish(self) -> str:
+        """Give what was held back for a piece that does not come."""
+        return "".join(map(self._shown, self._reader.feed("", final=True)))
+
+    def _shown(self, piece: Piece) -> str:
+        space, self._space = piece.space or self._space, ""
+        if piece.mark is None:
+            return piece.text
+        if piece.mark.whole:
+            return space + piece.text[len(piece.space) :]
+        if piece.mark.numbers:
+            return f"{space}[{', '.join(map(str, piece.mark.numbers))}]"
+        self._space = space
+        return ""
 
 
 def attribute(answer: str, evidence: Sequence[Evidence]) -> int | None:

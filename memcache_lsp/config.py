@@ -14,14 +14,12 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from memcache_lsp.languages import is_large
-from memcache_lsp.paths import config_dir
+from memcache_lsp.paths import PROJECT_SETTINGS, USER_SETTINGS, config_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-PROJECT_FILE = "memcache.toml"
-USER_FILE = "config.toml"
 DEFAULT_MAX_FILE_SIZE_BYTES = 1024 * 1024
 DEFAULT_MAX_DOCUMENT_SIZE_BYTES = 64 * 1024 * 1024
 DEFAULT_CACHE_LIMIT_BYTES = 1024**3  # two million vectors of 256 dimensions
@@ -107,13 +105,13 @@ class UserSettings:
 
 def load_project_settings(root: Path) -> tuple[ProjectSettings, Problems]:
     """Read `<root>/memcache.toml`."""
-    values, problems = _read(root / PROJECT_FILE, ProjectSettings, follow=False)
+    values, problems = _read(root / PROJECT_SETTINGS, ProjectSettings, follow=False)
     return ProjectSettings(**values), problems
 
 
 def load_user_settings(path: Path | None = None) -> tuple[UserSettings, Problems]:
     """Read the user's config.toml, or the file at `path`."""
-    values, problems = _read(path or config_dir() / USER_FILE, UserSettings, follow=True)
+    values, problems = _read(path or config_dir() / USER_SETTINGS, UserSettings, follow=True)
     return UserSettings(**values), problems
 
 

@@ -64,14 +64,32 @@ def unread(excerpts: Sequence[Evidence], earlier: Earlier) -> list[Evidence]:
     ]
 
 
-def go_on(question: str, excerpts: Sequence[Evidence], earlier: Earlier, generator: Generator, *, room: int) -> Packed:
-    """Put a question and its new evidence behind a thread, so that the whole has at most `room` tokens."""
+def go_on(
+    question: str,
+    excerpts: Sequence[Evidence],
+    earlier: Earlier,
+    generator: Generator,
+    *,
+    room: int,
+    affordable: int = 10**9,
+) -> Packed:
+    """Put a question and its new evidence behind a thread, so that the whole has at most `room` tokens.
+
+    At most `affordable` of them, which take the time that one may wait, are left to be read: a thread that the generator
+    does not remember is cut, its oldest evidence first, and what time is left goes to new evidence.
+    """
     asked = generator.count_tokens(pack(question, (), count=len, budget_tokens=10**9).messages[-1].text)
     before = _length(earlier, generator)
     if before + asked + max(LEAST_NEW_TOKENS, int(NEW_SHARE * before)) > room:
         earlier = _shrunk(earlier, generator, target=min(int(_SHRUNK_SHARE * room), room - asked - LEAST_NEW_TOKENS))
         before = _length(earlier, generator)
-    new = min(room - before, max(asked + LEAST_NEW_TOKENS, int(NEW_SHARE * before)))
+    new = max(asked + LEAST_NEW_TOKENS, int(NEW_SHARE * before))
+    unknown = before - generator.known_tokens(earlier.messages)
+    if unknown + new > affordable:
+        earlier = _shrunk(earlier, generator, target=int(_SHRUNK_SHARE * affordable))
+        before = unknown = _length(earlier, generator)
+        new = affordable - before
+    new = min(room - before, max(asked + LEAST_NEW_TOKENS, min(new, affordable - unknown)))
     packed = pack(
         question,
         unread(excerpts, earlier),

@@ -18,14 +18,15 @@ from pathlib import Path
 
 from memcache_lsp.config import SizeLimits
 from memcache_lsp.languages import LANGUAGES, is_container, language_of
-from memcache_lsp.reading.encoding import decoded
+from memcache_lsp.reading.encoding import decoded, decoded_as
 from memcache_lsp.reading.formats import missing, read_in_place
 from memcache_lsp.reading.result import Reading, UnreadableError
 from memcache_lsp.reading.table import HEAD_BYTES
 from memcache_lsp.redact import redact
+from memcache_lsp.reports import Skipped
 from memcache_lsp.scan.folders import unreadable
 from memcache_lsp.scan.walk import too_large
-from memcache_lsp.values import Document, Found, Heading, Skipped
+from memcache_lsp.values import Document, Found, Heading
 
 BINARY = "binary: its content is not text"
 MINIFIED = "minified: most of it lies in very long lines"
@@ -141,28 +142,32 @@ def shown_reading(path: str, reading: Reading) -> Reading:
     language = _language(path, reading.text)
     if not is_container(path):
         reading = read_in_place(language, reading.text) or reading
-    return replace(reading, text=redact(reading.text, language).text)
+    return replace(reading, text=redact(reading.text, language).text, headings=_shown(reading.headings, language))
 
 
 def decoded_text(path: str, data: bytes) -> str | None:
     """Decode what is indexed of a file that is no container, or return None where it is no text."""
-    return decode(data[:HEAD_BYTES] if language_of(path) == "csv" else data)
+    head = data[:HEAD_BYTES] if language_of(path) == "csv" else data
+    return decode(head, whole=len(head) == len(data))
 
 
-def decode(data: bytes) -> str | None:
-    """Decode a file's bytes with its line ends as they are, or return None where they are no text."""
+def decode(data: bytes, *, whole: bool = True) -> str | None:
+    """Decode a file's bytes with its line ends as they are, or return None where they are no text.
+
+    Of what is not `whole` the last character may be cut; it is left out.
+    """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            text = _decoded(data, encoding)
+            text = _decoded(data, encoding, whole=whole)
             return None if text is None or _is_binary(text.encode("utf-8")) else text
     if _is_binary(data):
         return None
-    return decoded(data)
+    return decoded(data, whole=whole)
 
 
-def _decoded(data: bytes, encoding: str) -> str | None:
+def _decoded(data: bytes, encoding: str, *, whole: bool) -> str | None:
     try:
-        return data.decode(encoding)
+        return decoded_as(encoding, data, whole=whole)
     except UnicodeDecodeError:
         return None
 

@@ -18,7 +18,7 @@ from memcache_lsp.editor import Editor
 from memcache_lsp.errors import UserError
 from memcache_lsp.evidence import DEFINING_HITS, Evidence, definition_of, joined_by, told_names
 from memcache_lsp.finding import Placed, found_in
-from memcache_lsp.intents import About, Plan
+from memcache_lsp.intents import About, Plan, check_line
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.languages import is_container
 from memcache_lsp.lines import lines_of
@@ -130,6 +130,8 @@ def _about_lines(path: str, text: str, selection: parts.Range | None) -> About:
     if selection is None:
         return About(path, text, 1, len(lines))
     start, end = selection.start, selection.end
+    if start != end:  # a cursor may be behind the last line end
+        check_line(path, lines, start.line + 1)
     last = wire.last_line(selection)
     if start.line == last and start.line < len(lines):
         chosen = lines[start.line][start.character : end.character]

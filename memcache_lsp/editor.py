@@ -174,7 +174,8 @@ async def _real(path: Path) -> Path:
     """Return where a path leads, itself if its file system does not tell in time."""
     looking = asyncio.get_running_loop().run_in_executor(_lookers, os.path.realpath, path)
     try:
-        return Path(await asyncio.wait_for(looking, _LOOK_S))
+        async with asyncio.timeout(_LOOK_S):
+            return Path(await looking)
     except TimeoutError:
         return path
 

@@ -10,14 +10,17 @@ import codecs
 import json
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from math import ceil
 from typing import Any, Literal
 
 from memcache_lsp.errors import ServerError
-from memcache_lsp.generator import Finished, Reading, Step, StopFlag
+from memcache_lsp.generator import Finished, Reading, Step, StopFlag, Thinking
 from memcache_lsp.models import Endpoint
 from memcache_lsp.prompt import Message
 from memcache_lsp.redact import redact
@@ -25,13 +28,18 @@ from memcache_lsp.web import Reply, Short, Stream, WebError, shown
 
 CONTEXT_TOKENS = 4096  # where neither the server nor the user tells: what Ollama has
 FIRST_SPEED = 250.0  # tokens a second read, before any measure: a slow GPU's or a fast processor's
-FIRST_WORD_S = 120.0  # for a server that is there; a long prompt on a slow machine takes that long
+# For a server that is there, pings or not: one that loads a large model and reads a long prompt takes that long. It has
+# not failed, "reading" is shown meanwhile, and a stop is heard at once; one that takes no requests is told in five seconds.
+FIRST_WORD_S = 120.0
 SILENCE_S = 30.0  # within an answer
 MEASURED_TOKENS = 32
+_REASON_S = 2.0  # for the reason of a refusal
 _EXTRA_S = 1.0  # for what a server need not offer
 _NEAR_S = 0.02  # a server further away is not asked to count tokens, which takes dozens of requests
 _TURN_TOKENS = 8  # around each message, at most
 _LINE_CHARACTERS = 1 << 20
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking")  # where servers put them, beside the content
+_REMEMBERED_PROMPTS = 4  # as many as llama-server keeps apart
 _CHARACTERS_A_TOKEN = 40  # no token is longer but blanks
 
 _PIECES = re.compile(r"[A-Za-z]+|\s+|.", re.DOTALL)
@@ -82,6 +90,7 @@ class EndpointGenerator:
         except BaseException:
             self.close()
             raise
+        self._sent: deque[tuple[Message, ...]] = deque(maxlen=_REMEMBERED_PROMPTS)
         self._count = lru_cache(maxsize=8192)(self._counted if self._met.tokenizes else estimate)
 
     @property
@@ -103,6 +112,11 @@ class EndpointGenerator:
     def prompt_tokens(self, messages: Sequence[Message]) -> int:
         """Count the whole prompt; the server's chat template is not known, so its part is the most it may be."""
         return sum(self.count_tokens(message.text) + _TURN_TOKENS for message in messages)
+
+    def known_tokens(self, messages: Sequence[Message]) -> int:
+        """Count what was sent in the last prompts: servers keep what they read of one, and few tell so."""
+        common = max((_common(sent, messages) for sent in self._sent), default=0)
+        return self.prompt_tokens(messages[:common])
 
     def close(self) -> None:
         """Hang up."""
@@ -132,6 +146,7 @@ class EndpointGenerator:
                     raise self._refused(stream)
                 answer = _Answer(max_tokens)
                 for text in answer.read(stream):
+                    stream.hear()
                     if answer.first is None:
                         answer.first = time.perf_counter()
                         yield Reading(prompt_tokens, prompt_tokens)
@@ -140,6 +155,7 @@ class EndpointGenerator:
             raise self._lost(error) from error
         except _Told as told:
             raise ServerError(f"{self._who} failed ({told}): look at its log, then ask again.") from told
+        self._sent.append((*messages, Message("assistant", "".join(answer.texts))))
         yield self._finished(answer, prompt_tokens, began)
 
     def _stream(self, asked: dict[str, Any], stop: StopFlag) -> Stream:
@@ -152,6 +168,7 @@ class EndpointGenerator:
             then_s=SILENCE_S,
             json=asked,
             alive=f"{self._wanted.root}/health",
+            said=True,
         )
 
     def _finished(self, answer: _Answer, prompt_tokens: int, began: float) -> Finished:
@@ -261,10 +278,12 @@ class EndpointGenerator:
 
     def _refused(self, stream: Stream) -> ServerError:
         body = b""
-        for chunk in stream:
-            body += chunk
-            if len(body) > _LINE_CHARACTERS:
-                break
+        stream.hurry(_REASON_S)
+        with suppress(WebError):  # what came of it has to do
+            for chunk in stream:
+                body += chunk
+                if len(body) > _LINE_CHARACTERS:
+                    break
         why = _reason(body) or "without a reason"
         if stream.status in {401, 403}:
             return ServerError(
@@ -297,8 +316,8 @@ class _Answer:
         """Return a number of the server's account, 0 where it gave none."""
         return _positive(self._usage.get(name)) or 0
 
-    def read(self, chunks: Iterable[bytes]) -> Iterator[str]:
-        """Yield the pieces of text; WebError where the stream ends before the answer."""
+    def read(self, chunks: Iterable[bytes]) -> Iterator[str | Thinking]:
+        """Yield the pieces of text, and that it thinks; WebError where the stream ends before the answer."""
         for line in _lines(chunks):
             if not line.startswith("data:"):
                 continue
@@ -310,17 +329,23 @@ class _Answer:
                 event = json.loads(data)
             except ValueError:
                 raise _Told("it sent what is no JSON") from None
-            if isinstance(event, dict) and (text := self._take(event)):
+            if not isinstance(event, dict):
+                continue
+            text, thought = self._take(event)
+            self._room -= len(text) + len(thought)
+            if thought:
+                yield Thinking()
+            if text:
                 self.texts.append(text)
-                self._room -= len(text)
                 yield text
-                if self._room < 0:  # it does not keep to the length that was asked for
-                    self.reason, self._ended = "length", True
-                    return
+            if self._room < 0:  # it does not keep to the length that was asked for
+                self.reason, self._ended = "length", True
+                return
         if not self._ended:
             raise WebError("cut", "the answer has no end")
 
-    def _take(self, event: dict[str, Any]) -> str:
+    def _take(self, event: dict[str, Any]) -> tuple[str, str]:
+        """Return the text of an event, and what the server tells of the model's thoughts."""
         if event.get("error"):
             raise _Told(_reason(json.dumps(event).encode()))
         if isinstance(usage := event.get("usage"), dict):
@@ -339,8 +364,17 @@ class _Answer:
             self._ended = True
             self.reason = "length" if choice["finish_reason"] == "length" else "stop"
         delta = choice.get("delta")
-        text = delta.get("content") if isinstance(delta, dict) else None
-        return text if isinstance(text, str) else ""
+        delta = delta if isinstance(delta, dict) else {}
+        return _text(delta.get("content")), next(filter(None, (_text(delta.get(name)) for name in _THOUGHTS)), "")
+
+
+def _common(one: Sequence[Message], other: Sequence[Message]) -> int:
+    """Count the messages that two prompts begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:

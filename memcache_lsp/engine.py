@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,22 +25,26 @@ from memcache_lsp.caches import Cache, Ground
 from memcache_lsp.cards import Cards
 from memcache_lsp.config import ProjectSettings, UserSettings, qdrant_api_key, size_limits
 from memcache_lsp.embedding import Embedder, Serialized
-from memcache_lsp.errors import Stopped
+from memcache_lsp.errors import MemcacheError, Stopped
 from memcache_lsp.indexing import Indexer, repair
 from memcache_lsp.manifest import Manifest, ManifestBroken
 from memcache_lsp.overlay import Layer, Overlay
 from memcache_lsp.preparing import INDEXED, Job, Prepared, Preparer, Recipe, made_by
 from memcache_lsp.ranking import FileTable
+from memcache_lsp.reports import Progress, Report
 from memcache_lsp.scan import Scanner, outermost
+from memcache_lsp.scopes import Scope
 from memcache_lsp.searching import Searcher
 from memcache_lsp.store import Place, Store, StoreBroken
 from memcache_lsp.store.opening import LOCAL_FOLDERS
-from memcache_lsp.values import Hit, Progress, Report, Scope
+from memcache_lsp.values import Hit
 
 _log = logging.getLogger(__name__)
 
 _SPECIAL = re.compile(r"[*?\[\]\\!# ]")  # in a pattern of gitignore
 MAX_FILES = 200_000  # of a root that the user did not name; more is a home folder or a disk
+_GOES_FIRST_S = 1.0  # that settling waits for searches at each of its steps
+_SETTLED = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,12 @@ class Project:
         self._preparer = Preparer(recipe_of(setup), embedder=self._embedder)
         self._lock = threading.RLock()
         self._updating = threading.Lock()
+        self._asking = 0  # searches that go on, or wait
+        self._asked = threading.Condition()
         self._gate = self._scanner()  # of whoever holds `_updating`
         self._held = contextlib.ExitStack()
         self._closed = False
+        self._is_whole = False  # no update broke off between a write here and its counterpart there
         self._manifest, self._store = self._open()
         self._table = FileTable(lambda: indexing.rows_of(self._manifest))
         self.cards = Cards(self._manifest, self._store, self._table, self._lock)
@@ -167,6 +174,7 @@ class Project:
                 before_write=self._mark_dirty,
                 table=self._table,
             )
+            self._is_whole = False
             try:
                 report = indexer.update(
                     scanned.found,
@@ -178,10 +186,28 @@ class Project:
                     within=within,
                 )
             except Stopped:  # between two batches, so all is in step; after any other failure the mark stays
-                self._mark_clean()
+                self._is_whole = True
                 raise
-            self._mark_clean()
+            self._is_whole = True
+            if within is None:
+                with self._lock:
+                    report = report._replace(is_first=self._manifest.take_whole())
         return report
+
+    def settle(self) -> None:
+        """Write what updates left in memory, so that the next opening need not compare store and manifest.
+
+        Whoever waits for an update need not wait for it: what a killed process had told is in the store's log. Whoever
+        searches goes first at each step. Raises StoreBroken and UserError, after which the next opening compares.
+        """
+        with self._updating:
+            steps = self._settling()
+            while True:
+                with self._asked:
+                    self._asked.wait_for(lambda: not self._asking, timeout=_GOES_FIRST_S)
+                with self._lock:
+                    if self._closed or next(steps, _SETTLED) is _SETTLED:
+                        return
 
     def search(
         self,
@@ -198,11 +224,23 @@ class Project:
         `refined` is the question's vector by the model that made the cards, where there is one.
         """
         layer = self._layer(overlay) if overlay else None
-        with self._lock:
+        with self._first(), self._lock:
             cards = self.cards.asked(refined)
             return self._searcher.search(
                 question, scope=scope, limit=limit, per_file=per_file, layer=layer, cards=cards
             )
+
+    @contextlib.contextmanager
+    def _first(self) -> Iterator[None]:
+        """Have what nobody waits for wait: a lock alone is taken again by who has just released it."""
+        with self._asked:
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._asked:
+                self._asking -= 1
+                self._asked.notify_all()
 
     def _layer(self, overlay: Overlay) -> Layer:
         def indexed_hash(path: str) -> str:
@@ -234,15 +272,15 @@ class Project:
             return explaining.why(self._manifest.record(path), refusal, is_open=is_open)
 
     def close(self) -> None:
-        """Wait for an update that is going on, then let go of the index."""
-        with self._held, self._updating, self._lock:
-            self._closed = True
-            self.cards.close()
-            self._preparer.close()
-            try:
-                self._store.close()
-            finally:
-                self._manifest.close()
+        """Wait for an update that is going on, settle, then let go of the index."""
+        with self._held, self._updating, self._lock, contextlib.ExitStack() as parts:
+            for part in (self._manifest, self._store, self._preparer, self.cards):  # the last one first
+                parts.callback(part.close)
+            if not self._closed:
+                self._closed = True
+                with contextlib.suppress(MemcacheError):  # the next opening mends what did not settle
+                    for _ in self._settling():
+                        pass
 
     def _scanner(self) -> Scanner:
         return gate_of(self.setup)
@@ -256,13 +294,15 @@ class Project:
         if self._manifest.is_clean():
             self._manifest.mark(clean=False)
 
-    def _mark_clean(self) -> None:
-        with self._lock:
-            if not self._manifest.is_clean():
-                self._store.flush()
-                if self._store.count() != self._manifest.count_points():
-                    raise StoreBroken("store: it did not keep what was written")
-                self._manifest.mark(clean=True)
+    def _settling(self) -> Iterator[None]:
+        if self._is_whole and not self._manifest.is_clean():
+            self._is_whole = False  # until it is; whatever is raised is raised once
+            yield from self._store.flushing()
+            yield
+            if self._store.count() != self._manifest.count_points():
+                raise StoreBroken("store: it did not keep what was written")
+            self._manifest.mark(clean=True)
+            self._is_whole = True
 
 
 def of_cache(setup: Setup, ground: Ground, cache: Cache) -> Setup:
@@ -340,14 +380,32 @@ def open_project(
     return project
 
 
-def drop_index(root: Path, user: UserSettings, part: str = "") -> bool:
-    """Forget everything that is kept of a project, or of a part; tell whether there was anything."""
-    folder = paths.index_dir(root, part)
-    if not folder.exists():
-        return False
-    with locking.held(folder, what=str(root), purpose="memcache-lsp index --drop"):
-        there = (folder / "manifest.sqlite").exists()
-        place_of(user, root, folder).drop(embedder="")
-        locking.empty(folder)
-        locking.remove(folder)
+def drop_index(
+    root: Path,
+    user: UserSettings,
+    part: str = "",
+    *,
+    is_real: bool = False,
+    agreed: Callable[[], bool] = lambda: True,
+    done: Callable[[], None] = lambda: None,
+) -> bool:
+    """Forget everything that is kept of a project, or of a part; tell whether there was anything.
+
+    Where the root `is_real` already, its disk is not asked. `agreed` may say that nothing is to be forgotten after all, and
+    `done` is called when all is; both while the index is held, whether or not there is one.
+    """
+    folder = paths.index_dir(root, part, is_real=is_real)
+    with contextlib.ExitStack() as stack:
+        is_there = folder.exists()
+        if is_there:
+            stack.enter_context(locking.held(folder, what=str(root), purpose="memcache-lsp index --drop"))
+        if not agreed():
+            return False
+        there = is_there and (folder / "manifest.sqlite").exists()
+        if is_there:
+            place_of(user, root, folder).drop(embedder="")
+            locking.empty(folder)
+        done()
+        if is_there:
+            locking.remove(folder)
     return there

@@ -33,7 +33,7 @@ class Sources:
 class Stage:
     """What is going on, and how much of it is done."""
 
-    stage: Literal["waiting", "loading", "reading", "writing"]
+    stage: Literal["waiting", "loading", "reading", "thinking", "writing"]
     percent: int
     type: Literal["stage"] = "stage"
 
@@ -49,7 +49,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """The lines that `[n]` stands for, once for each place."""
+    """The lines that a `[n]` stands for, once for each that is in the text."""
 
     n: int
     path: str
@@ -57,6 +57,7 @@ class Citation:
     end_line: int
     status: Literal["fresh", "moved", "stale"] = "fresh"
     spot: Spot | None = None  # None: the lines are the file's own
+    at: int | None = None  # where its bracket stands in the answer, in characters; None: not known any more
     type: Literal["citation"] = "citation"
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from memcache_lsp.manifest import FileRecord
 from memcache_lsp.preparing import FAILED, INDEXED
-from memcache_lsp.values import Skipped
+from memcache_lsp.reports import Skipped
 
 _TOLD: Final = 3  # signals, of which the rest are in the numbers
 

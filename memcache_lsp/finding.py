@@ -20,8 +20,9 @@ from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec, wire
 from memcache_lsp.ranking.order import PLACES_OF_DOCUMENT
 from memcache_lsp.redact import redact
+from memcache_lsp.scopes import Scope
 from memcache_lsp.session.backend import MANY_HITS
-from memcache_lsp.values import Hit, Scope
+from memcache_lsp.values import Hit
 
 _MOST_HITS = 1000
 _STRETCH_CHARACTERS = 4000  # of what others are to resemble; longer chunks do not exist
@@ -38,9 +39,9 @@ async def search(
     notes: tuple[str, ...] = (),
 ) -> spec.SearchResult:
     """Find hits in some roots, best first; `cache_of` names the cache that a root is of, `notes` say what was not asked."""
+    complete = all(keeper.in_step for keeper in keepers)  # before: what ends meanwhile is not among the hits
     found = await found_in(editor, keepers, params.query, params.scope, limit=params.limit)
     hits = places_first(found)[: params.limit]
-    complete = all(keeper.in_step for keeper in keepers)
 
     def told() -> spec.SearchResult:
         shown = (

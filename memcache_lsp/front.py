@@ -13,7 +13,6 @@ or starts a daemon that knows the session.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import socket
@@ -23,7 +22,7 @@ from collections.abc import Callable, Sequence
 
 from memcache_lsp import rendezvous
 from memcache_lsp.errors import UsageError, UserError
-from memcache_lsp.relay.frames import Kind, Piece, Splitter
+from memcache_lsp.relay.frames import Kind, Piece, Splitter, frame
 from memcache_lsp.relay.large import Large
 from memcache_lsp.relay.memory import LOST_REQUEST, Memory, Message, failure
 
@@ -345,9 +344,3 @@ class _Front:
     def _end(self, code: int) -> None:
         self._code = code
         self._deadline = time.monotonic() + _PARTING_S
-
-
-def frame(message: Message) -> bytes:
-    """Return a message as it is sent."""
-    body = json.dumps(message, separators=(",", ":")).encode()
-    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)

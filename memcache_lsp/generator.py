@@ -89,7 +89,12 @@ class Finished:
     computed: Computed | None = None  # None where the generator does not know
 
 
-Step = Reading | str | Finished
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """The model reasons, and what it says to itself is not given out."""
+
+
+Step = Reading | Thinking | str | Finished
 
 
 class Generator(Protocol):
@@ -117,8 +122,13 @@ class Generator(Protocol):
     def prompt_tokens(self, messages: Sequence[Message]) -> int:
         """Count the tokens of the whole prompt, with what the chat template adds."""
 
+    def known_tokens(self, messages: Sequence[Message]) -> int:
+        """Count the tokens of the prompt that need not be read again, since a prompt before began with them."""
+
     def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: StopFlag) -> Iterator[Step]:
         """Read the prompt and stream the answer: `Reading`s, then pieces of text, `Finished` as the last.
+
+        The text may begin with thoughts in their tags; a server that keeps them apart gives `Thinking` for them.
 
         Raises `Stopped`, after the model has come to rest, when `stop` was set. Closing the iterator early sets it.
         """

@@ -61,5 +61,5 @@ class Glance:
 
     def _read_status(self) -> Status | None:
         with suppress(MemcacheError):
-            return read_status(self._root, self._part)
+            return read_status(self._root, self._part, is_real=True)
         return None

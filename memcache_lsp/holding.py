@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from memcache_lsp import inventory
-from memcache_lsp.caches import Away, Cache, Ground, Place, Registry, seen
+from memcache_lsp.caches import Away, Cache, Ground, Registry, seen
+from memcache_lsp.disks import Disks
 from memcache_lsp.editor import CacheOf, Editor
-from memcache_lsp.engine import Setup, drop_index, of_cache, on_this_machine
+from memcache_lsp.engine import Setup, of_cache
 from memcache_lsp.errors import MemcacheError, UserError
 from memcache_lsp.inventory import Known
 from memcache_lsp.keeper import Keeper
@@ -28,9 +28,12 @@ from memcache_lsp.session.uris import to_path
 _log = logging.getLogger(__name__)
 
 LOOK_S = 2.0  # how often it is looked whether what is away is back, and whether a command changed the registry
-_ANSWERS_S = 2.0  # for a disk to tell whether a folder is there
-_THREADS = 16
+_CATCHES_UP_S = 2.0  # that a search waits at most for a cache which is brought in step
+_LITTLE = 100  # files; more are not waited for
+_POLL_S = 0.01
+_CLOSES_S = 3.0  # for an index; longer where a thread of it waits for a disk that does not answer
 
+Forget = Callable[[Ground, Registry, bool], None]
 Make = Callable[[Ground, Callable[[Path], Setup], Callable[[], None]], Keeper]
 
 
@@ -42,18 +45,19 @@ class Holding:
         *,
         setup: Callable[[Path], Setup],
         make: Make,
-        forgotten: Callable[[Path], Awaitable[None]],
+        forget: Forget,
         registry: Registry | None = None,
     ) -> None:
-        """`make` makes a keeper; `forgotten` forgets what else is kept of a root."""
+        """`make` makes a keeper; `forget` forgets in a thread what is kept of a ground, whose folder is open or not."""
         self.keepers: dict[Ground, Keeper] = {}
         self._setup = setup
         self._make = make
         self._registry = registry or Registry()
-        self._looks: dict[Path, Future[Place]] = {}
-        self._looking = ThreadPoolExecutor(_THREADS, thread_name_prefix="places")
-        self._forgotten = forgotten
+        self._disks = Disks()
+        self._resting = inventory.Resting()
+        self._forget = forget
         self._leaving = asyncio.Lock()
+        self._closing: dict[Ground, asyncio.Task[None]] = {}  # of what is to be forgotten
 
     # Keepers
 
@@ -98,11 +102,19 @@ class Holding:
                 await keeper.close()
 
     async def close(self) -> None:
-        """Close all keepers."""
-        keepers = list(self.keepers.values())
+        """Close all keepers; one that was being closed already, and that a disk holds up, is not waited for long."""
+        keepers, closing = list(self.keepers.values()), list(self._closing.values())
         self.keepers.clear()
+        self._closing.clear()
         await asyncio.gather(*(keeper.close() for keeper in keepers))
-        self._looking.shutdown(wait=False)
+        if closing:
+            _, hanging = await asyncio.wait(closing, timeout=_CLOSES_S)
+            for task in hanging:
+                task.cancel()
+            for problem in await asyncio.gather(*closing, return_exceptions=True):
+                if isinstance(problem, Exception):
+                    _log.warning("a removed cache was not closed well: %s", type(problem).__name__)
+        self._disks.close()
 
     def _setup_of(self, ground: Ground) -> Callable[[Path], Setup]:
         def setup(root: Path) -> Setup:
@@ -114,7 +126,8 @@ class Holding:
     def _check(self, ground: Ground) -> None:
         """Raise Away where a cache's disk is not there; what seems to be an empty folder would be taken for deleted files."""
         cache = self._registry.read().grounds.get(ground)
-        for place in cache.places_of(ground) if cache else ():
+        folders = {place.folder: place for place in (cache.places_of(ground) if cache else ())}
+        for place in folders.values():
             if (found := seen(place)).away_since is not None:
                 raise Away(inventory.away(cache.name if cache else "", found))
 
@@ -138,8 +151,13 @@ class Holding:
         """Return to which cache each root belongs."""
         return {ground.root: cache.name for ground, cache in reversed(self._registry.read().grounds.items())}
 
-    async def asked(self, session_id: int, names: Iterable[str]) -> tuple[list[Keeper], tuple[str, ...]]:
-        """Return the keepers of some caches, used by the session from now on, and a sentence for each place that is away."""
+    async def asked(
+        self, session_id: int, names: Iterable[str], *, catch_up: bool = True
+    ) -> tuple[list[Keeper], tuple[str, ...]]:
+        """Return the keepers of some caches, used by the session from now on, and a sentence for each place that is away.
+
+        With `catch_up` they are in step, where that takes no long.
+        """
         keepers: dict[Ground, Keeper] = {}
         notes = []
         for name in dict.fromkeys(names):
@@ -150,6 +168,8 @@ class Holding:
             for ground in cache.grounds:
                 if ground.root not in missing and ground in present:
                     keepers[ground] = self.use(session_id, ground)
+        if catch_up:
+            await asyncio.gather(*map(_caught_up, keepers.values()))
         return list(keepers.values()), tuple(notes)
 
     def placed(self, path: Path) -> tuple[Path, str] | None:
@@ -174,33 +194,39 @@ class Holding:
         for ground in cache.grounds:
             self.use(session.info.id, ground).start(hurry=True)
         await self.look_after(())
-        return await self.leave(roots)
+        return None if self._leaving.locked() else await self.leave(roots)  # who is at it, may be so for long
 
     async def leave(self, roots: Collection[Path]) -> str | None:
         """Forget what belongs to no cache any more; return the sentence for what cannot be forgotten now."""
         problem = None
         async with self._leaving:  # who comes second finds nothing left to do
             for ground in self._registry.read().leaving:
+                if ground not in self._registry.read().leaving:  # it was added again meanwhile, and is indexed
+                    continue
                 try:
-                    if ground.part or ground.root not in roots:
-                        await self._drop(ground, roots)
-                    elif ground in self.keepers:
-                        self.keepers[ground].reading = False
-                    await asyncio.to_thread(self._registry.left, ground)
+                    await self._drop(ground, is_open=ground.root in roots)
                 except (MemcacheError, OSError) as error:
                     _log.warning("a removed cache cannot be forgotten yet: %s", type(error).__name__)
                     problem = f"{error} What is indexed of {ground.root} is deleted when that is possible."
         return problem
 
-    async def _drop(self, ground: Ground, roots: Collection[Path]) -> None:
+    async def _drop(self, ground: Ground, *, is_open: bool) -> None:
+        """Forget a ground; the index of a folder that is open as a project stays."""
+        if is_open and not ground.part:
+            if ground in self.keepers:
+                self.keepers[ground].reading = False
+            await asyncio.to_thread(self._registry.forgotten, ground)
+            return
         keeper = self.keepers.pop(ground, None)
         if keeper is not None:  # whoever still asks it is told so; nobody can have it opened again
             keeper.users.clear()
-            await keeper.close()
-        user = (await asyncio.to_thread(self._setup, ground.root)).user
-        await asyncio.to_thread(drop_index, ground.root, on_this_machine(user), ground.part)
-        if not ground.part and ground.root not in roots and ground.root not in self.names():
-            await self._forgotten(ground.root)
+            self._closing[ground] = asyncio.create_task(_closed(keeper, self._closing.get(ground)))
+        if ground in self._closing:
+            await asyncio.wait([self._closing[ground]], timeout=0 if keeper is None else _CLOSES_S)
+            if not self._closing[ground].done():
+                raise UserError(f"The disk of {ground.root} does not answer.")
+            self._closing.pop(ground).result()
+        await asyncio.to_thread(self._forget, ground, self._registry, is_open)
 
     async def listed(self) -> tuple[parts.Cache, ...]:
         """Return what is told of all caches."""
@@ -211,7 +237,7 @@ class Holding:
         for ground in cache.grounds:
             keeper = self.keepers.get(ground)
             if keeper is None:
-                known[ground] = await asyncio.to_thread(inventory.resting, ground)
+                known[ground] = await asyncio.to_thread(self._resting, ground)
                 continue
             status = await keeper.status()
             state: parts.CacheState = keeper.state if keeper.quiescent else "indexing"
@@ -224,24 +250,13 @@ class Holding:
 
     async def _looked(self, cache: Cache) -> Cache:
         """Return a cache with its places as they are now; what changed is noted."""
-        places = await asyncio.gather(*(self._look(place) for place in cache.places))
+        places = await asyncio.gather(*(self._disks.look(place) for place in cache.places))
         if tuple(places) != cache.places:
             try:
                 await asyncio.to_thread(self._registry.note, places)
             except (UserError, OSError) as error:  # it is known again the next time
                 _log.warning("it is not noted what is offline: %s", type(error).__name__)
         return replace(cache, places=tuple(places))
-
-    async def _look(self, place: Place) -> Place:
-        look = self._looks.get(place.path)
-        if look is None:
-            look = self._looks[place.path] = self._looking.submit(seen, place)
-            look.add_done_callback(lambda _look: self._looks.pop(place.path, None))
-        try:
-            found = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(look)), _ANSWERS_S)
-        except TimeoutError:
-            return seen_away(place)
-        return replace(place, device=found.device, away_since=found.away_since)
 
     async def look_after(self, sessions: Iterable[int]) -> None:
         """Have sessions use the reading folders, and what was away and is back brought in step."""
@@ -262,13 +277,24 @@ class Holding:
                     keeper.start()
 
 
+async def _closed(keeper: Keeper, before: asyncio.Task[None] | None) -> None:
+    """Close a keeper, after one that was there before it and still hangs."""
+    if before is not None:
+        await asyncio.wait([before])
+    await keeper.close()
+
+
+async def _caught_up(keeper: Keeper) -> None:
+    """Wait until what changed while nobody used a cache is indexed, if that is little."""
+    deadline = time.monotonic() + _CATCHES_UP_S
+    while True:
+        if keeper.quiescent or keeper.progress.total > _LITTLE or time.monotonic() > deadline:
+            return
+        await asyncio.sleep(_POLL_S)
+
+
 def _path(uri: str) -> Path:
     path = to_path(uri)
     if path is None:
         raise UserError(f"{uri[:200]} is no folder or file of this machine: name one that is.")
     return path
-
-
-def seen_away(place: Place) -> Place:
-    """Return a place whose disk does not answer."""
-    return place if place.away_since is not None else replace(place, away_since=time.time())

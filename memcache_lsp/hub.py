@@ -1,7 +1,7 @@
 """The engine behind all sessions: roots that are shared, buffers that are not, one model, threads of questions.
 
-It is the `Backend` of every session: knows who is there, keeps the roots, answers, steers. Must not import the session's
-code beyond its `backend`, `settings` and `uris`.
+It is the `Backend` of every session: knows who is there, keeps the roots, answers, steers. What sessions are told without
+asking is `telling`'s. Must not import the session's code beyond its `backend`, `settings` and `uris`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
 
-from memcache_lsp import __version__, finding, holding, shelf
-from memcache_lsp.caches import WORKSPACE, Ground
+from memcache_lsp import __version__, finding, forgetting, holding, shelf
+from memcache_lsp.caches import Ground, Registry
 from memcache_lsp.config import UserSettings
 from memcache_lsp.editor import Editor
 from memcache_lsp.embedding import DEFAULT
@@ -26,7 +26,6 @@ from memcache_lsp.errors import UserError
 from memcache_lsp.fetches import Fetches
 from memcache_lsp.flags import Flags
 from memcache_lsp.holding import Holding
-from memcache_lsp.intents import title_of
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.protocol import parts, spec
 from memcache_lsp.protocol.codec import parse
@@ -39,12 +38,14 @@ from memcache_lsp.reporting import (
     outside,
     root_state,
     root_status,
+    scope_status,
     worker_statuses,
 )
-from memcache_lsp.session.backend import IndexProgress, News, SessionInfo
+from memcache_lsp.scopes import WORKSPACE
+from memcache_lsp.session.backend import SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.session.uris import to_path
-from memcache_lsp.texts import text_now
+from memcache_lsp.telling import Listener, Telling
 from memcache_lsp.threads.asked import Before, before
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.workers.model import ModelWorker
@@ -54,12 +55,9 @@ from memcache_lsp.workers.spares import Spares
 _log = logging.getLogger(__name__)
 
 _MANY_PATHS = 100  # that change at once: all of the root is looked at instead
-LASTS_S = 1.0  # indexing that is over before is told to nobody
 _STATUS = Path()  # in place of a root, as the name of a queue
 _MODELS = Path("models")  # likewise
 _CACHES = Path("caches")  # likewise
-
-Listener = Callable[[News], None]
 
 
 class Hub:
@@ -82,15 +80,13 @@ class Hub:
         self._refiner = refiner or Refiner()
         self._idle_s = idle_s
         self._spares = Spares()
-        self._holding = Holding(setup=setup, make=self._make, forgotten=self._forgotten)
+        self._holding = Holding(setup=setup, make=self._make, forget=self._forget)
         self._sessions: dict[int, Editor] = {}
-        self._listeners: dict[int, Listener] = {}
+        self._telling = Telling(self._sessions, keepers_of=self._keepers_of, names=self._holding.names)
         self._recalling = Recalling()
         self._replying = Replying(user, self._model, self._recalling, self._indexing_waits)
-        self._flags = Flags(self._recalling, self._flagged)
-        self._healths: dict[int, spec.DidChangeStatusParams] = {}  # as they were told last
-        self._waiting: set[int] = set()  # sessions that are told of indexing if it lasts
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._flags = Flags(self._recalling, self._telling.of_thread)
+        self._tasks: set[asyncio.Task[None]] = set()  # that close what fell asleep
         self._changes: set[asyncio.Task[str | None]] = set()  # of the caches
         self._numbers = count(1)
         self._fetches = Fetches()
@@ -112,9 +108,8 @@ class Hub:
 
     async def close_session(self, session_id: int) -> None:
         """Forget a session; a root that nobody uses any more is closed after it has been idle."""
-        self._listeners.pop(session_id, None)
+        self._telling.forget(session_id)
         self._flags.forget(session_id)
-        self._healths.pop(session_id, None)
         if self._sessions.pop(session_id, None) is not None:
             self._holding.release(session_id, keep=None)
             await self._holding.forget_sleeping()
@@ -199,76 +194,20 @@ class Hub:
 
     def subscribe(self, session_id: int, listener: Listener) -> None:
         """Tell the listener of health and progress until the session is closed."""
-        self._listeners[session_id] = listener  # before the session is opened, so that it hears of the beginning
+        self._telling.subscribe(session_id, listener)
 
     def _told(self, keeper: Keeper) -> None:
-        finished = keeper.state != "indexing"
-        progress = IndexProgress(keeper.root, keeper.progress.done, keeper.progress.total, finished)
-        for session_id in keeper.users:
-            if listener := self._listeners.get(session_id):
-                listener(progress)
-            if finished:
-                self._tell_health(session_id)
-            elif session_id not in self._waiting:
-                self._waiting.add(session_id)
-                asyncio.get_running_loop().call_later(LASTS_S, self._still_at_it, session_id)
-        if news := keeper.take_news():
-            self._spawn(self._tell_read(keeper, news))
+        self._telling.of_keeper(keeper)
         if keeper.asleep:
-            self._spawn(self._holding.forget_sleeping())
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _tell_read(self, keeper: Keeper, found: Sequence[str]) -> None:
-        """Tell whoever uses a reading folder of the documents that it took in."""
-        name = self._holding.names().get(keeper.root)
-        for path in found if name else ():
-            title = await asyncio.to_thread(lambda: title_of(path, text_now(keeper.root, path) or ""))  # noqa: B023 - at once
-            for session_id in keeper.users:
-                if listener := self._listeners.get(session_id):
-                    uri = self._sessions[session_id].uri_of(keeper.root / path)
-                    listener(spec.DidReadDocumentParams(cache=name or "", uri=uri, title=title))
-
-    def _still_at_it(self, session_id: int) -> None:
-        self._waiting.discard(session_id)
-        self._tell_health(session_id)
-
-    def _tell_health(self, session_id: int) -> None:
-        """Tell a session how things are, unless it knows."""
-        session, listener = self._sessions.get(session_id), self._listeners.get(session_id)
-        if session is None or listener is None:
-            return
-        health = self._health(session)
-        if health != self._healths.get(session_id):
-            self._healths[session_id] = health
-            listener(health)
+            task = asyncio.create_task(self._holding.forget_sleeping())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def _touched(self, root: Path, paths: frozenset[str] | None) -> None:
         """Have the answers looked at that cite files which may have changed."""
         for session_id in {user for keeper in self._holding if keeper.root == root for user in keeper.users}:
             for path in (None,) if paths is None or len(paths) > _MANY_PATHS else paths:
                 self._flags.look(self._sessions[session_id], root, path)
-
-    def _flagged(self, session_id: int, news: spec.DidChangeThreadParams) -> None:
-        if listener := self._listeners.get(session_id):
-            listener(news)
-
-    def _health(self, session: Editor) -> spec.DidChangeStatusParams:
-        keepers = self._keepers_of(session)
-        messages = [keeper.message for keeper in keepers if keeper.message]
-        return spec.DidChangeStatusParams(
-            health=self._level(keepers),
-            quiescent=all(keeper.quiescent for keeper in keepers),
-            message=" ".join(messages) or None,
-        )
-
-    def _level(self, keepers: Sequence[Keeper]) -> parts.Health:
-        if any(keeper.state == "failed" for keeper in keepers):
-            return "error"
-        return "warning" if any(keeper.message for keeper in keepers) else "ok"
 
     def _keepers_of(self, session: Editor, scope: parts.Scope | None = None) -> list[Keeper]:
         wanted = {session.root_of(uri) for uri in scope.roots} if scope and scope.roots else set(session.roots)
@@ -279,11 +218,14 @@ class Hub:
     def _keeper(self, root: Path) -> Keeper:
         return self._holding.keepers[Ground(root)]
 
-    async def _asked(self, session: Editor, scope: parts.Scope | None) -> tuple[list[Keeper], tuple[str, ...]]:
+    async def _asked(
+        self, session: Editor, scope: parts.Scope | None, *, catch_up: bool = True
+    ) -> tuple[list[Keeper], tuple[str, ...]]:
         """Return the keepers that a scope names, and a sentence for each cache that is away."""
         names = scope.caches if scope else ()
         own = self._keepers_of(session, scope) if not names or WORKSPACE in names or (scope and scope.roots) else []
-        cached, notes = await self._holding.asked(session.info.id, [name for name in names if name != WORKSPACE])
+        others = [name for name in names if name != WORKSPACE]
+        cached, notes = await self._holding.asked(session.info.id, others, catch_up=catch_up)
         return [*own, *(keeper for keeper in cached if keeper not in own)], notes
 
     # Searching
@@ -417,8 +359,11 @@ class Hub:
             message = await asyncio.shield(change)
         return spec.CachesResult(caches=await session.in_turn(_CACHES, self._holding.listed()), message=message)
 
-    async def _forgotten(self, root: Path) -> None:
-        await self._recalling.run(partial(_forget, root=root))
+    def _forget(self, ground: Ground, registry: Registry, is_open: bool) -> None:  # noqa: FBT001 - as Holding calls it
+        """Forget in a thread what is kept of a ground of the caches; its disk is not asked, which may hang."""
+        forgetting.forget(
+            ground, registry=registry, user=self._user(), threads=self._recalling.threads, is_open=is_open
+        )
 
     # Steering and status
 
@@ -444,7 +389,7 @@ class Hub:
 
     async def _steered(self, session: Editor, params: spec.IndexParams) -> list[Keeper]:
         if params.cache is not None:
-            keepers, notes = await self._holding.asked(session.info.id, [params.cache])
+            keepers, notes = await self._holding.asked(session.info.id, [params.cache], catch_up=False)
             if not keepers and notes:
                 raise UserError(notes[0])
             return keepers
@@ -454,14 +399,15 @@ class Hub:
                 return used
         return self._keepers_of(session, parts.Scope(roots=(params.root,)) if params.root else None)
 
-    async def status(self, session_id: int) -> spec.StatusResult:
+    async def status(self, session_id: int, params: spec.StatusParams) -> spec.StatusResult:
         """Tell what the engine is at; one that asks without pause waits for itself and not for others."""
         session = self._sessions[session_id]
-        return await session.in_turn(_STATUS, self._status(session))
+        return await session.in_turn(_STATUS, self._status(session, params.scope))
 
-    async def _status(self, session: Editor) -> spec.StatusResult:
+    async def _status(self, session: Editor, scope: parts.Scope | None) -> spec.StatusResult:
         keepers = self._keepers_of(session)
-        health = self._health(session)
+        asked = None if scope is None else (await self._asked(session, scope, catch_up=False))[0]
+        health = self._telling.health(session)
         user = self._user()
         return spec.StatusResult(
             version=__version__,
@@ -490,7 +436,8 @@ class Hub:
             outside=outside(user),
             message=health.message,
             model=model_status(user, self._model),
-            last_read=_evidence(session),
+            last_read=_evidence(session.last_read or self._replying.last_read),
+            scope=None if asked is None else scope_status(asked),
         )
 
     async def close(self) -> None:
@@ -498,7 +445,7 @@ class Hub:
         if self._looking_after is not None:
             self._looking_after.cancel()
             await asyncio.gather(self._looking_after, return_exceptions=True)
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, self._telling.close())
         await asyncio.gather(*self._changes, return_exceptions=True)
         await asyncio.gather(self._holding.close(), self._model.close(), self._refiner.close(), self._fetches.close())
         self._spares.close()
@@ -506,8 +453,8 @@ class Hub:
         await self._recalling.close()
 
 
-def _evidence(session: Editor) -> parts.Evidence | None:
-    return parts.Evidence(read=session.last_read[0], found=session.last_read[1]) if session.last_read else None
+def _evidence(read: tuple[int, int] | None) -> parts.Evidence | None:
+    return parts.Evidence(read=read[0], found=read[1]) if read else None
 
 
 def _forget(threads: Threads, *, root: Path) -> None:

@@ -8,6 +8,7 @@ Must not import a store's implementation or the scan.
 from __future__ import annotations
 
 import threading
+import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -21,11 +22,14 @@ from memcache_lsp.manifest import FileRecord, Manifest
 from memcache_lsp.preparing import FAILED, INDEXED, Job, Prepared
 from memcache_lsp.ranking import FileTable, Row
 from memcache_lsp.ranking.words import classes_of, content_words
+from memcache_lsp.reports import Progress, Report, Skipped
 from memcache_lsp.store import Point, Store
-from memcache_lsp.values import Found, Progress, Report, Skipped
+from memcache_lsp.values import Found
 
 _FIRST_BATCH_BYTES, _BATCH_BYTES = 12_000, 200_000
 _BATCH_FILES = 64
+_SHARES = 4  # of what is left, of which a batch takes one at most
+_SENT_S = 0.005  # by when the first batches are on their way
 _NEW_TOLD = 20  # of the files that are added, by their paths
 _CLOCK_GRAIN_NS = 2_000_000_000  # the coarsest file time in use (FAT)
 
@@ -60,10 +64,13 @@ class _Tally:
 def batches(files: Sequence[Found], asked: Callable[[], str | None] = lambda: None) -> Iterator[list[Found]]:
     """Cut files into batches: small ones first, so that something is found soon, then of a few hundred chunks.
 
+    Towards the end they shrink with what is left, so that several processes end together.
+
     Before each batch it is looked what is `asked`: after a new question the files whose path speaks of it come next.
     """
     rest = list(reversed(files))  # taken from the end
     question, full_bytes = None, _FIRST_BATCH_BYTES
+    left_bytes = sum(file.size_bytes for file in files)
     while rest:
         latest = asked()
         if latest and latest != question:
@@ -71,9 +78,11 @@ def batches(files: Sequence[Found], asked: Callable[[], str | None] = lambda: No
             rest.sort(key=relevance_to(question))
         batch: list[Found] = []
         size_bytes = 0
-        while rest and size_bytes < full_bytes and len(batch) < _BATCH_FILES:
+        share_bytes = max(_FIRST_BATCH_BYTES, left_bytes // _SHARES)
+        while rest and size_bytes < min(full_bytes, share_bytes) and len(batch) < _BATCH_FILES:
             batch.append(rest.pop())
             size_bytes += batch[-1].size_bytes
+        left_bytes -= size_bytes
         full_bytes = min(2 * full_bytes, _BATCH_BYTES)
         yield batch
 
@@ -200,12 +209,19 @@ class Indexer:
         with ThreadPoolExecutor(thread_name_prefix="prepare") as threads:
             try:
                 begin()
+                if begun:
+                    threads.submit(self._make_store_ready)
                 while begun:
                     done = begun.popleft().result()
                     begin()
                     yield done
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
+
+    def _make_store_ready(self) -> None:
+        time.sleep(_SENT_S)  # it can hold up the threads that send the first batches
+        with self._lock:
+            self._store.make_ready()  # what fails here fails again at the first write, where somebody hears of it
 
     def _write(self, batch: Sequence[Prepared], recorded: Mapping[str, FileRecord], tally: _Tally) -> None:
         """Write a batch so that a crash between any two steps leaves only what `repair` mends."""

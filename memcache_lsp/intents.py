@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal
 
 from memcache_lsp.errors import UserError
@@ -16,6 +17,7 @@ from memcache_lsp.evidence import EVIDENCE_HITS
 from memcache_lsp.languages import language_of
 from memcache_lsp.lines import lines_of, offsets_of
 from memcache_lsp.ranking.question import looks_like_code
+from memcache_lsp.reading.result import Reading
 from memcache_lsp.values import Chunk, Document, Hit, Span
 
 Intent = Literal["ask", "explain", "summarize", "callers"]
@@ -30,6 +32,9 @@ _USED = re.compile(
     rf"^\s*(?:(?:what|who|which\s+\w+)\s+(?:calls?|uses?|invokes?)|where\s+(?:is|are)|where\s+do(?:es)?\s+\w+\s+(?:call|use))"
     rf"\s+(?:the\s+)?(?:function\s+|method\s+|class\s+)?{_NAME}(?:\s+(?:called|used|invoked))?\s*\?*\s*$",
     re.IGNORECASE,
+)
+_SUMMARY_OF_THIS = re.compile(
+    r"^\s*summari[sz]e\s+(?:this|it|these lines)(?:\s+(?:file|selection))?\s*[.!?]*\s*$", re.IGNORECASE
 )
 _POINTING = frozenset({"this", "it", "that", "these", "those", "here", "them", "the"})
 _DEFINES = re.compile(
@@ -88,6 +93,7 @@ class Plan:
 def plan(intent: Intent, question: str, about: About | None) -> Plan:
     """Return how to answer; UserError where the intent needs what is not given."""
     name = used_name(question)
+    intent = _meant(intent, question, about)
     if intent == "callers":
         name = name or (about_name(about) if about else "") or _only_name(question)
         if not name:
@@ -106,6 +112,15 @@ def plan(intent: Intent, question: str, about: About | None) -> Plan:
     return plain
 
 
+def _meant(intent: Intent, question: str, about: About | None) -> Intent:
+    """Return what a question wants that says so itself, however it came: `What calls this?` is one for callers."""
+    if about is None:
+        return intent
+    if _USED.match(question) and (intent != "ask" or not used_name(question)):
+        return "callers"
+    return "summarize" if _SUMMARY_OF_THIS.match(question) else intent
+
+
 def _given(about: About | None) -> About:
     if about is None or not about.text.strip():
         raise UserError("There is no text to tell about: name a document that holds some.")
@@ -113,10 +128,17 @@ def _given(about: About | None) -> About:
 
 
 def about_lines(path: str, text: str, first: int, last: int) -> About:
-    """Return whole lines as what is meant."""
+    """Return whole lines as what is meant; UserError where the first is not in the text."""
     lines = lines_of(text)
+    check_line(path, lines, first)
     last = min(last, len(lines))
     return About(path, text, min(first, last), last, "\n".join(lines[first - 1 : last]))
+
+
+def check_line(path: str, lines: Sequence[str], line: int) -> None:
+    """Raise a UserError for a line, counted from 1, that a text does not have."""
+    if line > len(lines):
+        raise UserError(f"There is no line {line} in {path}: it has {len(lines)}.")
 
 
 def used_name(question: str) -> str:
@@ -169,9 +191,11 @@ def parts_of(path: str, text: str) -> list[Hit]:
     ]
 
 
-def title_of(path: str, text: str) -> str | None:
-    """Return the first heading of a document, None where it has none."""
-    sections = (hit.symbol for hit in parts_of(path, text) if hit.kind == "section" and hit.symbol)
+def title_of(path: str, shown: Reading) -> str | None:
+    """Return the first heading of a document as it may be shown, None where it has none."""
+    if shown.headings is not None:
+        return next((heading.title for heading in shown.headings), None)
+    sections = (hit.symbol for hit in parts_of(path, shown.text) if hit.kind == "section" and hit.symbol)
     return next(sections, None)
 
 
@@ -187,7 +211,10 @@ def _language(path: str, text: str) -> str:
 
 def _summary(question: str, about: About) -> Plan:
     """Read a whole file, or the lines that are meant, in so many parts that each has its share of the budget."""
-    pieces = [hit for hit in parts_of(about.path, about.text) if _meets(hit, about)]
+    found = [hit for hit in parts_of(about.path, about.text) if _meets(hit, about)]
+    # The pieces of one long function are one part, whose beginning tells what it is.
+    groups = (list(group) for _, group in groupby(found, key=lambda hit: (hit.symbol, hit.symbol or hit.span.start)))
+    pieces = [_joined(group, about.text) for group in groups]
     size = -(-len(pieces) // MOST_PARTS) or 1
     own = [_joined(pieces[at : at + size], about.text) for at in range(0, len(pieces), size)]
     return Plan(f"{question} The excerpts are the parts of {about.path}.", "", own=tuple(own), parted=True)

@@ -6,19 +6,22 @@ not import the engine or a session.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from memcache_lsp import paths
 from memcache_lsp.caches import Cache, Ground, Place
 from memcache_lsp.errors import MemcacheError
 from memcache_lsp.protocol import parts
+from memcache_lsp.reports import Progress, Report
 from memcache_lsp.session.uris import from_path
 from memcache_lsp.status import Status, read_status
-from memcache_lsp.values import Progress, Report
 
 _FAILED_SHOWN = 100
+Stamp = tuple[tuple[str, int, int, int], ...]
 _NOT_INDEXING = Progress(0, 0)
 _PRESSING: tuple[parts.CacheState, ...] = (
     "indexing", "failed", "offline", "paused", "cancelled", "unindexed", "ready",
@@ -39,10 +42,39 @@ class Known:
 def resting(ground: Ground) -> Known:
     """Return what is known of an index that nobody has open here."""
     try:
-        status = read_status(ground.root, ground.part)
+        status = read_status(ground.root, ground.part, is_real=True)
     except MemcacheError as error:
         return Known("failed", None, message=str(error))
     return Known("unindexed" if status is None else "ready", status)
+
+
+class Resting:
+    """What is known of indexes that nobody has open here, read again where their files have changed. For any thread."""
+
+    def __init__(self) -> None:
+        self._known: dict[Ground, tuple[Stamp, Known]] = {}
+
+    def __call__(self, ground: Ground) -> Known:
+        """Return what is known of an index."""
+        stamp = _stamp(paths.index_dir(ground.root, ground.part, is_real=True))
+        before = self._known.get(ground)
+        if before is not None and before[0] == stamp:
+            return before[1]
+        known = resting(ground)
+        may_change = known.state == "failed" or (known.status is not None and known.status.holder is not None)
+        if not may_change:  # without a sign of it: a failure passes, and who holds it may write
+            self._known[ground] = stamp, known
+        return known
+
+
+def _stamp(folder: Path) -> Stamp:
+    found = []
+    for name in ("manifest.sqlite", "manifest.sqlite-wal", "holder.json"):
+        with contextlib.suppress(OSError):
+            status = (folder / name).stat()
+            if status.st_size:  # who only reads leaves an empty log behind
+                found.append((name, status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
 
 
 def listed(caches: Sequence[Cache], known: Callable[[Ground], Known] = resting) -> tuple[parts.Cache, ...]:

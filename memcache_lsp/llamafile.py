@@ -26,6 +26,7 @@ from memcache_lsp.models import Endpoint, Program
 from memcache_lsp.web import Short, WebError
 
 READY_S = 120.0  # a large file from a slow disk
+LISTEN_S = 10.0  # it listens before it loads the file; what does not in this time is something else
 _POLL_S = 0.05
 _STOP_S = 1.0
 
@@ -91,15 +92,23 @@ class _Server:
     def wait(self, ready_s: float) -> None:
         """Wait until it serves its model to who has the key."""
         short = Short(self.endpoint.url, {"Authorization": f"Bearer {self.endpoint.key}"})
-        deadline = time.monotonic() + ready_s
+        began, listens = time.monotonic(), False
         try:
             while self._process.poll() is None:
-                with suppress(WebError):
-                    if short.ask("GET", f"{self.endpoint.api}/models", timeout_s=1.0).status == 200 and _up(
-                        short, self.endpoint
-                    ):
+                try:
+                    reply = short.ask("GET", f"{self.endpoint.api}/models", timeout_s=1.0)
+                    listens = True
+                    if reply.status == 200 and _up(short, self.endpoint):
                         return
-                if time.monotonic() > deadline:
+                except WebError as error:
+                    listens = listens or error.failure != "unreachable"
+                waited = time.monotonic() - began
+                if not listens and waited > LISTEN_S:
+                    raise ModelError(
+                        f"{self._name} takes no connections after {LISTEN_S:.0f} s: name a llamafile or llama-server as"
+                        " model, or correct model_arguments in config.toml."
+                    )
+                if waited > ready_s:
                     raise ModelError(f"{self._name} is not ready after {ready_s:.0f} s: name a smaller model.")
                 time.sleep(_POLL_S)
         finally:

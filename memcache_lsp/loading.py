@@ -16,8 +16,9 @@ def open_model(
 ) -> Generator:
     """Load or meet a model; ModelError, in one sentence, where that cannot be. Numbers that are None are chosen."""
     if isinstance(wanted, Path):
-        from memcache_lsp import generation  # noqa: PLC0415 - each branch loads what it needs and no more
+        from memcache_lsp import generation, vouching  # noqa: PLC0415 - each branch loads what it needs and no more
 
+        vouching.check(wanted)
         return generation.load(wanted, context_tokens=context_tokens, threads=threads, gpu_layers=gpu_layers)
     if isinstance(wanted, Endpoint):
         from memcache_lsp.endpoint import EndpointGenerator  # noqa: PLC0415

@@ -27,11 +27,7 @@ def held(folder: Path, *, what: str, purpose: str, wait_s: float = LOCK_WAIT_S) 
     `what` names the index in sentences, `purpose` is what others are told of the holder.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = filelock.FileLock(folder / _LOCK)
-        lock.acquire(timeout=wait_s, poll_interval=0.05)
-        entry = {"pid": os.getpid(), "purpose": purpose, "since": time.strftime("%H:%M:%S")}
-        (folder / _HOLDER).write_text(json.dumps(entry))
+        lock = _acquired(folder, purpose, time.monotonic() + wait_s)
     except filelock.Timeout:
         who = _entry(folder) or "another process"
         raise LockedError(
@@ -41,11 +37,40 @@ def held(folder: Path, *, what: str, purpose: str, wait_s: float = LOCK_WAIT_S) 
         raise UserError(
             f"The cache folder {folder} cannot be used ({error.strerror}): check its space and permissions."
         ) from error
+    ours = _identity(folder)
     try:
         yield
     finally:
-        (folder / _HOLDER).unlink(missing_ok=True)
+        if ours is not None and _identity(folder) == ours:  # else it was removed, and the note is the next owner's
+            (folder / _HOLDER).unlink(missing_ok=True)
         lock.release()
+
+
+def _acquired(folder: Path, purpose: str, deadline: float) -> filelock.BaseFileLock:
+    while True:
+        lock = filelock.FileLock(folder / _LOCK)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock.acquire(timeout=max(0.0, deadline - time.monotonic()), poll_interval=0.05)
+            entry = {"pid": os.getpid(), "purpose": purpose, "since": time.strftime("%H:%M:%S")}
+            (folder / _HOLDER).write_text(json.dumps(entry))
+        except (FileNotFoundError, FileExistsError):  # its holder has deleted the folder meanwhile: it is made again
+            lock.release()
+            if time.monotonic() > deadline or folder.is_file():
+                raise
+        except OSError:
+            lock.release()
+            raise
+        else:
+            return lock
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Tell which file the lock is; while one is held, no other has its number."""
+    with contextlib.suppress(OSError):
+        status = (folder / _LOCK).stat()
+        return status.st_dev, status.st_ino
+    return None
 
 
 def holder(folder: Path) -> str | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from memcache_lsp.errors import MemcacheError, UserError
-from memcache_lsp.values import Skipped
+from memcache_lsp.reports import Skipped
 
 _SCHEMA = """
 create table if not exists meta (key text primary key, value text not null) without rowid;
@@ -38,7 +38,7 @@ create table if not exists unscanned (path text primary key, reason text not nul
 """
 
 
-_DIRTY, _IDENTITY, _SIGNED, _CARDS = "dirty", "identity", "signed", "cards"  # keys of meta
+_DIRTY, _IDENTITY, _SIGNED, _CARDS, _WHOLE = "dirty", "identity", "signed", "cards", "whole"  # keys of meta
 
 
 class ManifestMissing(MemcacheError):
@@ -107,6 +107,14 @@ class Manifest:
     def mark(self, *, clean: bool) -> None:
         """Remember whether the store is in step with the rows."""
         self._set(_DIRTY, "0" if clean else "1")
+
+    def take_whole(self) -> bool:
+        """Take it that everything was looked at; tell whether that is so for the first time."""
+        with _translated():
+            if self._get(_WHOLE):
+                return False
+        self._set(_WHOLE, "1")
+        return True
 
     def sign(self, name: str) -> str | None:
         """Leave the name of whoever may write from now on; return who could before."""
@@ -235,6 +243,7 @@ class Manifest:
             self._db.execute("delete from facts")
             self._db.execute("delete from cards")
             self._db.execute("delete from unscanned")
+            self._db.execute("delete from meta where key = ?", (_WHOLE,))
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:

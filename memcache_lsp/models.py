@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from memcache_lsp import paths
 from memcache_lsp.config import UserSettings, endpoint_key
 from memcache_lsp.errors import ModelError
+from memcache_lsp.web import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class Endpoint:
         return self.api.removesuffix("/v1")
 
 
+# How programs begin: ELF, llamafiles and programs of Windows, a script's first line, programs of macOS.
+_PROGRAMS = (b"\x7fELF", b"MZ", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """A llamafile or llama-server on disk, which is started to answer."""
@@ -50,9 +55,9 @@ Answering = Path | Program | Endpoint  # what can answer: a path is that of a GG
 
 
 def place_of(answering: Answering) -> str:
-    """Return where what can answer lies: a path, or a URL."""
+    """Return where what can answer lies: a path, or a URL without the name and password that it may hold."""
     if isinstance(answering, Endpoint):
-        return answering.url
+        return shown(answering.url)
     return str(answering.path if isinstance(answering, Program) else answering)
 
 
@@ -240,10 +245,13 @@ def chosen(user: UserSettings) -> Answering | None:
 
 
 def runnable(path: Path, user: UserSettings) -> Path | Program:
-    """Tell a llamafile from a GGUF file: it can be executed and does not begin as one."""
+    """Tell a llamafile from a GGUF file: it can be executed and begins as a program does.
+
+    A text would be run by the shell, and on some disks every file can be executed.
+    """
     if path.is_file() and os.access(path, os.X_OK):  # a pipe would wait for a writer
         with suppress(OSError), path.open("rb") as file:
-            if file.read(4) != b"GGUF":
+            if file.read(4).startswith(_PROGRAMS):
                 return Program(path.absolute(), tuple(map(os.path.expanduser, user.model_arguments)))
     return path
 

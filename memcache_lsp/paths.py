@@ -6,7 +6,6 @@ loaded only when a folder is asked for. Folders of the program are created with 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import sys
@@ -17,8 +16,9 @@ from memcache_lsp.errors import UserError
 APP = "memcache-lsp"
 FORMAT_VERSION = 1  # of what lies in an index folder; a new number starts afresh beside the old one
 HOME_VARIABLE = "MEMCACHE_HOME"
+PROJECT_SETTINGS, USER_SETTINGS = "memcache.toml", "config.toml"
 
-_ROOT_MARKS = (".git", ".hg", ".svn", ".jj", ".memcacheignore", "memcache.toml")
+_ROOT_MARKS = (".git", ".hg", ".svn", ".jj", ".memcacheignore", PROJECT_SETTINGS)
 
 
 def cache_dir() -> Path:
@@ -46,12 +46,21 @@ def config_dir() -> Path:
     return _own_folder("config")
 
 
-def index_dir(root: Path, part: str = "") -> Path:
+def has_settings(root: Path | None) -> bool:
+    """Tell whether there are settings to be read, the user's or a project's."""
+    places = [config_dir() / USER_SETTINGS, *([root / PROJECT_SETTINGS] if root else [])]
+    return any(map(os.path.lexists, places))
+
+
+def index_dir(root: Path, part: str = "", *, is_real: bool = False) -> Path:
     """Return the folder of a root's index (made by who writes it), the same for every way of naming that root.
 
-    With `part` it is that of some files of the root, which are indexed apart from it.
+    With `part` it is that of some files of the root, which are indexed apart from it. Where the root `is_real` already,
+    its disk is not asked.
     """
-    real = os.fsencode(os.path.realpath(root))
+    import hashlib  # noqa: PLC0415 - most commands leave that to the daemon
+
+    real = os.fsencode(root if is_real else os.path.realpath(root))
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(os.fsdecode(real)).name).strip("-.")[:40] or "root"
     key = hashlib.blake2b(real + (b"\0" + part.encode() if part else b""), digest_size=8).hexdigest()
     return cache_dir() / "indexes" / str(FORMAT_VERSION) / f"{slug}-{key}"
@@ -91,6 +100,26 @@ def check_root(path: Path, *, explicit: bool) -> Path:
             f"`memcache-lsp index --root {root}` or, in an editor, the command memcache.index and its root."
         )
     return root
+
+
+def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Put a file that only its user can read in the place of another, whole or not at all; OSError where that cannot be.
+
+    With `durable` it is on the disk before it takes the place.
+    """
+    import tempfile  # noqa: PLC0415 - seldom needed, and this module is always
+
+    handle, new = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem[:40]}-", suffix=".new")  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        Path(new).replace(path)
+    except BaseException:
+        Path(new).unlink(missing_ok=True)
+        raise
 
 
 def _home() -> Path:

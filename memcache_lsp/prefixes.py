@@ -59,6 +59,10 @@ class Prefixes:
         count, at = max(ranked, default=(0, 0))
         return self._kept.pop(at) if ranked and count >= least else None
 
+    def most_shared(self, tokens: Sequence[int]) -> int:
+        """Return how many of the tokens the best state knows."""
+        return max((shared(kept.tokens, tokens) for kept in self._kept), default=0)
+
     def clear(self) -> None:
         """Forget all."""
         self._kept.clear()

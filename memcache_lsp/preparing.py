@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +31,16 @@ from memcache_lsp.reading.owner import Reader
 from memcache_lsp.reading.result import Reading
 from memcache_lsp.recall import Made, Recall
 from memcache_lsp.redact import REDACTOR_VERSION
+from memcache_lsp.reports import Skipped
 from memcache_lsp.store import FILE_KIND, Point
 from memcache_lsp.texts import Extractor
-from memcache_lsp.tokens import TOKENIZER_VERSION, Sparse, count_terms, document_vector
-from memcache_lsp.values import Chunk, Document, Found, Skipped, spot_at
+from memcache_lsp.tokens import TOKENIZER_VERSION, Sparse, document_vector, pieces, term_ids
+from memcache_lsp.values import Chunk, Document, Found, spot_at
 from memcache_lsp.vectors import VectorCache, embed_cached
 
 _log = logging.getLogger(__name__)
 
-POINT_VERSION = "2"  # changes with what a point is made of
+POINT_VERSION = "3"  # changes with what a point is made of
 INDEXED, SKIPPED, FAILED = "indexed", "skipped", "failed"
 
 # BM25's parameters; the average lengths are those of the benchmark's repositories, and constants so that one
@@ -221,10 +224,11 @@ def made_by(embedder: Embedder) -> dict[str, str]:
     }
 
 
-def point_id(payload: Mapping[str, Any]) -> int:
-    """Return the id of a point: 63 bits of everything that is stored of its chunk."""
-    digest = blake2b(repr(sorted(payload.items())).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest) >> 1
+def point_id(payload: Mapping[str, Any], text: str) -> int:
+    """Return the id of a point: 63 bits of everything that is stored of its chunk, of which `text` is the most."""
+    rest = [(name, value) for name, value in payload.items() if name != "text"]
+    told = f"{len(text)} {rest!r} {text}"
+    return int.from_bytes(blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).digest()) >> 1
 
 
 def embedded_text(chunk: Chunk) -> str:
@@ -242,13 +246,19 @@ def made_of(
     """Return the points of a document's chunks, then its own, and the facts that ranking keeps of it."""
     if not chunks:
         return (), b""
-    counted = [count_terms(chunk.text, *chunk.breadcrumb) for chunk in chunks]
-    points = [_chunk_point(document, *each) for each in zip(chunks, counted, vectors, strict=True)]
-    facts = make_facts(document.text, chunks, vectors).encoded()
-    return (*points, _file_point(document, chunks, counted)), facts
+    written = [pieces(chunk.text) for chunk in chunks]
+    ids = [term_ids([*own, *_above(chunk)]) for chunk, own in zip(chunks, written, strict=True)]
+    points = [_chunk_point(document, *each) for each in zip(chunks, ids, vectors, strict=True)]
+    facts = make_facts(chain.from_iterable(written), chunks, vectors).encoded()
+    return (*points, _file_point(document, chunks, ids)), facts
 
 
-def _chunk_point(document: Document, chunk: Chunk, counts: Mapping[str, float], dense: NDArray[np.float32]) -> Point:
+def _above(chunk: Chunk) -> list[bytes]:
+    """Return the names of what a chunk lies in, in pieces."""
+    return pieces(" ".join(chunk.breadcrumb)) if chunk.breadcrumb else []
+
+
+def _chunk_point(document: Document, chunk: Chunk, ids: Sequence[int], dense: NDArray[np.float32]) -> Point:
     payload: dict[str, Any] = {
         "path": document.path,
         "language": document.language,
@@ -263,18 +273,17 @@ def _chunk_point(document: Document, chunk: Chunk, counts: Mapping[str, float], 
     }
     if (spot := spot_at(document.spots, chunk.span.start_line)) is not None:
         payload["spot"] = {name: number for name, number in (("page", spot.page), ("cell", spot.cell)) if number}
-    sparse = {"text": document_vector(counts, **_TEXT_BM25)}
-    return Point(id=point_id(payload), payload=payload, dense=dense, sparse=sparse)
+    sparse = {"text": document_vector(Counter(ids), **_TEXT_BM25)}
+    return Point(id=point_id(payload, chunk.text), payload=payload, dense=dense, sparse=sparse)
 
 
-def _file_point(document: Document, chunks: Sequence[Chunk], counted: Sequence[Mapping[str, float]]) -> Point:
-    every = count_terms(document.path, weight=_PATH_WEIGHT)
-    for counts in counted:
-        for term, count in counts.items():
-            every[term] = every.get(term, 0.0) + count
-    names = count_terms("", *(definition.name for chunk in chunks for definition in chunk.definitions))
+def _file_point(document: Document, chunks: Sequence[Chunk], ids: Sequence[Sequence[int]]) -> Point:
+    weighed: dict[int, float] = dict(Counter(chain.from_iterable(ids)))
+    for term in term_ids(pieces(document.path)):
+        weighed[term] = weighed.get(term, 0.0) + _PATH_WEIGHT
+    names = Counter(term_ids(pieces(" ".join(d.name for chunk in chunks for d in chunk.definitions))))
     payload: dict[str, Any] = {"path": document.path, "language": document.language, "kind": FILE_KIND}
-    sparse: dict[str, Sparse] = {"file": document_vector(every, **_FILE_BM25)}
+    sparse: dict[str, Sparse] = {"file": document_vector(weighed, **_FILE_BM25)}
     if names:
         sparse["name"] = document_vector(names, **_NAME_BM25)
-    return Point(id=point_id(payload | {"text": document.text}), payload=payload, sparse=sparse)
+    return Point(id=point_id(payload, document.text), payload=payload, sparse=sparse)

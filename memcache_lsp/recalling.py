@@ -23,11 +23,13 @@ from memcache_lsp.session.uris import from_path
 from memcache_lsp.threads.asked import NOTHING, Before, before
 from memcache_lsp.threads.disk import Kept, Threads
 from memcache_lsp.threads.fresh import Standing, TextAt, is_stale, standing
-from memcache_lsp.threads.keeping import Occasion, keep, kept, on_disk
+from memcache_lsp.threads.keeping import Occasion, delete, keep, kept, on_disk
 from memcache_lsp.threads.records import Place, Record, Thread, Turn, digest, present
 from memcache_lsp.values import Spot
 
 _log = logging.getLogger(__name__)
+
+_PASSAGE_CHARACTERS = 4000  # that are told of what an earlier answer cites
 
 T = TypeVar("T")
 
@@ -49,6 +51,11 @@ class Recalling:
     def __init__(self, threads: Threads | None = None) -> None:
         self._threads = threads or Threads()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="threads")
+
+    @property
+    def threads(self) -> Threads:
+        """Return the database, which any thread may use."""
+        return self._threads
 
     async def run(self, work: Callable[[Threads], T]) -> T:
         """Do something with the threads."""
@@ -107,7 +114,7 @@ class Recalling:
 
     async def deleted(self, thread_id: str) -> spec.Thread:
         """Forget a thread; return what it was."""
-        return _thread(await self.run(lambda threads: threads.delete(thread_id)), None, stale=False)
+        return _thread(await self.run(lambda threads: delete(threads, thread_id)), None, stale=False)
 
     async def turn(self, thread_id: str, turn_id: str | None) -> tuple[Thread, Turn]:
         """Return a thread and a turn of it, the last one where none is named; UserError where there is none."""
@@ -135,7 +142,8 @@ def cited_to_spec(standing: Standing) -> parts.Cited:
     uri = from_path(Path(cited.place.root) / cited.place.path)
     spot = cited.spot or (Spot() if is_container(cited.place.path) else None)
     location = wire.whole_lines(uri, cited.start_line, cited.end_line, spot)
-    return parts.Cited(n=cited.n, location=location, status=standing.status)
+    passage = cited.text[:_PASSAGE_CHARACTERS] if spot is not None and cited.text else None
+    return parts.Cited(n=cited.n, location=location, status=standing.status, passage=passage, at=cited.at)
 
 
 def _thread(thread: Thread, turns: tuple[spec.Turn, ...] | None, *, stale: bool) -> spec.Thread:

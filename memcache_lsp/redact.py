@@ -210,12 +210,14 @@ def _secrets(text: str, language: str) -> Iterator[tuple[int, int]]:
     if "earer " in text or "uthorization" in text:
         yield from _values(text, " ", _BEARER, 1, _is_unpredictable)
     yield from _values(text, "auth", _BASIC_AUTH, 1, _is_basic_auth)
-    yield from _values(text, ";", _CONNECTION, 1, _is_connection_password)
+    lowered = text.replace("\u0130", "I").lower()  # no other character becomes two when lowered
+    if "password" in lowered or "pwd" in lowered:  # the form begins with what is in every text
+        yield from _values(text, ";", _CONNECTION, 1, _is_connection_password)
     if "</" in text:
         for match in _ELEMENT.finditer(text):
             if not _HARMLESS_REST.search(match["rest"]) and _is_secret(match["value"]):
                 yield match.span("value")
-    yield from _assigned(text, language)
+    yield from _assigned(text, lowered, language)
 
 
 def _values(
@@ -243,10 +245,9 @@ def _private_keys(text: str) -> Iterator[tuple[int, int]]:
                 yield part.span(1)
 
 
-def _assigned(text: str, language: str) -> Iterator[tuple[int, int]]:
+def _assigned(text: str, lowered: str, language: str) -> Iterator[tuple[int, int]]:
     """Find literal values that are given to names such as password, api_key or token."""
     plain = _PLAIN if language in _PLAIN_LANGUAGES else _IN_PROSE if language in _PROSE_LANGUAGES else None
-    lowered = text.replace("\u0130", "I").lower()  # no other character becomes two when lowered
     for name in _NAMES:
         at = lowered.find(name)
         while at >= 0:

@@ -29,7 +29,7 @@ from memcache_lsp.recalling import Recalling, texts
 from memcache_lsp.recent import Recent
 from memcache_lsp.redact import redact
 from memcache_lsp.session.settings import SessionSettings
-from memcache_lsp.threads.asked import Before, again, key_of
+from memcache_lsp.threads.asked import Before, again, key_of, summed_up
 from memcache_lsp.threads.disk import Kept
 from memcache_lsp.threads.keeping import Occasion, replayable
 from memcache_lsp.threads.records import Turn
@@ -57,6 +57,7 @@ class Replying:
         self._recalling = recalling
         self._undisturbed = undisturbed
         self._recent = Recent()
+        self.last_read: tuple[int, int] | None = None  # by the latest answer of any session: hits, of how many
 
     async def ask(
         self,
@@ -96,7 +97,7 @@ class Replying:
                     yield told(event)
         result = events[-1]
         assert isinstance(result, Result)
-        session.last_read = result.evidence_read, result.evidence_found
+        session.last_read = self.last_read = result.evidence_read, result.evidence_found
         if settings.keep_threads:
             asked = to_json(replace(params, thread_id=None, partial_result_token=None, work_done_token=None))
             put, problem = await self._recalling.keep(occasion, asked, events, texts(session.buffers))
@@ -134,7 +135,8 @@ class Replying:
 
         cached = (root for root, _ in drawn.where.values() if cache_of(root))
         roots = tuple(dict.fromkeys((*session.roots, *cached)))  # with each of which it is forgotten
-        return Occasion(thread, drawn.where, model, roots, key)
+        asked = {"intent": params.intent, "selection": params.selection}
+        return Occasion(thread, drawn.where, model, roots, key, summed_up(asked, drawn.excerpts, drawn.where))
 
     async def _kept(self, session: Editor, occasion: Occasion) -> tuple[Kept, Turn] | None:
         """Return an answer that was kept and still stands, and where it is gone on from."""
@@ -146,7 +148,9 @@ class Replying:
         self, drawn: Drawn, earlier: Earlier, settings: SessionSettings, model: models.Answering | None
     ) -> AsyncGenerator[Event, None]:
         """Answer; each citation is held against its file when it is sent, and once more in the end."""
-        verifier = Verifier((*drawn.excerpts, *earlier.read), drawn.read, drawn.read.spot)
+        verifier = Verifier(
+            drawn.excerpts, drawn.read, drawn.read.spot, earlier=earlier.read, first=earlier.next_number
+        )
         async with aclosing(self._answer(drawn, earlier, settings, model)) as events:
             async for event in events:
                 if isinstance(event, Citation | Result):
@@ -176,6 +180,7 @@ class Replying:
                 max_tokens=settings.answer_tokens,
                 excerpts=drawn.excerpts,
                 earlier=earlier,
+                model=model,
             )
             with self._undisturbed():
                 async with aclosing(events):  # type: ignore[type-var]
@@ -194,26 +199,30 @@ class Replying:
         """Load the model; where it cannot be and nobody named it, return the sentence that says so."""
         user = self._user()
         try:
-            await self._model.load(
-                path,
-                context_tokens=user.context_tokens or None,
-                threads=user.threads or None,
-                gpu_layers=None if user.gpu_layers < 0 else user.gpu_layers,
-            )
+            await self._loaded_as(path, user)
         except ModelError as error:
             if user.model or user.endpoint or models.used():
                 raise
             return f"{error} The answer is quotations."
         return None
 
+    async def _loaded_as(self, path: models.Answering, user: UserSettings) -> None:
+        """Load the model as the settings say."""
+        await self._model.load(
+            path,
+            context_tokens=user.context_tokens or None,
+            threads=user.threads or None,
+            gpu_layers=None if user.gpu_layers < 0 else user.gpu_layers,
+        )
+
     async def replay(self, thread_id: str, turn_id: str | None) -> spec.Replayed:
         """Compute an answer once more from its record, with the model and the settings of then."""
         _, turn = await self._recalling.turn(thread_id, turn_id)
         path, told = await self._recalling.run(lambda threads: replayable(threads, turn))
         user = self._user()
-        await self._model.load(path, context_tokens=user.context_tokens or None, threads=user.threads or None)
+        await self._loaded_as(path, user)
         with self._undisturbed():
-            said = await self._model.replay(told)
+            said = await self._model.replay(told, model=path)
         return spec.Replayed(answer=said, identical=redact(said).text == told.said)
 
 

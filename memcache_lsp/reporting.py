@@ -6,7 +6,7 @@ Must not import a session or the engine.
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from memcache_lsp.editor import Editor
 from memcache_lsp.errors import ModelError
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.protocol import parts, spec
+from memcache_lsp.reports import Report
 from memcache_lsp.shelf import Shelved
-from memcache_lsp.values import Report
 from memcache_lsp.workers.model import ModelWorker
 from memcache_lsp.workers.refine import Refiner
 from memcache_lsp.workers.spares import Spares
@@ -132,6 +132,15 @@ async def root_status(editor: Editor, keeper: Keeper) -> parts.RootStatus:
         size_bytes=known.size_bytes if known else None,
         report=_report(keeper.report) if keeper.report else None,
         refinement=_refinement(keeper),
+    )
+
+
+def scope_status(keepers: Sequence[Keeper]) -> parts.ScopeStatus:
+    """Tell how far the indexes are that a scope names."""
+    return parts.ScopeStatus(
+        indexing=not all(keeper.quiescent for keeper in keepers),
+        complete=all(keeper.in_step for keeper in keepers),
+        version=sum(keeper.changes for keeper in keepers),
     )
 
 

@@ -15,9 +15,10 @@ from memcache_lsp.overlay import Layer
 from memcache_lsp.ranking import Cards, FileTable, Question, Ranked, Row, Scored, completed, rank, score
 from memcache_lsp.ranking.confidence import MOST_TERMS, Signs, confidence, signs_of
 from memcache_lsp.scan import select
+from memcache_lsp.scopes import Scope
 from memcache_lsp.store import FILE_KIND, Candidates, Filter, Query, Store
 from memcache_lsp.tokens import query_vector
-from memcache_lsp.values import Hit, Scope, Span, Spot
+from memcache_lsp.values import Hit, Span, Spot
 
 _SCALED = "static-code-256"  # the embedder whose cosines the confidence was fitted to
 _COMPLETED_POINTS = 500  # chunks at most, of the best files; those of larger ones are taken as they were found
@@ -63,7 +64,8 @@ class Searcher:
         """
         asked = Question.of(question)
         query = self._query(asked, scope, extra=layer.hidden if layer else frozenset())
-        scored = self._completed(self.scored(asked, query, layer, cards), query, limit)
+        scored = self.scored(asked, query, layer, cards)
+        scored = self._completed(asked, scored, query, limit, is_whole=per_file is not None)
         ranked = rank(asked, scored, limit=limit, wanted=query.filter, per_file=per_file is not None)
         if per_file is not None:
             ranked = _at_most(per_file, sorted(ranked, key=lambda r: -r.score))
@@ -83,20 +85,26 @@ class Searcher:
         above = layer.above if layer else None
         return score(asked, found, self._table, meaning=query.dense, wanted=query.filter, above=above, cards=cards)
 
-    def _completed(self, scored: Scored, query: Query, limit: int) -> Scored:
-        """Score every chunk of the best files: which of those that tie are on a list is chance, and some are on none."""
+    def _completed(self, asked: Question, scored: Scored, query: Query, limit: int, *, is_whole: bool) -> Scored:
+        """Score the chunks of the best files by every vector: which of those that tie are on a list is chance, and some are on none.
+
+        Those that cannot be shown first are left out, unless more of a file `is_whole` to be shown, or what the question
+        names may put any of them first.
+        """
+        rows = [row for at in scored.best_first()[:limit] if (row := scored.rows[at]).points[0] > 0]
+        if is_whole or len(scored.rows) < limit or asked.symbol or asked.names or asked.named:
+            wanted = {row: list(range(len(row.points) - 1)) for row in rows}
+        else:
+            wanted = scored.unsure(rows)
         ids: list[int] = []
-        searched: set[Row] = set()
-        for at in scored.best_first()[:limit]:
-            row = scored.rows[at]
-            if row.points[0] > 0 and len(ids) + len(row.points) <= _COMPLETED_POINTS:
-                searched.add(row)
-                ids += row.points[:-1]
+        for row, places in wanted.items():
+            if len(ids) + len(places) < _COMPLETED_POINTS:
+                ids += [row.points[place] for place in places]
         if not ids:
             return scored
-        wanted = replace(query.filter, ids=tuple(ids))
-        found = self._store.search(replace(query, filter=wanted, limit=len(ids), vectors=("dense", "text")))
-        return completed(scored, found, self._table, searched)
+        these = replace(query.filter, ids=tuple(ids))
+        found = self._store.search(replace(query, filter=these, limit=len(ids), vectors=("dense", "text")))
+        return completed(scored, found, self._table)
 
     def _learn(self, found: Candidates) -> None:
         """Make rows of points that were found and belong to no known file."""

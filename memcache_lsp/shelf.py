@@ -5,13 +5,16 @@ Must not fetch or load a model.
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 
-from memcache_lsp import machine, models
-from memcache_lsp.config import USER_FILE, UserSettings
+from memcache_lsp import fetching, machine, models, vouching
+from memcache_lsp.config import UserSettings
 from memcache_lsp.errors import ModelError, UserError
+from memcache_lsp.paths import USER_SETTINGS
 
+_WRONG = "another file than its name promises: remove it, then pull it"
 _WORK_BYTES = 300_000_000  # of a process with llama.cpp and a context, beside the model's file
 
 
@@ -50,7 +53,7 @@ def listed(user: UserSettings) -> list[Shelved]:
             model.path() == in_use,
             model.licence,
             model.files[0].sha256 if len(model.files) == 1 else "",
-            model.worth,
+            model.worth if model.name not in here or vouching.has_its_size(model) else _WRONG,
             model.sources,
             free is None or model.size_bytes + _WORK_BYTES < free,
         )
@@ -82,7 +85,9 @@ def use(name: str, user: UserSettings, *, paths: bool) -> None:
     """
     for setting in ("endpoint", "model"):
         if getattr(user, setting):
-            raise UserError(f"{USER_FILE} sets {setting}, which goes before: change it there, or take the line out.")
+            raise UserError(
+                f"{USER_SETTINGS} sets {setting}, which goes before: change it there, or take the line out."
+            )
     if name == "default":
         models.remember_used(None)
         return
@@ -90,23 +95,29 @@ def use(name: str, user: UserSettings, *, paths: bool) -> None:
         raise UserError("Only a fetched model can be chosen from here: give a path to memcache-lsp models use.")
     known = models.curated(name)
     if known is not None and known.use != "answer":
-        raise UserError(f"{known.name} writes no answers: name it as embedder or refine in {USER_FILE}.")
+        raise UserError(f"{known.name} writes no answers: name it as embedder or refine in {USER_SETTINGS}.")
     path = models.locate(name, relative=True)
     assert path is not None  # it was asked for by name
+    vouching.check(path)
     by_name = path.parent == models.models_dir()
     models.remember_used(name.lower() if known else name if by_name else str(path.resolve()))
 
 
 def remove(name: str) -> None:
-    """Remove a fetched model; UserError where it is none."""
-    found = next(
-        (m for m in models.installed() if m.name == name.removesuffix(".gguf") or m.name == name.lower()), None
-    )
+    """Remove a fetched model, and what an unfinished fetch of it left; UserError where there is neither."""
+    known = models.curated(name)
+    stem = known.name if known else name.removesuffix(".gguf")
+    is_a_name = re.fullmatch(r"\w[\w.-]*", stem) is not None
+    was_begun = is_a_name and fetching.discard(stem)
+    found = next((model for model in models.installed() if model.name == stem), None)
     if found is None:
+        if was_begun:
+            return
         raise UserError(f"There is no fetched model {name[:80]}: see memcache-lsp models list.")
     if found.path.is_dir():
         shutil.rmtree(found.path)
     else:
         found.path.unlink()
+    vouching.forget(found.name)
     if models.used() == found.name:
         models.remember_used(None)

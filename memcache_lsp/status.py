@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memcache_lsp import locking, paths
+from memcache_lsp.errors import MemcacheError
 from memcache_lsp.manifest import Manifest, ManifestMissing
 from memcache_lsp.preparing import FAILED, INDEXED, SKIPPED
-from memcache_lsp.values import Skipped
+from memcache_lsp.reports import Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,12 @@ class Status:
     cards: tuple[int, int]  # files that the background refinement has reached, of how many
 
 
-def read_status(root: Path, part: str = "") -> Status | None:
-    """Return what the manifest says, without the lock; None for a project that was never indexed."""
-    folder = paths.index_dir(root, part)
+def read_status(root: Path, part: str = "", *, is_real: bool = False) -> Status | None:
+    """Return what the manifest says, without the lock; None for a project that was never indexed.
+
+    Where the root `is_real` already, its disk is not asked.
+    """
+    folder = paths.index_dir(root, part, is_real=is_real)
     try:
         manifest = Manifest(folder / "manifest.sqlite", read_only=True)
     except ManifestMissing:
@@ -59,6 +63,15 @@ def read_status(root: Path, part: str = "") -> Status | None:
         )
     finally:
         manifest.close()
+
+
+def indexed_files(root: Path, part: str = "", *, is_real: bool = False) -> frozenset[str]:
+    """Return the files that an index holds, none where there is no index that can be read; `is_real` as above."""
+    with contextlib.suppress(MemcacheError):
+        manifest = Manifest(paths.index_dir(root, part, is_real=is_real) / "manifest.sqlite", read_only=True)
+        with contextlib.closing(manifest):
+            return frozenset(manifest.paths(INDEXED))
+    return frozenset()
 
 
 def _size_bytes(folder: Path) -> int:

@@ -8,24 +8,38 @@ Pure, by plain comparison. Must not import a model, the store or the scan.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from memcache_lsp.evidence import Evidence
-from memcache_lsp.tokens import STOP_WORDS, stem, terms
+from memcache_lsp.marks import MARK, numbers_cited
+from memcache_lsp.sentences import LIST_SIGN, Sentence, Splitter
+from memcache_lsp.tokens import STOP_WORDS, parts_of, stem, terms
 
-_MARK = re.compile(r"\[\s*\d{1,6}(?:\s*[,;–-]\s*\d{1,6})*\s*\]")  # noqa: RUF001 - models write the dash too
-_END = re.compile(rf"""[.!?]["')*_`]*(?:[ \t]*{_MARK.pattern}[.,;]?)*(?=\s+[^\s\[])|\n""")
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|No)\.\Z")
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*(?![\w])")
-_LIST_SIGN = re.compile(r"\s*(?:\d{1,2}[.)]|[-*+#>]+)\s+")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[,_]\d{3})*(?:\.\d+)*(?![\w])")
+_LINES = re.compile(r"\blines?\s+\d{1,7}(?:\s*(?:-|to|and)\s*\d{1,7})?\b", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|#)[A-Za-z_$][\w$]*)*")
 _QUOTED = re.compile(r"`([^`\n]+)`")
-_FENCE = "```"
-_NO_CLAIM = re.compile(
-    r"\b(?:do(?:es)? not|don't|doesn't|cannot|no)\b.{0,40}\b(?:tell|say|state|mention|answer|specif\w+|provid\w+|"
-    r"contain|explain|excerpts?|information|evidence)\b",
+JOINT = re.compile(r"\.|::|->|#")
+_PATH = re.compile(r"(?<![\w:/])\.{0,2}/?[\w.@-]+(?:/[\w.@-]+)*\.[A-Za-z]\w{0,9}(?![\w(/])")
+_FILE = re.compile(
+    r"\.(?:[chm]|cc|cpp|cs|css|conf|cfg|erl|exs?|go|gradle|hpp?|hs|html?|ini|java|jsx?|json|kts?|lua|md|mjs|ml|mm|php|pl|py|rb|"
+    r"rs|rst|scala|sh|sql|swift|toml|tsx?|txt|vim|vue|xml|ya?ml|zig|zon)\Z",
     re.IGNORECASE,
+)
+_COMMON = frozenset("API APIs CPU ID IDs IO NB OK OS PR RAM TODO UI AND ANY BUT IF IS IT NO NOT ONLY OR THE".split())
+# What says that the evidence is silent claims nothing; what says that of code, or goes on behind it, does.
+_NOT = re.compile(r"\b(?:not|no|none|neither|nothing|cannot|\w+n't)\b", re.IGNORECASE)
+_OF_EVIDENCE = re.compile(
+    r"\b(?:excerpts?|evidence|information|snippets?|passages?|context|(?:provided|given)\s+(?:code|texts?|documents?|files?))\b",
+    re.IGNORECASE,
+)
+_TELLING = re.compile(
+    r"\b(?:tell|say|state|mention|answer|specif\w+|provid\w+|contain|explain|describe|show|include|give|indicate|"
+    r"information|evidence)(?:e?s|e?d)?\b",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(
+    r"[;:]\s|,?\s+(?:but|however|although|though|yet|instead|whereas|while|so|therefore|nevertheless)\b", re.IGNORECASE
 )
 _LEAST_WORDS = 3  # fewer rare words prove nothing, neither for nor against
 _LEAST_SHARE = 0.5  # of the rare words that have to be there
@@ -57,100 +71,76 @@ _PLAIN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A stretch of the answer, its marks included."""
-
-    start: int
-    end: int
-
-
-def sentences(text: str) -> tuple[Sentence, ...]:
-    """Return the stretches of a whole answer that `Support` looks at."""
-    found, at = [], 0
-    while (end := _sentence_end(text, at, final=True)) is not None and at < len(text):
-        if said := text[at:end].strip():
-            start = text.index(said, at)
-            found.append(Sentence(start, start + len(said)))
-        at = end
-    return tuple(found)
-
-
 class Support:
     """Look at an answer that comes in pieces; each stretch that is not borne out is told once."""
 
     def __init__(self, evidence: Sequence[Evidence]) -> None:
-        self._evidence = {excerpt.n: _Held(excerpt) for excerpt in evidence}
-        self._text = ""
-        self._at = 0  # everything before is looked at
+        self._evidence = {excerpt.n: Held(excerpt) for excerpt in evidence}
+        self._splitter = Splitter()
 
     def feed(self, piece: str) -> tuple[Sentence, ...]:
         """Take the next piece; return what is not borne out of the sentences that are complete with it."""
-        self._text += piece
-        return tuple(self._looked_at(final=False))
+        return self._not_borne_out(piece)
 
     def finish(self) -> tuple[Sentence, ...]:
         """Return what is not borne out of the rest."""
-        return tuple(self._looked_at(final=True))
+        return self._not_borne_out("", final=True)
 
-    def _looked_at(self, *, final: bool) -> Iterator[Sentence]:
-        while self._at < len(self._text):
-            end = _sentence_end(self._text, self._at, final=final)
-            if end is None:
-                return
-            start = self._at + len(self._text[self._at : end]) - len(self._text[self._at : end].lstrip())
-            said = self._text[start:end].rstrip()
-            self._at = end
-            if said and not self._bears(said):
-                yield Sentence(start, start + len(said))
+    def _not_borne_out(self, piece: str, *, final: bool = False) -> tuple[Sentence, ...]:
+        found = self._splitter.feed(piece, final=final)
+        return tuple(each for each in found if not self._bears(self._splitter.text[each.start : each.end]))
 
     def _bears(self, said: str) -> bool:
-        cited = {int(n) for mark in _MARK.findall(said) for n in re.findall(r"\d+", mark)} & self._evidence.keys()
-        held = [self._evidence[n] for n in sorted(cited)] or list(self._evidence.values())
+        cited = numbers_cited(said, self._evidence)
+        held = [self._evidence[n] for n in sorted(cited or ())] or list(self._evidence.values())
         return bears_out(said, held)
 
 
-def _sentence_end(text: str, at: int, *, final: bool) -> int | None:
-    """Return where the sentence ends that begins at `at`, the marks behind its stop included; None if it goes on.
-
-    What ends a sentence is told by a few characters behind it, so that what comes later changes nothing.
-    """
-    begin = at + len(text[at:]) - len(text[at:].lstrip())
-    if text.startswith(_FENCE, begin):
-        closed = text.find("\n" + _FENCE, begin)
-        end = text.find("\n", closed + 1) if closed >= 0 else -1
-    else:
-        sign = _LIST_SIGN.match(text, begin)
-        ends = _END.finditer(text, sign.end() if sign else begin)
-        end = next((found.end() for found in ends if not _ABBREVIATION.search(text, 0, found.start() + 1)), -1)
-    if end >= 0:
-        return end
-    return len(text) if final else None
-
-
-class _Held:
+class Held:
     """What an excerpt holds, made once."""
 
     def __init__(self, excerpt: Evidence) -> None:
-        text = f"{excerpt.path}\n{excerpt.symbol}\n{excerpt.context}\n{excerpt.text}"
+        text = self._text = f"{excerpt.path}\n{excerpt.symbol}\n{excerpt.context}\n{excerpt.text}"
         self.low = text.lower()
+        self.defines = JOINT.split(excerpt.symbol)[-1]
         self.terms = frozenset(terms(text))
-        self.numbers = frozenset(re.findall(r"\d+", text))
+        self.numbers = frozenset(_numbers(text)) | frozenset(re.findall(r"\d+", text))
+        self.lines = range(excerpt.start_line, excerpt.end_line + 1)
+
+    def names(self, name: str) -> bool:
+        """Tell whether a name is there as one, and not only as a piece of another; in its case where that parts its words."""
+        if any(c.islower() for c in name) and any(c.isupper() for c in name[1:]):
+            return self._has(self._text, name) or self._has(self._text, name[0].swapcase() + name[1:])
+        return self._has(self.low, name.lower())
+
+    @staticmethod
+    def _has(text: str, name: str) -> bool:
+        at = text.find(name)
+        while at >= 0:
+            end = at + len(name)
+            if not (at and _goes_on(text[at - 1], name[0])) and not _goes_on(text[end : end + 1], name[-1]):
+                return True
+            at = text.find(name, at + 1)
+        return False
 
 
-def bears_out(said: str, held: Sequence[_Held]) -> bool:
+def _goes_on(beside: str, edge: str) -> bool:
+    return (beside.isalnum() or beside == "_") and (edge.isalnum() or edge == "_")
+
+
+def bears_out(said: str, held: Sequence[Held]) -> bool:
     """Tell whether a sentence's names and numbers are all in what it cites, and most of its rare words."""
-    sign = _LIST_SIGN.match(said)
-    plain = _MARK.sub(" ", said[sign.end() :] if sign else said)
+    sign = LIST_SIGN.match(said)
+    plain = MARK.sub(" ", said[sign.end() :] if sign else said)
     if not held:
         return False
-    if _NO_CLAIM.search(plain):
+    claimed = " ".join(clause for clause in _CLAUSE.split(plain) if not is_no_claim(clause))
+    if not claimed.strip(" .!?*_") and plain.strip():
         return True
-    names, words = _names(plain), _rare_words(plain)
+    names, words = _names(claimed), _rare_words(claimed)
     if any(not _holds(name, held) for name in names):
         return False
-    numbers = frozenset().union(*(each.numbers for each in held))
-    if any(number not in numbers for number in _numbers(plain)):
+    if any(not _counts(number, held) for number in _numbers(_LINES.sub(_within(held), claimed))):
         return False
     if len(words) < _LEAST_WORDS:
         return True
@@ -158,19 +148,38 @@ def bears_out(said: str, held: Sequence[_Held]) -> bool:
     return sum(word in there for word in words) >= _LEAST_SHARE * len(words)
 
 
-def _holds(name: str, held: Sequence[_Held]) -> bool:
+def told_by(said: str, held: Held) -> frozenset[str]:
+    """Return which names and rare words of a sentence an excerpt holds; the names begin with a backtick."""
+    names = (f"`{name}" for name in _names(said) if _holds(name, [held]))
+    return frozenset((*names, *(word for word in _rare_words(said) if word in held.terms)))
+
+
+def is_no_claim(clause: str) -> bool:
+    """Tell whether a clause says that the evidence is silent."""
+    return all(each.search(clause) for each in (_NOT, _OF_EVIDENCE, _TELLING))
+
+
+def _holds(name: str, held: Sequence[Held]) -> bool:
     low = name.lower()
-    if any(low in each.low for each in held):
+    if any(each.names(name) for each in held):
         return True
-    parts = [part.lower() for part in re.split(r"\.|::|->|#", name) if part]
-    return all(any(part in each.low for each in held) for part in parts)
+    if _FILE.search(low):  # its parts are in every text
+        return False
+    parts = [part.lower() for part in JOINT.split(name) if part]
+    if len(parts) > 1:
+        return all(_holds(part, held) for part in parts)
+    if len(parts_of(name)) > 1:  # a name of several words is that name or none
+        return name.endswith("s") and name[:-1].isupper() and any(each.names(low[:-1]) for each in held)
+    return any(stem(low) in each.terms for each in held)
 
 
 def _names(said: str) -> list[str]:
     """Return what is written as a name of code: quoted, or with an underscore, a digit or a capital inside."""
-    quoted = [found for each in _QUOTED.findall(said) for found in _NAME.findall(each) if len(found) > 1]
-    free = [each for each in _NAME.findall(_QUOTED.sub(" ", said)) if _is_name(each)]
-    return [name for name in dict.fromkeys((*quoted, *free)) if name.lower() not in STOP_WORDS]
+    files = [each for each in _PATH.findall(said) if _FILE.search(each)]
+    rest = _PATH.sub(lambda found: " " if _FILE.search(found[0]) else found[0], said)
+    quoted = [found for each in _QUOTED.findall(rest) for found in _NAME.findall(each) if len(found) > 1]
+    free = [each for each in _NAME.findall(_QUOTED.sub(" ", rest)) if _is_name(each)]
+    return [name for name in dict.fromkeys((*files, *quoted, *free)) if name.lower() not in STOP_WORDS]
 
 
 def _is_name(word: str) -> bool:
@@ -178,12 +187,28 @@ def _is_name(word: str) -> bool:
         return True
     if "." in word:
         return word.lower() not in {"e.g", "i.e"}
-    return not word.isupper() and any(c.isupper() for c in word[1:])
+    if word.isupper():
+        return len(word) > 1 and word not in _COMMON
+    return any(c.isupper() for c in word[1:])
 
 
 def _numbers(said: str) -> list[str]:
-    """Return the numbers of a sentence, without what counts its own parts."""
-    return [part for each in _NUMBER.findall(said) for part in each.split(".")]
+    """Return the numbers of a sentence or an excerpt, without what parts their digits."""
+    return [each.replace(",", "").replace("_", "") for each in _NUMBER.findall(said)]
+
+
+def _counts(number: str, held: Sequence[Held]) -> bool:
+    return any(number in each.numbers for each in held)
+
+
+def _within(held: Sequence[Held]) -> Callable[[re.Match[str]], str]:
+    """Return what leaves out the lines that a sentence names, where they are those of an excerpt."""
+
+    def left(found: re.Match[str]) -> str:
+        lines = [int(each) for each in re.findall(r"\d+", found[0])]
+        return " " if any(all(line in each.lines for line in lines) for each in held) else found[0]
+
+    return left
 
 
 def _rare_words(said: str) -> list[str]:

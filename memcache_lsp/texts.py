@@ -7,20 +7,21 @@ index that knows its hash, nothing of it can be read. Must not import the engine
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from memcache_lsp import paths
-from memcache_lsp.documents import decoded_text, hash_of, read_beneath, shown_reading, shown_text
+from memcache_lsp.documents import decoded_text, hash_of, read_beneath, shown_reading
 from memcache_lsp.languages import is_container, language_of
 from memcache_lsp.reading import READER_VERSION
 from memcache_lsp.reading.formats import missing
@@ -67,8 +68,14 @@ def _veiled(data: bytes, content: str) -> bytes:
 
 def text_now(root: Path, path: str) -> str | None:
     """Return a file's present text with its secrets made unreadable, None where it is gone or no text any more."""
+    shown = shown_now(root, path)
+    return None if shown is None else shown.text
+
+
+def shown_now(root: Path, path: str) -> Reading | None:
+    """Return a file's present text as it may be shown with its headings, None as for `text_now`."""
     reading = reading_now(root, path)
-    return None if reading is None else shown_text(path, reading.text)
+    return None if reading is None else shown_reading(path, reading)
 
 
 def reading_now(root: Path, path: str) -> Reading | None:
@@ -83,27 +90,47 @@ def reading_now(root: Path, path: str) -> Reading | None:
 
 
 class _Recent:
-    """The latest readings of large files: an answer holds its citations against them again and again."""
+    """The latest readings of large files: an answer holds its citations against them again and again.
+
+    Each file is read by one thread at a time, and those who want another do not wait for it.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what follows, and held for no reading
         self._known: dict[tuple[Path, str], tuple[tuple[int, ...], Reading | None]] = {}
+        self._turns: dict[tuple[Path, str], tuple[threading.Lock, int]] = {}  # of the files that are read, by how many
 
     def reading(self, root: Path, path: str) -> Reading | None:
-        with self._lock:
+        with self._turn((root, path)):
             try:
                 status = (root / path).lstat()
             except (OSError, ValueError):
                 return None
             stamp = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-            known = self._known.pop((root, path), None)
+            with self._lock:
+                known = self._known.pop((root, path), None)
             settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _CLOCK_GRAIN_NS
             if known is None or known[0] != stamp or not settled:
                 known = stamp, _read_out(root, path)
-            self._known[root, path] = known
-            while len(self._known) > 1 and self._size() > _RECENT_CHARACTERS:
-                del self._known[next(iter(self._known))]
+            with self._lock:
+                self._known[root, path] = known
+                while len(self._known) > 1 and self._size() > _RECENT_CHARACTERS:
+                    del self._known[next(iter(self._known))]
             return known[1]
+
+    @contextlib.contextmanager
+    def _turn(self, file: tuple[Path, str]) -> Iterator[None]:
+        with self._lock:
+            turn, count = self._turns.get(file, (threading.Lock(), 0))
+            self._turns[file] = turn, count + 1
+        try:
+            with turn:
+                yield
+        finally:
+            with self._lock:
+                turn, count = self._turns.pop(file)
+                if count > 1:
+                    self._turns[file] = turn, count - 1
 
     def _size(self) -> int:
         return sum(len(reading.text) for _, reading in self._known.values() if reading)

@@ -96,45 +96,6 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """A file or folder that is not indexed, and why."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What an update of an index did, in files."""
-
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    chunks: int = 0  # written
-    failed: tuple[Skipped, ...] = ()
-    new: tuple[str, ...] = field(default=(), compare=False)  # paths of the first of those added
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an update is: files read of files to read."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a search is confined to; empty means everything."""
-
-    globs: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    caches: tuple[str, ...] = ()  # which indexes are asked; none of them need know
-
-
-@dataclass(frozen=True, slots=True)
 class Hit:
     """A chunk that a search found."""
 

@@ -80,11 +80,25 @@ def drawn(
 
 
 class Verifier:
-    """Hold the citations of one answer against the present texts of the files that its excerpts were read from."""
+    """Hold the citations of one answer against the present texts of the files that its excerpts were read from.
 
-    def __init__(self, excerpts: Sequence[Evidence], read: Read, spot: Where = _nowhere) -> None:
+    In a thread the answer's own numbers begin with `first`; lower ones are of the `earlier` excerpts, which were read when
+    the files may have been others.
+    """
+
+    def __init__(
+        self,
+        excerpts: Sequence[Evidence],
+        read: Read,
+        spot: Where = _nowhere,
+        *,
+        earlier: Sequence[Evidence] = (),
+        first: int = 1,
+    ) -> None:
         self._spot = spot
-        self._excerpts = tuple(excerpts)
+        self._excerpts = tuple(replace(excerpt, n=excerpt.n + first - 1) for excerpt in excerpts)
+        self._earlier = tuple(earlier)
+        self._first = first
         self._read = read
 
     def checked(self, citations: Iterable[Citation]) -> tuple[Citation, ...]:
@@ -105,7 +119,8 @@ class Verifier:
         now = texts.lines(citation.path)
         if now is None:
             return None
-        for excerpt in self._excerpts:
+        read = self._excerpts if citation.n >= self._first else self._earlier
+        for excerpt in sorted(read, key=lambda excerpt: excerpt.n != citation.n):  # its own first: hits may be merged
             if excerpt.path == citation.path and excerpt.start_line <= citation.start_line <= excerpt.end_line:
                 at = self._anchored(citation, excerpt, now)
                 if at is not None:

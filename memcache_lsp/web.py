@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from json import loads as parsed
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,10 +20,15 @@ from memcache_lsp.errors import Stopped
 if TYPE_CHECKING:
     import httpx2
 
+for _name in ("httpx2", "httpcore2"):  # they log URLs, which may hold a password
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
 CONNECT_S = 3.0
 PATIENCE_S = 2.0  # of silence, after which a server is asked whether it is there at all
 ALIVE_S = 2.0  # for its answer: with the patience less than five seconds
+SHORT_BYTES = 8 << 20  # of an answer to a short request; a list of some hundred models takes one
 _POLL_S = 0.02  # how soon a cancel is seen
+_STEP_S = 1.0  # of silence at most in one wait; a longer one was a machine that slept
 
 T = TypeVar("T")
 Failure = Literal["unreachable", "silent", "cut"]
@@ -68,32 +75,49 @@ class Short:
     def __init__(self, url: str, headers: Headers) -> None:
         import httpx2  # noqa: PLC0415 - heavy, and seldom needed
 
-        self._client = httpx2.Client(headers=headers, trust_env=not is_loopback(url))
+        self._loop = asyncio.new_event_loop()
+        self._client = httpx2.AsyncClient(
+            headers=headers, trust_env=not is_loopback(url), timeout=httpx2.Timeout(None, connect=CONNECT_S)
+        )
 
     def ask(self, method: str, url: str, *, json: Any = None, timeout_s: float = CONNECT_S) -> Reply:
-        """Return the whole answer, whatever its status; WebError where there is none in time."""
+        """Return the whole answer, whatever its status; WebError where it is not there in time, or without end."""
         import httpx2  # noqa: PLC0415
 
-        limits = httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_S))
         try:
-            response = self._client.request(method, url, json=json, timeout=limits)
+            return self._loop.run_until_complete(self._asked(method, url, json, timeout_s))
+        except TimeoutError:
+            raise WebError("silent", f"no whole answer within {timeout_s:.1f} s") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _failed(error) from error
+
+    async def _asked(self, method: str, url: str, json: Any, timeout_s: float) -> Reply:
+        """Read one answer; its time is that of the whole exchange, for a server may send a byte now and then."""
+        body = bytearray()
+        async with asyncio.timeout(timeout_s), self._client.stream(method, url, json=json) as response:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > SHORT_BYTES:
+                    raise WebError("cut", "its answer has no end")
         try:
-            return Reply(response.status_code, response.json())
+            return Reply(response.status_code, parsed(body))
         except ValueError:
             return Reply(response.status_code, None)
 
     def close(self) -> None:
-        """Hang up."""
-        self._client.close()
+        """Hang up; may be called twice."""
+        if not self._loop.is_closed():
+            self._loop.run_until_complete(self._client.aclose())
+            self._loop.close()
 
 
 class Stream:
     """An answer as it comes. The connection is closed by `close`, and as soon as `stopped` says so.
 
     Made when its head has come. Every wait ends in `Stopped`, or in a WebError after `silence_s` without a byte
-    (`then_s` once the body has begun); with `alive`, a URL, a server that was silent for `PATIENCE_S` is asked there, and one that does not answer has failed.
+    (`then_s` once the body has begun). Only waiting counts: what lies there while its reader is elsewhere is no silence.
+    With `said` bytes do not count, and the waits for them add up: whoever reads calls `hear` when they said something, for
+    a server may send signs of life and nothing else. With `alive`, a URL, a server that was silent for `PATIENCE_S` is asked there, and one that does not answer has failed.
     """
 
     def __init__(  # noqa: PLR0913 - they name themselves
@@ -108,14 +132,17 @@ class Stream:
         json: Any = None,
         alive: str = "",
         follow: bool = False,
+        said: bool = False,
     ) -> None:
         import httpx2  # noqa: PLC0415 - heavy, and seldom needed
 
         self._stopped = stopped
         self._silence_s = silence_s
         self._then_s = then_s or silence_s
+        self._said = said
         self._alive = alive
         self._loop = asyncio.new_event_loop()
+        self._quiet_s = 0.0  # waited for since something was said
         self._client = httpx2.AsyncClient(
             trust_env=not is_loopback(url), timeout=httpx2.Timeout(None, connect=CONNECT_S)
         )
@@ -150,8 +177,17 @@ class Stream:
             return await anext(chunks, None)
 
         while (chunk := self._wait(following())) is not None:
-            self._silence_s = self._then_s
+            if not self._said:
+                self._silence_s = self._then_s
             yield chunk
+
+    def hear(self) -> None:
+        """Take what came for an answer: the silence begins anew."""
+        self._quiet_s, self._silence_s = 0.0, self._then_s
+
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than so from now on."""
+        self._quiet_s, self._silence_s, self._said = 0.0, seconds, True
 
     def close(self) -> None:
         """Hang up; may be called twice."""
@@ -185,15 +221,17 @@ class Stream:
         """Wait for the work, and look meanwhile whether to stop, and whether the server is there."""
         task = asyncio.ensure_future(work)
         asked: asyncio.Task[httpx2.Response] | None = None
-        began = heard = self._loop.time()
+        heard = now = self._loop.time()
+        self._quiet_s = self._quiet_s if self._said else 0.0
         try:
             while not task.done():
                 if self._stopped():
                     raise Stopped("Stopped.")
+                if self._quiet_s > self._silence_s:
+                    raise WebError("silent", f"not a word for {self._silence_s:g} s")
                 await asyncio.wait({task}, timeout=_POLL_S)
-                now = self._loop.time()
-                if now - began > self._silence_s:
-                    raise WebError("silent", f"not a word for {self._silence_s:.0f} s")
+                before, now = now, self._loop.time()
+                self._quiet_s += min(now - before, _STEP_S)
                 if asked is not None and asked.done():
                     if asked.exception() is not None and not task.done():
                         raise WebError("silent", "it takes no requests")

@@ -18,6 +18,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 TEST_HOME = Path(os.environ.get("MEMCACHE_TEST_HOME", Path(__file__).parent.parent / ".venv" / "test-home"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that are allowed the most time, so that nobody waits for one of them alone in the end."""
+    items.sort(key=lambda item: -next((mark.args[0] for mark in item.iter_markers("timeout")), 0))
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
     """Keep every test's caches, settings and models in a folder of its own, and end the daemon that it left there."""

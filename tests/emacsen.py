@@ -1,5 +1,6 @@
-"""Start real Emacsen: in batch, or in a terminal whose screen and keys are ours."""
+"""Start real Emacsen: in batch, in a window, or in a terminal whose screen and keys are ours."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ SERVER = f"{sys.executable}\n-m\nmemcache_lsp\nserve"
 
 def found():
     """Return every Emacs there is, by its version."""
-    folders = os.environ["PATH"].split(os.pathsep)
+    folders = [*os.environ["PATH"].split(os.pathsep), ROOT / ".venv" / "newer-emacs" / "bin"]
     programs = {path for folder in folders for path in Path(folder).glob("emacs*") if path.is_file()}
     versions = {}
     for program in sorted(programs):
@@ -24,6 +25,11 @@ def found():
         if told.stdout.startswith("GNU Emacs "):
             versions.setdefault(told.stdout.split()[2], str(program))
     return versions
+
+
+def succeeds(program, *arguments):
+    """Tell whether an Emacs with these arguments ends well."""
+    return subprocess.run([program, "-Q", *arguments], capture_output=True, timeout=20, check=False).returncode == 0
 
 
 def make_home(home, *, model=None):
@@ -76,6 +82,35 @@ def batch(program, *arguments, project=None, folder=CLIENT, path=(CLIENT, CLIENT
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-8000:]
+    return done.stdout
+
+
+@contextlib.contextmanager
+def window_system():
+    """Start an X server that nobody sees, and yield what names it."""
+    read, write = os.pipe()
+    with subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset"],
+        pass_fds=[write], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as server:  # fmt: skip
+        os.close(write)
+        with os.fdopen(read) as told:
+            number = told.readline().strip()
+        try:
+            assert number, "Xvfb did not start"
+            yield f":{number}"
+        finally:
+            server.terminate()
+
+
+def window(program, *arguments, project, display, **more):
+    """Run an Emacs in a window of a display until it ends by itself; return what it printed."""
+    env = {**environment(project), "DISPLAY": display, "GDK_BACKEND": "x11", **more}
+    done = subprocess.run(
+        [program, "-Q", *map(str, arguments)], env=env, cwd=CLIENT, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode in {0, 1}, done.stdout[-8000:]
     return done.stdout
 
 

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 # Everything by which an index changes on disk.
 WRITES = (
-    *((EdgeStore, name) for name in ("upsert", "delete", "flush")),
+    *((EdgeStore, name) for name in ("upsert", "delete", "flushing")),
     *((Manifest, name) for name in ("commit", "mark", "clear", "replace_unscanned", "set_identity")),
 )
 
@@ -134,6 +134,9 @@ def update_and_die(root, home, embedder_name, step):
 
 class WorkerHere(Preparer):
     """An index worker without a process."""
+
+    pid = None
+    paused = False
 
     def __init__(self, recipe, *, hurried, spares):
         super().__init__(recipe, embedder=embedder())

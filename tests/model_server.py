@@ -32,10 +32,14 @@ class ModelServer(Loopback):
         self.error = None  # (status, message) to a question
         self.hangs = False  # takes connections and says nothing more
         self.waits = None  # an event before the first word; other requests are answered meanwhile
+        self.drips = False  # sends the list of its models a byte at a time
+        self.endless = False  # sends a list of models without end
+        self.pings = ""  # a line of the stream that it sends for ever, in place of the second word
         self.stalls = False  # after the first word, says nothing more to anything
         self.cut = None  # "quiet" ends the stream after the first word, "rude" breaks it off
         self.says = None  # a line of the stream in place of the second word
         self.asked = []
+        self.began = threading.Event()  # a question was read
         self.headers = []
         self.left = threading.Event()  # a client hung up within an answer
         self.paths = []
@@ -49,6 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._hang_if(self.server.hangs)
         if self.path == "/health":
             self._json(200, {"status": "ok"})
+        elif self.path == "/v1/models" and (self.server.drips or self.server.endless):
+            self._drip()
         elif self.path == "/v1/models":
             self._json(*((200, {"object": "list", "data": self.server.models}) if self._may() else (401, {})))
         elif self.path == "/props" and self.server.props:
@@ -72,6 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self):
         server = self.server
+        server.began.set()
         if server.error:
             self._json(server.error[0], {"error": {"message": server.error[1]}})
             return
@@ -90,6 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _stream(self):
         server = self.server
         for number, word in enumerate(server.words):
+            if number == 1 and server.pings:
+                while True:
+                    self.wfile.write(f"{server.pings}\n\n".encode())
+                    time.sleep(0.01)
             if number == 1 and server.says is not None:
                 self.wfile.write(f"data: {server.says}\n\n".encode())
                 continue
@@ -107,6 +118,17 @@ class _Handler(BaseHTTPRequestHandler):
         end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         usage = {"choices": [], "usage": {"prompt_tokens": 120, "completion_tokens": len(server.words)}}
         self.wfile.write(f"data: {json.dumps(end)}\n\ndata: {json.dumps(usage)}\n\ndata: [DONE]\n\n".encode())
+
+    def _drip(self):
+        """Send what has no end, a byte now and then or as fast as can be."""
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b" " if self.server.drips else b" " * 65536)
+                if self.server.drips:
+                    time.sleep(0.02)
+        self.close_connection = True
 
     def _until_left(self, event):
         """Wait for an event, or until the client hangs up."""
@@ -159,6 +181,8 @@ def main(arguments):
         time.sleep(600)
     options = {name: rest[rest.index(name) + 1] for name in ("--host", "--port", "--api-key-file") if name in rest}
     server = ModelServer(options["--host"], int(options["--port"]), Path(options["--api-key-file"]).read_text())
+    if behaviour == "loads":
+        server.hangs = True
     if behaviour == "stuck":
         server.waits = threading.Event()
     server.serve_forever()

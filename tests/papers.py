@@ -54,15 +54,15 @@ def zipped(members: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def docx(*paragraphs: tuple[str, str]) -> bytes:
-    """Return a document of paragraphs, each a style's id and a text."""
+def docx(*paragraphs: tuple[str, str], more: str = "") -> bytes:
+    """Return a document of paragraphs, each a style's id and a text, and of `more` XML behind them."""
     word = b'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
     body = b"".join(
         b'<w:p><w:pPr><w:pStyle w:val="%s"/></w:pPr><w:r><w:t>%s</w:t></w:r></w:p>' % (style.encode(), text.encode())
         for style, text in paragraphs
     )
     styles = b'<w:styles %s><w:style w:styleId="Ueberschrift2"><w:name w:val="heading 2"/></w:style></w:styles>' % word
-    document = b"<w:document %s><w:body>%s</w:body></w:document>" % (word, body)
+    document = b"<w:document %s><w:body>%s%s</w:body></w:document>" % (word, body, more.encode())
     return zipped({"word/document.xml": document, "word/styles.xml": styles})
 
 

@@ -83,6 +83,7 @@ class FakeBackend:
     def __init__(self):
         self.calls = []
         self.events = EVENTS
+        self.kept_threads = ()
         self.hold = False
         self.held = asyncio.Event()
         self.stopped = asyncio.Event()
@@ -145,7 +146,7 @@ class FakeBackend:
         finally:
             self.stopped.set()
 
-    async def status(self, session_id):
+    async def status(self, session_id, params):
         self._note("status", session_id)
         return StatusResult(
             version="0",
@@ -172,7 +173,7 @@ class FakeBackend:
 
     async def threads(self, session_id, params):
         self._note("threads", session_id, params)
-        return ThreadsResult(threads=())
+        return ThreadsResult(threads=self.kept_threads)
 
     async def caches(self, session_id, params):
         self._note("caches", session_id, params)

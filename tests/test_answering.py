@@ -8,10 +8,10 @@ import pytest
 from memcache_lsp import answering
 from memcache_lsp.answering import answer, refusal, refused
 from memcache_lsp.cli.printed import event_to_json
-from memcache_lsp.errors import Stopped
+from memcache_lsp.errors import ModelError, Stopped
 from memcache_lsp.events import NO_EVIDENCE, Citation, Delta, Result, Sources, Stage, Unsupported
 from memcache_lsp.generation import BATCH_TOKENS, load
-from memcache_lsp.generator import Finished, Reading, StopFlag
+from memcache_lsp.generator import Finished, Reading, StopFlag, Thinking
 from memcache_lsp.prompt import LEAST_TOKENS, SYSTEM
 from memcache_lsp.values import Hit, Span
 
@@ -40,6 +40,9 @@ class FakeGenerator:
 
     def count_tokens(self, text):
         return len(text.split())
+
+    def known_tokens(self, messages):
+        return self.prompt_tokens(messages)
 
     def prompt_tokens(self, messages):
         return sum(self.count_tokens(message.text) for message in messages) + 8
@@ -76,9 +79,9 @@ def test_sources_then_stages_then_text_then_one_result():
     assert [event.percent for event in only(events, Stage)] == sorted(event.percent for event in only(events, Stage))
     assert events.index(only(events, Stage)[-1]) < events.index(only(events, Delta)[0])
     assert [(delta.seq, delta.text) for delta in only(events, Delta)] == [
-        (0, "It is "),
-        (1, "sent ["),
-        (2, "1]"),
+        (0, "It is"),
+        (1, " sent"),
+        (2, " [1]"),  # whole, or not at all
         (3, "."),
     ]
     (result,) = only(events, Result)
@@ -98,10 +101,35 @@ def test_sources_come_before_the_model_is_asked():
 
 def test_citations_are_lines_of_the_evidence_and_come_at_once():
     events = events_of(generator=FakeGenerator(["It makes max_attempts attempts [1]", ". See [2][9]."]))
-    first = Citation(1, "src/file1.py", 11, 11)
+    first = Citation(1, "src/file1.py", 11, 11, at=31)
     assert events[events.index(Delta(0, "It makes max_attempts attempts [1]")) + 1] == first
-    assert only(events, Citation) == [first, Citation(2, "src/file2.py", 10, 11)]
+    assert only(events, Citation) == [first, Citation(2, "src/file2.py", 10, 11, at=40)]
     assert events[-1].citations == tuple(only(events, Citation))
+
+
+def test_what_a_model_thinks_is_a_stage_and_no_answer():
+    pieces = ["<thi", "nk>\nThe first [1] or", " the second.</think>", "\n\nIt is sent [2]."]
+    events = events_of(generator=FakeGenerator(pieces))
+    assert [event.stage for event in only(events, Stage)].count("thinking") == 1
+    assert events[-1].answer == "It is sent [2]." == "".join(delta.text for delta in only(events, Delta))
+    assert [citation.n for citation in events[-1].citations] == [2]
+    assert events[-1].told.said == "".join(pieces)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason", "match"),
+    [
+        ([], "stop", "empty answer"),
+        ([" ", "\n"], "stop", "empty answer"),
+        (["<think>First,"], "length", "reasoned until its length was used up"),
+        (["<think>First,</think>\n"], "stop", "reasoned and gave no answer"),
+        ([Thinking(), Thinking()], "length", "reasoned until its length was used up"),
+    ],
+)
+def test_an_answer_without_words_is_a_failure(pieces, reason, match):
+    with pytest.raises(ModelError, match=match) as caught:
+        events_of(generator=FakeGenerator(pieces, reason=reason))
+    assert str(caught.value).count(".") == 1
 
 
 def test_the_number_of_a_citation_is_the_number_of_its_source():
@@ -130,6 +158,14 @@ def test_an_invented_answer_gets_no_citation():
 def test_leading_space_and_empty_pieces_are_no_text():
     events = events_of(generator=FakeGenerator([" ", "", "\n", " Yes", " it is"]))
     assert [delta.text for delta in only(events, Delta)] == ["Yes", " it is"]
+
+
+def test_a_mark_that_names_no_excerpt_is_not_shown():
+    events = events_of(generator=FakeGenerator(["[9] It is", " sent [", "9", "9] by it [1, 8", "8]. [7]"]), found=40)
+    assert events[-1].answer == "It is sent by it [1]."
+    assert "".join(delta.text for delta in only(events, Delta)) == events[-1].answer
+    assert {citation.n for citation in events[-1].citations} == {1}
+    assert events[-1].told.said == "[9] It is sent [99] by it [1, 88]. [7]"  # as the model's prefix cache has it
 
 
 def test_a_cut_answer_says_so():
@@ -257,7 +293,7 @@ def test_json_has_the_documented_shape():
         "snippet": TEXTS[0].rstrip("\n"),
     }
     assert [event["type"] for event, _ in itertools.groupby(events, key=lambda event: event)][-1] == "result"
-    place = {"n": 1, "path": "src/file1.py", "startLine": 11, "endLine": 11, "status": "fresh"}
+    place = {"n": 1, "path": "src/file1.py", "startLine": 11, "endLine": 11, "status": "fresh", "at": 22}
     assert {"type": "citation", **place} in events
     assert {"type": "delta", "seq": 0, "text": "It makes max_attempts [1]."} in events
     assert {"type": "stage", "stage": "reading", "percent": 100} in events

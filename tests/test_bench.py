@@ -172,7 +172,7 @@ def test_the_refusal_bench_runs_small(small_set):
     (data / "unrelated.json").write_text(
         json.dumps({"cooking": ["how long should eggs boil", "pizza dough with yeast"]})
     )
-    done = run_bench(ROOT / "bench" / "refusal.py", "--data", data, "--corpora", corpora, "--misjudged")
+    done = run_bench(ROOT / "bench" / "refusal.py", "--data", data, "--corpora", corpora, "--misjudged", "--cut")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^unrelated +4 +100.00% +1.0000 +1.0000$", done.stdout, re.MULTILINE), done.stdout
 
@@ -188,6 +188,8 @@ def test_every_citation_resolves_while_files_change(small_set):
     done = run_bench(ROOT / "bench" / "citations.py", "--data", data, "--corpora", corpora)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{queries} questions, four answers each" in done.stdout
+    assert int(re.search(r"and (\d+) follow-ups", done.stdout)[1]) > 0
+    assert int(re.search(r"^(\d+) of the follow-ups' citations", done.stdout, re.MULTILINE)[1]) > 0
     counts = re.search(r"(\d+) fresh, (\d+) moved, (\d+) stale\), (\d+) dropped; 100.00% resolve", done.stdout)
     assert all(int(count) > 0 for count in counts.groups()), done.stdout
 

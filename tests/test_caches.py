@@ -12,6 +12,7 @@ import pytest
 
 from memcache_lsp import caches
 from memcache_lsp.caches import Cache, Ground, Place, Registered, Registry, checked_name, seen
+from memcache_lsp.cli import make_parser
 from memcache_lsp.errors import UserError
 
 
@@ -104,7 +105,10 @@ def test_what_is_removed_is_to_be_forgotten_until_it_is(registry, folders):
     registry.add("notes", [folders["notes"]])
     assert registry.remove("papers") == (Ground(folders["papers"]),)  # the other one belongs to a cache still
     assert Registry().read().leaving == (Ground(folders["papers"]),)
-    registry.left(Ground(folders["papers"]))
+    registry.forgotten(Ground(folders["notes"]))  # which was not to be
+    assert [cache.name for cache in Registry().read().caches] == ["notes"]
+    assert Registry().read().leaving == (Ground(folders["papers"]),)
+    registry.forgotten(Ground(folders["papers"]))
     assert Registry().read().leaving == ()
     with pytest.raises(UserError, match="There is no cache 'papers': there are notes"):
         registry.remove("papers")
@@ -209,3 +213,13 @@ def test_room_is_limited(registry, folders, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="takes 1 single files"):
         registry.add("papers", [folders["notes"] / "one.md", folders["notes"] / "two.md"])
     assert Cache("papers", ()).grounds == ()
+
+
+@pytest.mark.parametrize("words", ["add r --reading /x", "add --reading r /x", "add r /x --reading"])
+def test_options_of_a_cache_stand_anywhere(words):
+    parsed = make_parser("caches").parse_args(["caches", *words.split()])
+    assert (parsed.name, parsed.paths, parsed.reading) == ("r", ["/x"], True)
+
+
+def test_a_path_may_look_like_an_option():
+    assert make_parser("caches").parse_args(["caches", "add", "r", "--", "-x"]).paths == ["-x"]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memcache_lsp.chunking.chunker import HARD_LIMIT, chunk
+from memcache_lsp.chunking.lines import split_lines
 from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.values import Document
 
@@ -50,6 +51,18 @@ words = st.sampled_from(
     ]
 )
 texts = st.lists(words | st.text(max_size=8), max_size=120).map("".join)
+
+
+@given(
+    text=st.lists(st.sampled_from(["\r", "\n", "a", " ", "\x1c", "\x85", "\u2028", "\u3000", "\ud800", "😀"])).map(
+        "".join
+    )
+)
+def test_lines_and_their_weights_are_those_of_the_text(text):
+    lines = split_lines(text)
+    cut = LINE_END.split(text)
+    assert [lines.line(i) for i in range(lines.count)] == cut
+    assert [lines.weight(i, i) for i in range(lines.count)] == [len("".join(line.split())) for line in cut]
 
 
 @settings(max_examples=400, deadline=None)

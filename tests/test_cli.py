@@ -481,6 +481,13 @@ def test_an_empty_project_has_no_hits(tmp_path):
     assert "Nothing in the index" in run("ask", "--root", tmp_path, "anything", code=3).stdout
 
 
+def test_status_tells_how_much_the_latest_answer_read(example):
+    run("ask", "--root", example, "--no-model", "what happens to a parcel that fails too often?")
+    told = re.search(r"the latest answer read (\d+) of the (\d+) places", run("status", "--root", example).stdout)
+    assert (told is not None) == (MODE == "daemon")
+    assert told is None or 0 < int(told[1]) <= int(told[2])
+
+
 def test_status_names_what_is_not_indexed(example):
     assert "not indexed yet" in run("status", "--root", example).stdout
     (example / ".env").write_text("KEY=1\n")
@@ -601,10 +608,28 @@ def test_ask_about_a_file_or_lines_of_it(example):
 
 @pytest.mark.parametrize(
     ("about", "code", "told"),
-    [("courier/retry.py:9-3", 2, "FIRST-LAST"), ("nothing.py", 1, "There is no text"), ("/etc/passwd", 2, "outside")],
+    [
+        ("courier/retry.py:9-3", 2, "FIRST-LAST"),
+        ("nothing.py", 1, "There is no text"),
+        ("/etc/passwd", 2, "outside"),
+        ("courier/retry.py:99999", 1, "There is no line 99999 in courier/retry.py: it has"),
+    ],
 )
 def test_ask_about_what_is_not_there(example, about, code, told):
-    assert told in run("ask", "--root", example, "--no-model", "--about", about, code=code).stderr
+    done = run("ask", "--root", example, "--no-model", "--about", about, code=code)
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_ask_what_calls_some_lines_finds_callers(example):
+    text = (example / "courier/retry.py").read_text().splitlines()
+    at = next(n for n, line in enumerate(text, 1) if "def from_settings" in line)
+    command = ("ask", "--root", example, "--json", "--no-model", "--about", f"courier/retry.py:{at}")
+    items = lines(run(*command, "What calls this?"))[0]["items"]
+    assert "courier/dispatcher.py" in {item["path"] for item in items}
+    for item in items:
+        text = (example / item["path"]).read_text().splitlines()[item["startLine"] - 1 : item["endLine"]]
+        assert any("from_settings" in line and "def " not in line for line in text)
 
 
 def test_what_calls_a_name_lists_its_uses(example):

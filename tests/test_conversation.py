@@ -59,6 +59,51 @@ def test_a_full_context_goes_on_without_the_oldest_evidence():
     assert [each.n for each in packed.used] == [4]  # what is not in the prompt cannot be cited
 
 
+class Forgetful(FakeGenerator):
+    """Remembers no prompt, as after a start."""
+
+    def known_tokens(self, messages):
+        return 0
+
+
+def test_a_thread_that_is_not_remembered_is_cut_to_what_can_be_read_in_time():
+    generator, earlier = Forgetful(), first_turn(words=400)
+    assert generator.prompt_tokens(earlier.messages) > 600
+    new = [excerpt(1, "new text here")]
+    packed = go_on("And where?", new, earlier, generator, room=2000, affordable=400)
+    assert generator.prompt_tokens(packed.messages) <= 400
+    assert "new text here" in packed.messages[-1].text
+    assert "How is it done?" in packed.messages[1].text
+    assert {each.n for each in packed.used} == shown_in(packed.messages)
+
+
+def test_what_time_is_left_then_goes_to_new_evidence():
+    new = [excerpt(n, f"new {n} " + "word " * 60) for n in (1, 2, 3)]
+    packed = go_on("And where?", new, first_turn(words=400), Forgetful(), room=2000, affordable=400)
+    assert {each.n for each in packed.used} >= {4, 5, 6}
+
+
+def test_a_thread_that_is_remembered_is_append_only_however_long_it_takes_to_read():
+    generator, earlier = FakeGenerator(), first_turn(words=400)
+    packed = go_on("And where?", [excerpt(1, "new text here")], earlier, generator, room=2000, affordable=400)
+    assert packed.messages[: len(earlier.messages)] == earlier.messages
+
+
+@given(
+    affordable=st.integers(256, 900),
+    turns=st.lists(st.tuples(st.integers(1, 120), st.integers(1, 40)), min_size=1, max_size=12),
+)
+def test_what_is_left_to_read_is_bounded_however_long_the_thread_is(affordable, turns):
+    earlier = ALONE
+    for number, (words, said) in enumerate(turns):
+        new = [excerpt(n, f"turn {number} {n} " + "word " * words) for n in (1, 2, 3)]
+        packed = go_on(f"Question {number}?", new, earlier, FakeGenerator(), room=2000)
+        answer = " ".join(["said"] * said)
+        earlier = after(Told(packed.messages, packed.used, answer, 64, None), earlier.next_number + 3)
+    packed = go_on("And where?", [excerpt(1, "new text here")], earlier, Forgetful(), room=2000, affordable=affordable)
+    assert Forgetful().prompt_tokens(packed.messages) <= affordable
+
+
 @given(
     room=st.integers(220, 900),
     turns=st.lists(st.tuples(st.integers(1, 120), st.integers(1, 40)), min_size=1, max_size=12),

@@ -3,6 +3,8 @@
 import errno
 import os
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -12,7 +14,10 @@ from hypothesis import strategies as st
 from memcache_lsp import documents, texts
 from memcache_lsp.config import SizeLimits
 from memcache_lsp.documents import BINARY, CHANGED, GENERATED, MINIFIED, decode, make_document, read_document
-from memcache_lsp.values import Document, Found, Skipped
+from memcache_lsp.reading.result import Reading
+from memcache_lsp.reading.table import HEAD_BYTES
+from memcache_lsp.reports import Skipped
+from memcache_lsp.values import Document, Found
 
 
 def load(root, path, data=None, **options):
@@ -213,3 +218,59 @@ def test_shown_texts_are_present_and_redacted_once(tmp_path, monkeypatch):
     (tmp_path / "link").symlink_to(tmp_path / "b.bin")
     assert read("../b.bin") is None
     assert read("link") is None
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [
+        ("utf-8", "größe"),
+        ("utf-8", "象牙"),
+        ("utf-8-sig", "日本語"),
+        ("utf-16", "🦭海"),
+        ("gb18030", "海象喜欢在冰上睡觉"),
+        ("shift_jis", "セイウチは氷の上で眠る"),
+    ],
+)
+def test_a_table_that_is_cut_within_a_character_is_decoded_as_what_it_is(encoding, word):
+    rows = "\n".join(f"{word},{number}" for number in range(8000))
+    for shift in range(14):
+        text = f"{word},{'n' * (50 + shift)}\n{rows}"
+        data = text.encode(encoding)
+        assert len(data) > HEAD_BYTES
+        found = documents.decoded_text("a.csv", data)
+        assert text.startswith(found)
+        assert len(found.encode(encoding)) > HEAD_BYTES - 8
+
+
+def test_a_long_text_in_another_encoding_is_told_by_whole_characters():
+    for shift in range(2):
+        text = "n" * shift + "海象喜欢在冰上睡觉\n" * 8000
+        assert decode(text.encode("gb18030")) == text
+
+
+def test_a_file_that_is_slow_to_read_holds_up_no_other_and_is_read_once(tmp_path, monkeypatch):
+    for name in ("slow.pdf", "quick.pdf"):
+        (tmp_path / name).write_bytes(b"%PDF")
+        os.utime(tmp_path / name, (1e9, 1e9))
+    monkeypatch.setattr(texts, "_CLOCK_GRAIN_NS", -1)
+    begun, goes_on, reads = threading.Event(), threading.Event(), []
+
+    def read_out(_root, path):
+        reads.append(path)
+        if path == "slow.pdf":
+            begun.set()
+            assert goes_on.wait(20)
+        return Reading(path)
+
+    monkeypatch.setattr(texts, "_read_out", read_out)
+    recent = texts._Recent()
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(recent.reading, tmp_path, "slow.pdf")
+        assert begun.wait(20)
+        second = pool.submit(recent.reading, tmp_path, "slow.pdf")
+        assert pool.submit(recent.reading, tmp_path, "quick.pdf").result(20) == Reading("quick.pdf")
+        assert not second.done()
+        goes_on.set()
+        assert first.result(20) == second.result(20) == Reading("slow.pdf")
+    assert reads == ["slow.pdf", "quick.pdf"]
+    assert recent._turns == {}

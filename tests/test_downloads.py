@@ -1,8 +1,10 @@
 """Models from a hub and by URL, from a server of the test's own: cut off, tampered with, cancelled, resumed."""
 
 import contextlib
+import errno
 import hashlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -14,8 +16,9 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from loopback import Loopback, fetch_from, left_over, running
 
-from memcache_lsp import downloads, fetching, models
-from memcache_lsp.errors import ModelError, Stopped, UsageError
+from memcache_lsp import downloads, fetching, loading, models, shelf, vouching
+from memcache_lsp.config import UserSettings
+from memcache_lsp.errors import ModelError, Stopped, UsageError, UserError
 from memcache_lsp.models import CuratedModel, ModelFile
 
 DATA = b"GGUF" + bytes(range(256)) * 4000
@@ -287,6 +290,149 @@ def test_a_hash_in_the_url_is_held_against_the_file(server, right):
             fetch_url(server, fragment)
         assert left_over() == []
         assert not (models.models_dir() / FILE).exists()
+
+
+@pytest.mark.parametrize("sign", ["=", ":"])
+def test_a_file_that_is_there_is_held_against_the_hash_too(server, sign):
+    path = fetch_url(server)
+    assert fetch_url(server, f"#sha256{sign}{sha256(DATA)}") == path
+    with pytest.raises(ModelError, match=f"has another sha256: memcache-lsp models remove {path.stem}") as caught:
+        fetch_url(server, f"#sha256{sign}{sha256(b'other')}")
+    assert "\n" not in str(caught.value)
+    path.write_bytes(DATA[:-1] + b"!")  # and once it is another
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 10_000_000))  # the clock of the file system may not have moved
+    with pytest.raises(ModelError, match="another sha256"):
+        fetch_url(server, f"#sha256{sign}{sha256(DATA)}")
+    assert len(server.gets) == 1
+
+
+@pytest.mark.parametrize("sign", ["=", ":"])
+def test_a_hash_is_checked_however_it_is_written(server, sign):
+    with pytest.raises(ModelError, match="another sha256"):
+        fetch_url(server, f"#sha256{sign}{sha256(b'other')}")
+
+
+@pytest.mark.parametrize("fragment", ["#sha256", "#sha256=", "#sha256=12ab", "#sha1=" + "0" * 40, "#" + "0" * 64, "#x"])
+def test_an_end_that_is_no_hash_is_refused_before_anything_is_fetched(server, fragment):
+    with pytest.raises(UsageError, match="no checksum"):
+        fetch_url(server, fragment)
+    assert server.gets == []
+
+
+def test_a_file_of_the_same_name_from_elsewhere_is_not_taken_for_it(server):
+    path = fetch_url(server)
+    for other in (f"{server.url}/other/{FILE}", f"{REPO}:{FILE}"):
+        with pytest.raises(ModelError, match="there already and is not known to be from"):
+            fetching.fetch_named(other)
+    path.write_bytes(b"GGUF of the user's own")
+    with pytest.raises(ModelError, match="there already"):
+        fetch_url(server)
+    shelf.remove(path.stem)
+    assert fetching.fetch_named(f"{REPO}:{FILE}").read_bytes() == DATA
+    assert fetching.fetch_named(f"{REPO}:{FILE}") == path
+    with pytest.raises(ModelError, match="there already"):
+        fetch_url(server)
+
+
+def test_another_file_under_the_name_of_a_curated_model_is_not_used(server, model, monkeypatch):
+    monkeypatch.setattr(models, "CURATED", (model,))
+    for data in (b"GGUF", DATA[:-1] + b"!"):  # of another size, and of the same
+        model.path().write_bytes(data)
+        for use in (
+            lambda: fetching.fetch(model),
+            lambda: loading.open_model(model.path()),
+            lambda: shelf.use("tiny", UserSettings(), paths=True),
+        ):
+            with pytest.raises(ModelError, match="is not the tiny that its name promises: memcache-lsp models remove"):
+                use()
+    model.path().write_bytes(b"GGUF")
+    assert "another file" in shelf.listed(UserSettings())[0].worth
+    shelf.remove("tiny")
+    assert fetching.fetch(model).read_bytes() == DATA
+    vouching.check(model.path())
+    assert "another file" not in shelf.listed(UserSettings())[0].worth
+
+
+@pytest.mark.parametrize("whence", ["hub", "url"])
+def test_what_was_fetched_is_not_hashed_again(server, model, monkeypatch, whence):
+    monkeypatch.setattr(models, "CURATED", (model,))
+    path = fetching.fetch(model) if whence == "hub" else fetch_url(server, f"#sha256={sha256(DATA).upper()}")
+    with monkeypatch.context() as patched:
+        patched.setattr(vouching.hashlib, "file_digest", None)
+        vouching.check(path)
+        assert vouching.sha256_of(path) == sha256(DATA)
+    path.write_bytes(DATA[:-1] + b"!")
+    assert vouching.sha256_of(path) == sha256(DATA[:-1] + b"!")
+
+
+def test_the_hash_of_a_file_that_is_written_meanwhile_is_not_remembered(server, model, monkeypatch):
+    monkeypatch.setattr(models, "CURATED", (model,))
+    path = model.path()
+    path.write_bytes(DATA[:-1] + b"!")
+    digest = vouching.hashlib.file_digest
+
+    def written_meanwhile(file, name):
+        told = digest(file, name)
+        path.write_bytes(DATA)
+        os.utime(path, ns=(0, 1))
+        return told
+
+    with monkeypatch.context() as patched:
+        patched.setattr(vouching.hashlib, "file_digest", written_meanwhile)
+        assert vouching.sha256_of(path) == sha256(DATA[:-1] + b"!")
+    vouching.check(path)
+    assert vouching.sha256_of(path) == sha256(DATA)
+
+
+def test_a_model_that_cannot_be_read_is_one_sentence(model, monkeypatch):
+    monkeypatch.setattr(models, "CURATED", (model,))
+    model.path().write_bytes(DATA)
+
+    def failing(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(vouching.hashlib, "file_digest", failing)
+    with pytest.raises(ModelError, match=r"tiny\.gguf cannot be read \(Input/output error\): check"):
+        vouching.check(model.path())
+
+
+def test_what_a_cut_fetch_left_can_be_removed(server):
+    server.cut_at = [300_000, 0, 0, 0]
+    with pytest.raises(ModelError, match="run the same command again"):
+        fetch_url(server)
+    stem = FILE.removesuffix(".gguf")
+    assert left_over() == [f".{stem}.partial", f".{stem}.tag"]
+    shelf.remove(stem)
+    assert left_over() == []
+    with pytest.raises(UserError, match="no fetched model"):
+        shelf.remove(stem)
+
+
+def test_what_is_being_fetched_is_not_removed(server):
+    server.stalled = True
+    stem, told = FILE.removesuffix(".gguf"), []
+
+    def cancelled():
+        if server.half_sent.is_set() and not told:
+            with pytest.raises(ModelError, match="is being fetched") as caught:
+                shelf.remove(stem)
+            told.append(str(caught.value))
+        return bool(told)
+
+    with pytest.raises(Stopped):
+        fetch_url(server, cancelled=cancelled)
+    assert told
+    assert left_over()
+    shelf.remove(f"{stem}.gguf")
+    assert left_over() == []
+
+
+def test_parts_that_are_not_joined_can_be_removed():
+    name, folder = models.DEFAULT.name, models.models_dir()
+    (folder / f".{name}.parts").mkdir()
+    (folder / f"{name}.gguf.partial").write_bytes(b"GG")
+    shelf.remove(name.upper())
+    assert left_over() == []
 
 
 def test_what_is_no_gguf_file_is_thrown_away(server):

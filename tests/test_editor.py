@@ -16,7 +16,7 @@ from memcache_lsp.editor import Editor
 from memcache_lsp.errors import UserError
 from memcache_lsp.hub import Hub
 from memcache_lsp.protocol import parts
-from memcache_lsp.protocol.spec import AskParams, AskResult, AskSources, SearchParams
+from memcache_lsp.protocol.spec import AskParams, AskResult, AskSources, SearchParams, StatusParams
 from memcache_lsp.session.backend import SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.session.uris import from_path
@@ -30,7 +30,7 @@ async def engine(*folders, **options):
     hub = Hub(user=UserSettings, setup=options.pop("setup", setup), mode="daemon")
     try:
         await hub.open_session(SessionInfo(1, "a test", folders, SessionSettings(use_model=False)))
-        while not (await hub.status(1)).quiescent:
+        while not (await hub.status(1, StatusParams())).quiescent:
             await asyncio.sleep(0.01)
         yield hub
     finally:
@@ -86,7 +86,7 @@ async def test_a_folder_that_is_reached_through_a_link_is_named_by_the_link(tmp_
         assert [(hit.location.uri, hit.location.range.start.line) for hit in found] == [(uri, 2)]
         sources, result = await ask(hub, "weigh_the_parcel")
         assert {source.location.uri for source in sources} == {c.location.uri for c in result.citations} == {uri}
-        assert [root.uri for root in (await hub.status(1)).roots] == [from_path(link)]
+        assert [root.uri for root in (await hub.status(1, StatusParams())).roots] == [from_path(link)]
         for named in (link, real):
             scope = parts.Scope(roots=(from_path(named),))
             assert (await hub.search(1, SearchParams(query="weigh", scope=scope))).hits

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from memcache_lsp import vouching
 from memcache_lsp.embedding import DEFAULT, Embedder, open_embedder
 from memcache_lsp.embedding.static import DATA, StaticEmbedder
 from memcache_lsp.errors import ModelError
@@ -169,11 +170,13 @@ SNIPPETS = st.text(
 
 @settings(deadline=None)  # the first call loads the table
 @given(SNIPPETS)
-def test_cached_words_give_what_the_whole_tokenizer_gives(text):
+def test_words_and_marks_give_what_the_whole_tokenizer_gives(text):
     tokenizer, embedder = _tokenizer_and_embedder()
-    whole = [i for i in tokenizer.encode(text, add_special_tokens=False).ids if i]
-    assert embedder._tokens(text) == whole
-    assert embedder._tokens(text) == whole  # and from the cache
+    whole = embedder._sum([i for i in tokenizer.encode(text, add_special_tokens=False).ids if i])
+    length = np.linalg.norm(whole)
+    expected = whole / length if length > 0 else whole
+    assert np.allclose(embedder.embed([text])[0], expected, atol=1e-5)
+    assert np.allclose(embedder.embed([text])[0], expected, atol=1e-5)  # and from the cache
 
 
 _LOADED: list[tuple[Tokenizer, StaticEmbedder]] = []
@@ -312,12 +315,15 @@ def evil(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_curated_name_never_means_a_folder_of_the_project(extra, evil, home):
+def test_a_curated_name_never_means_a_folder_of_the_project(extra, evil, home, monkeypatch):
     with pytest.raises(ModelError, match="models pull"):
         open_embedder("all-minilm-l6-v2")
     pulled = home / "data/models/all-minilm-l6-v2"
     pulled.mkdir(parents=True)
     (pulled / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match="is not the all-minilm-l6-v2 that its name promises"):
+        open_embedder("all-minilm-l6-v2")
+    monkeypatch.setattr(vouching, "check", lambda _: None)
     assert open_embedder("all-minilm-l6-v2")._folder.samefile(pulled)
 
 

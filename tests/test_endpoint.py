@@ -1,5 +1,6 @@
 """A model behind another server: streaming, cancel, and one sentence for each way in which it can fail."""
 
+import json
 import threading
 import time
 
@@ -11,7 +12,7 @@ from model_server import WORDS, serving
 from memcache_lsp import endpoint, web
 from memcache_lsp.endpoint import EndpointGenerator, estimate, harmless
 from memcache_lsp.errors import ServerError, Stopped
-from memcache_lsp.generator import Finished, Reading, StopFlag
+from memcache_lsp.generator import Finished, Reading, StopFlag, Thinking
 from memcache_lsp.models import Endpoint
 from memcache_lsp.prompt import Message
 
@@ -61,6 +62,14 @@ def test_it_streams_as_every_generator_does(model, server):
     (asked,) = server.asked
     assert [each["content"] for each in asked["messages"]] == [message.text for message in ASKED]
     assert (asked["max_tokens"], asked["stream"], asked["temperature"], asked["model"]) == (16, True, 0, "tiny")
+
+
+def test_it_knows_what_it_sent(model, server):
+    assert model.known_tokens(ASKED) == 0
+    said = text_of(run(model))
+    longer = (*ASKED, Message("assistant", said), Message("user", "And then?"))
+    assert model.known_tokens(longer) == model.prompt_tokens(longer[:3])
+    assert model.known_tokens((Message("system", "Other."),)) == 0
 
 
 def test_it_learns_the_model_its_context_and_how_to_count(server, monkeypatch):
@@ -148,11 +157,19 @@ def test_a_stop_closes_the_connection(model, server, stage):
     next(steps)
     if stage == "within the answer":
         next(step for step in steps if isinstance(step, str))
-    threading.Timer(0.1, stop.set).start()
-    began = time.monotonic()
+    stopped = []
+
+    def stop_it():
+        assert server.began.wait(20)
+        stopped.append(time.monotonic())
+        stop.set()
+
+    stopper = threading.Thread(target=stop_it, daemon=True)
+    stopper.start()
     with pytest.raises(Stopped):
         list(steps)
-    assert time.monotonic() - began < 1.0
+    stopper.join(20)
+    assert time.monotonic() - stopped[0] < 1.0
     assert server.left.wait(5)
     server.waits, server.words = None, WORDS
     assert text_of(run(model)) == "".join(WORDS)
@@ -218,6 +235,29 @@ def test_but_not_for_ever(model, server, monkeypatch):
     refused(lambda: run(model), "does not answer")
 
 
+@pytest.mark.parametrize("how", ["drips", "endless"])
+def test_a_server_whose_list_of_models_does_not_end(server, how):
+    setattr(server, how, True)
+    refused(lambda: EndpointGenerator(Endpoint(server.url)), "does not answer|hung up in the middle")
+    setattr(server, how, False)
+    model = EndpointGenerator(Endpoint(server.url))
+    assert text_of(run(model)) == "".join(WORDS)
+    model.close()
+
+
+@pytest.mark.parametrize("line", [": ping", 'data: {"choices": [{"delta": {"content": ""}}]}'])
+@pytest.mark.parametrize("when", ["before the first word", "within the answer"])
+def test_signs_of_life_are_no_words(model, server, monkeypatch, line, when):
+    server.pings = line
+    server.words = ("", "never") if when == "before the first word" else WORDS
+    with monkeypatch.context() as impatient:
+        impatient.setattr(endpoint, "SILENCE_S", 0.3)
+        impatient.setattr(endpoint, "FIRST_WORD_S", 0.3)
+        refused(lambda: run(model), "does not answer")
+    server.pings, server.words = "", WORDS
+    assert text_of(run(model)) == "".join(WORDS)
+
+
 @pytest.mark.parametrize("how", ["quiet", "rude"])
 def test_an_answer_that_is_cut_off(model, server, how):
     server.cut = how
@@ -250,6 +290,20 @@ def test_an_answer_that_goes_wrong(model, server, line, match):
 def test_what_it_need_not_say_is_passed_over(model, server, line):
     server.says = line
     assert text_of(run(model)) == "".join((WORDS[0], *WORDS[2:]))
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_thoughts_that_are_kept_apart_are_no_text(model, server, name):
+    server.says = json.dumps({"choices": [{"delta": {name: "First, ", "content": None}}]})
+    steps = run(model)
+    assert text_of(steps) == "".join((WORDS[0], *WORDS[2:]))
+    assert steps.count(Thinking()) == 1
+
+
+def test_thoughts_without_end_are_cut(model, server):
+    server.pings = 'data: {"choices": [{"delta": {"reasoning_content": "%s"}}]}' % ("First, " * 50)
+    server.words = ("", "never")
+    assert run(model, max_tokens=16)[-1].finish_reason == "length"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import indexes
 import numpy as np
@@ -23,13 +24,18 @@ from memcache_lsp.overlay import Overlay
 from memcache_lsp.preparing import FAILED, embedded_text, made_of
 from memcache_lsp.ranking import FileTable
 from memcache_lsp.ranking.confidence import LEAST
+from memcache_lsp.reports import Skipped
+from memcache_lsp.scopes import Scope
 from memcache_lsp.searching import Searcher
 from memcache_lsp.status import read_status
+from memcache_lsp.store import edge
 from memcache_lsp.store.client import ClientStore, connect
+from memcache_lsp.store.contract import StoreBroken
 from memcache_lsp.store.edge import EdgeStore
-from memcache_lsp.values import Document, Found, Scope, Skipped
+from memcache_lsp.values import Document, Found
 
 EVERYWHERE = Scope()
+HERE = Path(__file__).parent
 
 
 @pytest.fixture
@@ -244,6 +250,83 @@ def test_a_rebuild_keeps_the_index_until_all_is_ready(project_folder):
         assert project.update().added == 3
 
 
+@pytest.mark.parametrize("settles", [False, True])
+def test_what_an_update_told_survives_a_kill(project_folder, tmp_path, settles):
+    killed = f"""
+import os, pathlib, indexes
+with indexes.opened(pathlib.Path({str(project_folder)!r})) as project:
+    project.update()
+    if {settles}:
+        project.settle()
+    os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", killed], check=False, env={**os.environ, "PYTHONPATH": str(HERE)})
+    assert read_status(project_folder).unfinished is not settles
+    with indexes.opened(project_folder) as project:
+        found = indexes.dump(project)
+        report = project.update()
+        project.settle()
+        assert not read_status(project_folder).unfinished
+    assert (report.added, report.changed, report.unchanged) == (0, 0, 3)
+    assert found == indexes.fresh_dump(project_folder, tmp_path / "fresh")
+
+
+def test_a_search_goes_first_at_each_step_of_settling(project_folder, monkeypatch):
+    """Whoever searches as soon as the index is ready waits for no more than one step."""
+    searches = threading.Event()
+    seen = []
+    with indexes.opened(project_folder) as project:
+        project.update()
+
+        class Lock:
+            """The project's own, which says when a search wants it."""
+
+            def __init__(self, lock):
+                self._lock = lock
+
+            def __enter__(self):
+                if threading.current_thread() is searcher:
+                    searches.set()
+                self._lock.acquire()
+
+            def __exit__(self, *_):
+                self._lock.release()
+
+        def flushing():
+            searcher.start()
+            assert searches.wait(20)
+            assert not seen  # it waits for this step
+            yield
+            assert seen  # and not for the next
+
+        def search():
+            seen.append(project.search("retry", scope=Scope(), limit=1))
+
+        searcher = threading.Thread(target=search)
+        monkeypatch.setattr(project, "_lock", Lock(project._lock))
+        monkeypatch.setattr(project._store, "flushing", flushing)
+        monkeypatch.setattr(engine, "_GOES_FIRST_S", 20)
+        project.settle()
+        searcher.join()
+        assert not read_status(project_folder).unfinished
+
+
+def test_an_index_that_does_not_settle_is_mended_by_the_next_opening(project_folder, monkeypatch, tmp_path):
+    with monkeypatch.context() as context:
+        context.setattr(EdgeStore, "flushing", lambda _: (_ for _ in ()).throw(StoreBroken("store: no")))
+        project = engine.open_project(indexes.setup(project_folder), purpose="a test")
+        project.update()
+        with pytest.raises(StoreBroken):
+            project.settle()
+        project.close()  # which whoever rebuilds it waits for
+    assert read_status(project_folder).unfinished
+    with indexes.opened(project_folder) as project:
+        assert project.update().unchanged == 3
+        found = indexes.dump(project)
+    assert not read_status(project_folder).unfinished
+    assert found == indexes.fresh_dump(project_folder, tmp_path / "fresh")
+
+
 def test_closing_waits_for_the_update(project_folder):
     for number in range(200):
         (project_folder / f"filler{number}.py").write_text(f"def filler{number}():\n    return {number}\n" * 20)
@@ -403,11 +486,28 @@ def test_the_store_tells_a_full_disk(tmp_path, monkeypatch):
         def close(self):
             pass
 
-    real, store._shard = store._shard, Full()
+    real, store._opened = store._shard, Full()
     with pytest.raises(UserError, match="is full"):
         store.delete([1])
     real.close()
     assert EdgeStore(tmp_path / "shard", dimension=lambda: 4).count() == 0
+
+
+def test_a_store_that_could_not_be_made_is_made_the_next_time(tmp_path, monkeypatch):
+    store = EdgeStore(tmp_path / "shard", dimension=lambda: 4)
+    assert store.count() == 0
+    assert not (tmp_path / "shard").exists()  # not before something is written
+
+    def full(*_):
+        raise Exception(f"Service runtime error: No space left on device (os error {errno.ENOSPC})")  # noqa: TRY002
+
+    with monkeypatch.context() as context:
+        context.setattr(edge.qe.EdgeShard, "create", full)
+        with pytest.raises(UserError, match="is full"):
+            store.paths()
+    assert store.paths() == list(store.ids()) == []
+    assert (tmp_path / "shard" / "edge_config.json").exists()
+    store.close()
 
 
 def test_status_tells_files_chunks_failures_and_size(project_folder):

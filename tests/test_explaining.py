@@ -6,7 +6,7 @@ import pytest
 from memcache_lsp import explaining
 from memcache_lsp.manifest import FileRecord
 from memcache_lsp.preparing import FAILED, INDEXED
-from memcache_lsp.values import Scope
+from memcache_lsp.scopes import Scope
 
 
 def test_what_is_said_follows_the_project(tmp_path):

@@ -146,11 +146,14 @@ def test_an_endpoint_that_fails_in_every_way(command, example, server):
                 ("error", (500, "the template has no system role"), "template"),
                 ("error", (503, "Loading model"), "Loading model"),
                 ("says", '{"error": {"message": "out of memory"}}', "out of memory"),
+                ("words", (), "empty answer"),
+                ("words", ("<think>First, ", "the code.</think>"), "reasoned and gave no answer"),
             ):
                 setattr(server, name, value)
                 assert why in await refused(client)
                 server.hangs = server.stalls = False
                 server.cut = server.error = server.says = None
+                server.words = model_server.WORDS
                 await works()
             settings(endpoint="http://127.0.0.1:9")
             assert "cannot be reached" in await refused(client)

@@ -107,6 +107,7 @@ def test_a_lost_daemon(editor, toys):
     first = editor.begin()["pid"]
     stalled = editor.ask("toy/stall")
     twice = editor.ask("toy/stall", identity="7")
+    editor.heard()  # so both have reached it
     os.kill(first, signal.SIGKILL)
     for identity in (stalled, twice):
         assert editor.answer(identity)["error"] == {"code": -32803, "message": LOST_REQUEST}
@@ -322,10 +323,11 @@ def test_a_large_message_whose_daemon_is_lost_is_dropped(editor):
     pid = editor.begin()["pid"]
     half = b" " * (10 << 20)
     editor.send_bytes(b"Content-Length: %d\r\n\r\n" % (2 * len(half)))
-    editor.process.stdin.write(half[: 1 << 16])
+    for _ in range(2):  # the second fills the pipe, so the first has been read
+        editor.send_bytes(half[: 1 << 16])
     os.kill(pid, signal.SIGKILL)
     editor.notified("window/showMessage")
-    for _ in range(1 << 16, 2 * len(half), 1 << 16):
+    for _ in range(2 << 16, 2 * len(half), 1 << 16):
         editor.send_bytes(half[: 1 << 16])
     assert editor.call("toy/echo", 4) == 4
 
@@ -337,11 +339,12 @@ def test_a_large_request_whose_daemon_is_lost_is_answered(editor, when):
     body = b'{"jsonrpc":"2.0","params":{"a":"%b"},"id":"large","method":"toy/stall"}' % filler
     editor.send_bytes(b"Content-Length: %d\r\n\r\n" % len(body))
     pieces = [body[at : at + (1 << 16)] for at in range(0, len(body), 1 << 16)]
-    editor.send_bytes(pieces[0])
+    for piece in pieces[:2]:  # the second fills the pipe, so the first has been read
+        editor.send_bytes(piece)
     if when == "while it passes":
         os.kill(pid, signal.SIGKILL)
         editor.notified("window/showMessage")
-    for piece in pieces[1:]:
+    for piece in pieces[2:]:
         editor.send_bytes(piece)
     if when == "while it is worked at":
         lose(editor)

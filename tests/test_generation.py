@@ -49,6 +49,16 @@ def test_reading_then_text_then_the_end(model):
     assert "<|im" not in text_of(steps)
 
 
+def test_it_tells_what_it_need_not_read_again(smollm2):
+    with load(smollm2, context_tokens=512) as model:
+        assert model.known_tokens(SHORT) == 0
+        said = text_of(run(model, SHORT))
+        longer = (*SHORT, Message("assistant", said), Message("user", "And then?"))
+        known = model.known_tokens(longer)
+        assert model.prompt_tokens(SHORT) // 2 < known <= model.prompt_tokens(longer)
+        assert model.known_tokens((Message("system", "Other."), *SHORT[1:])) < known
+
+
 def test_the_same_prompt_gives_the_same_answer_and_is_not_read_again(model):
     first = run(model, LONG)
     again = run(model, LONG)

@@ -7,11 +7,10 @@ import pytest
 from indexes import WorkerHere, setup
 from lsp import run
 
-from memcache_lsp import finding, keeper
-from memcache_lsp import hub as hubs
+from memcache_lsp import finding, telling, updating
 from memcache_lsp.config import UserSettings
 from memcache_lsp.hub import Hub
-from memcache_lsp.protocol.spec import DidChangeStatusParams, IndexParams, SearchParams
+from memcache_lsp.protocol.spec import DidChangeStatusParams, IndexParams, SearchParams, StatusParams
 from memcache_lsp.session.backend import SessionInfo
 from memcache_lsp.session.settings import SessionSettings
 from memcache_lsp.values import Hit, Span
@@ -20,7 +19,7 @@ from memcache_lsp.values import Hit, Span
 @pytest.fixture(autouse=True)
 def _worker(monkeypatch):
     """Index in this process: the worker's own is tested elsewhere."""
-    monkeypatch.setattr(keeper, "IndexWorker", WorkerHere)
+    monkeypatch.setattr(updating, "IndexWorker", WorkerHere)
 
 
 def info(number, *roots):
@@ -100,7 +99,7 @@ async def until(true):
 
 
 def test_a_session_is_told_of_what_lasts_and_never_twice_the_same(example, monkeypatch):
-    monkeypatch.setattr(hubs, "LASTS_S", 0.0)
+    monkeypatch.setattr(telling, "LASTS_S", 0.0)
 
     @run
     async def talk():
@@ -109,7 +108,7 @@ def test_a_session_is_told_of_what_lasts_and_never_twice_the_same(example, monke
         await hub.open_session(SessionInfo(1, "a test", (example,), SessionSettings()))
         await until(lambda: heard and heard[-1].quiescent)
         assert [each.quiescent for each in heard] == [False, True]
-        monkeypatch.setattr(hubs, "LASTS_S", 60.0)
+        monkeypatch.setattr(telling, "LASTS_S", 60.0)
         (it,) = hub._holding
         for number in range(4):
             report = it.report
@@ -178,7 +177,7 @@ def test_the_status_tells_which_session_asks(tmp_path):
         hub = Hub(user=UserSettings, setup=setup, mode="daemon")
         for number in (1, 2, 3):
             await hub.open_session(info(number, tmp_path))
-        told = await hub.status(2)
+        told = await hub.status(2, StatusParams())
         assert {session.id: session.own for session in told.sessions} == {1: False, 2: True, 3: False}
         await hub.close()
 

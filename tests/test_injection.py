@@ -1,20 +1,26 @@
 """Retrieved text is data: whatever stands in a project's comments and documents, files, settings, prompts and citations stay."""
 
+import contextlib
 import hashlib
 import os
 import re
+import sys
 from pathlib import Path
 
+import model_server
 import pytest
 from indexes import opened
 
+from memcache_lsp import models
 from memcache_lsp.answering import answer
+from memcache_lsp.config import load_project_settings, load_user_settings
+from memcache_lsp.endpoint import EndpointGenerator
 from memcache_lsp.events import Citation, Delta, Result, Sources
 from memcache_lsp.generation import load
 from memcache_lsp.generator import Finished, Reading, StopFlag
-from memcache_lsp.prompt import SYSTEM
+from memcache_lsp.prompt import SYSTEM, Message
+from memcache_lsp.scopes import Scope
 from memcache_lsp.texts import text_now
-from memcache_lsp.values import Scope
 from memcache_lsp.verifying import Verifier, drawn
 
 QUESTION = "how is a parcel delivered?"
@@ -89,6 +95,9 @@ class Scripted:
     def count_tokens(self, text):
         return len(text.split())
 
+    def known_tokens(self, messages):
+        return self.prompt_tokens(messages)
+
     def prompt_tokens(self, messages):
         return sum(self.count_tokens(message.text) for message in messages) + 8
 
@@ -132,6 +141,57 @@ def state_of(*folders):
     return {path: hashlib.blake2b(path.read_bytes()).hexdigest() for path in files if ".sqlite" not in path.name}
 
 
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "pty.spawn")
+_CHANGES = (
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.mkdir",
+    "os.link",
+    "os.symlink",
+    "os.chmod",
+    "os.truncate",
+    "shutil.",
+)
+_WATCHED = []  # the deeds of what is watched now, in a list of its own
+
+
+def _audit(event, arguments):
+    if not _WATCHED:
+        return
+    deeds = _WATCHED[-1]
+    if event in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
+        deeds.append(("send", arguments[1]))
+    elif event == "socket.getaddrinfo":
+        deeds.append(("look up", arguments[0]))
+    elif event in _STARTS:
+        deeds.append(("start", arguments[0]))
+    elif event.startswith(_CHANGES) or (event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITES):
+        deeds.append(("write", str(arguments[0])))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _audited():
+    sys.addaudithook(_audit)  # which stays for the process, and does nothing where nothing is watched
+
+
+@contextlib.contextmanager
+def watched():
+    """Give what the process sends, starts and writes meanwhile, by whatever library."""
+    _WATCHED.append([])
+    try:
+        yield _WATCHED[-1]
+    finally:
+        _WATCHED.pop()
+
+
+def settings_of(root):
+    """Return what a project could want to change: who answers, where that is, and its own settings."""
+    user, problems = load_user_settings()
+    return models.chosen(user), models.used(), user, problems, load_project_settings(root)
+
+
 def evidence_of(project, n):
     hits = project.search(QUESTION, scope=Scope(globs=(f"case{n}.py", f"case{n}.md")), limit=20, per_file=3)
     assert hits
@@ -152,25 +212,72 @@ def asked(project, n, generator):
 @pytest.mark.parametrize(("n", "name"), list(enumerate(INJECTIONS)), ids=list(INJECTIONS))
 def test_what_a_project_says_changes_nothing(n, name, project):
     before = state_of(project.setup.root, os.environ["MEMCACHE_HOME"])
+    settings = settings_of(project.setup.root)
     for said in SAID:
         generator = Scripted(said)
-        hits, excerpts, events = asked(project, n, generator)
+        with watched() as deeds:
+            hits, excerpts, events = asked(project, n, generator)
+        assert deeds == []
         (messages,) = generator.shown
         check_prompt(messages, excerpts)
         check_citations(project.setup.root, hits, events)
+        check_marks(events[-1].answer, hits)
         assert "".join(event.text for event in events if isinstance(event, Delta)) == events[-1].answer
+    assert settings_of(project.setup.root) == settings
     assert state_of(project.setup.root, os.environ["MEMCACHE_HOME"]) == before
 
 
-def check_prompt(messages, excerpts):
+@pytest.fixture(scope="module")
+def endpoint():
+    """The server that the user set."""
+    with model_server.serving() as server:
+        yield server
+
+
+@pytest.mark.parametrize(("n", "name"), list(enumerate(INJECTIONS)), ids=list(INJECTIONS))
+def test_only_the_endpoint_that_is_set_gets_anything(n, name, project, endpoint):
+    before = state_of(project.setup.root, os.environ["MEMCACHE_HOME"])
+    settings = settings_of(project.setup.root)
+    for said in SAID:
+        endpoint.words = tuple(re.findall(r".{1,5}", said, re.DOTALL))
+        endpoint.asked.clear()
+        with watched() as deeds, contextlib.closing(EndpointGenerator(models.Endpoint(endpoint.url))) as generator:
+            hits, excerpts, events = asked(project, n, generator)
+        assert {deed for deed in deeds if deed[0] != "look up"} == {("send", endpoint.server_address)}
+        assert {deed for deed in deeds if deed[0] == "look up"} <= {("look up", endpoint.server_address[0])}
+        *warming, body = endpoint.asked  # an unmeasured server reads first what every prompt begins with
+        assert all(message["content"] in {SYSTEM, ""} for each in warming for message in each["messages"])
+        check_prompt([Message(each["role"], each["content"]) for each in body["messages"]], excerpts, cut=True)
+        assert not {"tools", "functions", "tool_choice", "template", "chat_template"} & body.keys()
+        check_citations(project.setup.root, hits, events)
+        check_marks(events[-1].answer, hits)
+    assert set(endpoint.paths) <= {"/v1/models", "/props", "/tokenize", "/v1/chat/completions", "/health"}
+    assert settings_of(project.setup.root) == settings
+    assert state_of(project.setup.root, os.environ["MEMCACHE_HOME"]) == before
+
+
+def check_marks(text, hits):
+    """No number is shown that no source has, but in code."""
+    plain = re.sub(r"```.*?(?:```|\Z)|`[^`\n]*`", "", text, flags=re.DOTALL)
+    shown = {int(n) for mark in re.findall(r"\[[\d\s,;–-]+\]", plain) for n in re.findall(r"\d+", mark)}
+    assert shown <= set(range(1, len(hits) + 1))
+
+
+def check_prompt(messages, excerpts, *, cut=False):
     """The evidence stays inside its fences, and the question is ours and comes last."""
     assert [message.role for message in messages] == ["system", "user"]
     assert messages[0].text == SYSTEM
     text = messages[1].text
     fences = re.findall(r"<\s*/?\s*excerpt\b[^\n]*", text, re.IGNORECASE)
     own = [f for e in excerpts for f in (f'<excerpt number="{e.n}" source="{e.path}:{e.start_line}-', "</excerpt>")]
-    assert len(fences) == 2 * len(excerpts)
-    assert all(fence.startswith(wanted) for fence, wanted in zip(fences, own, strict=True))
+    if cut:  # the context has room for the first of them
+        assert fences
+        own = own[: len(fences)]
+    assert len(fences) == len(own)
+    assert all(
+        fence.startswith(wanted[: wanted.rfind(":")] if cut and ":" in wanted else wanted)
+        for fence, wanted in zip(fences, own, strict=True)
+    )
     after = text.rpartition("</excerpt>")[2]
     assert after.endswith(f"\nQuestion: {QUESTION}")
     assert after.count("\n") == 3

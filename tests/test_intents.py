@@ -3,9 +3,11 @@
 import pytest
 
 from memcache_lsp import intents
+from memcache_lsp.drawing import _about_lines
 from memcache_lsp.errors import UserError
 from memcache_lsp.intents import MOST_PARTS, about_lines, plan, used_name
 from memcache_lsp.lines import lines_of
+from memcache_lsp.protocol.parts import Position, Range
 from memcache_lsp.values import Hit, Span
 
 TEXT = "import time\n\n\nclass Post:\n    def send_parcel(self, parcel):\n        time.sleep(1)\n        return ring(parcel)\n"
@@ -62,6 +64,49 @@ def test_a_selected_name_is_meant():
     assert plan("callers", "What calls this?", about).used == "ring"
 
 
+@pytest.mark.parametrize("intent", ["ask", "explain", "summarize", "callers"])
+@pytest.mark.parametrize("question", ["What calls this?", "who uses it", "Where is this used?"])
+def test_a_question_for_callers_is_one_by_whatever_way_it_comes(intent, question):
+    about = about_lines("a.py", TEXT, 5, 7)
+    assert plan(intent, question, about) == plan("callers", "What calls this?", about)
+    assert plan(intent, question, about).used == "send_parcel"
+
+
+@pytest.mark.parametrize("intent", ["explain", "summarize", "callers"])
+def test_a_named_function_is_looked_for_though_lines_are_given(intent):
+    assert plan(intent, "What calls `ring`?", about_lines("a.py", TEXT, 5, 7)).used == "ring"
+
+
+def test_of_a_whole_file_nobody_can_tell_whose_callers_are_meant():
+    with pytest.raises(UserError, match="whose callers"):
+        plan("summarize", "What calls this?", about_lines("a.py", TEXT, 1, 7))
+
+
+@pytest.mark.parametrize(
+    "question", ["Summarize this.", "summarise this file", "Summarize it", "Summarize this selection."]
+)
+def test_lines_are_summarized_by_whatever_way_it_comes(question):
+    about = about_lines("a.py", TEXT, 5, 7)
+    assert plan("explain", question, about) == plan("summarize", question, about)
+
+
+def test_lines_that_are_not_there_are_refused_in_a_sentence():
+    assert about_lines("a.py", TEXT, 7, 99).last == 7
+    with pytest.raises(UserError, match=r"^There is no line 8 in a\.py: it has 7\.$"):
+        about_lines("a.py", TEXT, 8, 9)
+
+
+def test_a_cursor_may_be_behind_the_last_line_end_but_no_selection():
+    def about(first, last):
+        return _about_lines(
+            "a.py", TEXT, Range(start=Position(line=first, character=0), end=Position(line=last, character=0))
+        )
+
+    assert about(7, 7).last == 8
+    with pytest.raises(UserError, match="no line 8"):
+        about(7, 8)
+
+
 @pytest.mark.parametrize("intent", ["summarize", "callers"])
 def test_what_is_not_given_is_asked_for_in_a_sentence(intent):
     with pytest.raises(UserError, match="name"):
@@ -89,6 +134,16 @@ def test_a_file_is_read_in_all_its_parts():
     assert {n for n, line in enumerate(lines_of(text), 1) if line.strip()} <= covered
     for part in wanted.own:
         assert text[part.span.start : part.span.end] == part.text
+
+
+def test_the_pieces_of_a_long_function_are_one_part_of_the_file():
+    body = "".join(f"    if parcel == {n}:\n        return send_{n}(parcel, door=ring({n}))\n" for n in range(200))
+    text = f"def deliver(parcel):\n{body}\n\ndef ring(n):\n    return n\n"
+    assert len(intents.parts_of("a.py", text)) > 3
+    parts = plan("summarize", "Summarize this file.", about_lines("a.py", text, 1, 10**6)).own
+    assert [part.symbol for part in parts] == ["deliver", "ring"]
+    assert parts[0].text.startswith("def deliver")
+    assert all(text[part.span.start : part.span.end] == part.text for part in parts)
 
 
 def test_a_plain_question_may_be_refused_and_one_for_uses_falls_back_to_it():

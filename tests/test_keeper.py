@@ -10,13 +10,13 @@ import threading
 import indexes
 import pytest
 
-from memcache_lsp import config, indexing, watching
+from memcache_lsp import config, indexing, updating, watching
 from memcache_lsp import keeper as keeping
 from memcache_lsp.caches import Ground
 from memcache_lsp.engine import Project
 from memcache_lsp.keeper import Keeper
 from memcache_lsp.preparing import Preparer
-from memcache_lsp.values import Scope
+from memcache_lsp.scopes import Scope
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
 
@@ -80,7 +80,7 @@ def workers(monkeypatch):
         def resume(self, why):
             self.pauses.discard(why)
 
-    monkeypatch.setattr(keeping, "IndexWorker", Worker)
+    monkeypatch.setattr(updating, "IndexWorker", Worker)
     return made
 
 
@@ -218,7 +218,7 @@ def test_our_own_folders_below_the_root_are_not_watched(example, monkeypatch, up
 
     async def run():
         async with kept(example) as one:
-            folders = set(one.keeper._watcher._folders.values())
+            folders = set(one.keeper._updating._watcher._folders.values())
             assert {"", "courier", "home"} <= folders
             assert not any(folder.startswith(("home/cache", "home/state")) for folder in folders)
             (example / "zebra.py").write_text("def zebra_crossing():\n    return 1\n")
@@ -233,7 +233,7 @@ def test_our_own_folders_below_the_root_are_not_watched(example, monkeypatch, up
 def test_the_last_one_to_leave_ends_the_watch(example, updates):
     async def run():
         async with kept(example) as one:
-            watcher = one.keeper._watcher
+            watcher = one.keeper._updating._watcher
             assert watcher.active
             one.keeper.users.clear()
             one.keeper.cancel()
@@ -243,7 +243,7 @@ def test_the_last_one_to_leave_ends_the_watch(example, updates):
             one.keeper.start()
             await one.found("zebra_crossing", "courier/zebra.py")
             assert updates == [None, None]
-            assert one.keeper._watcher.active
+            assert one.keeper._updating._watcher.active
 
     asyncio.run(run())
 
@@ -306,13 +306,13 @@ def write_and_index(root):
 def test_a_store_closed_for_idleness_is_opened_without_a_look_at_everything(example, updates):
     async def run():
         async with kept(example, idle_s=0.1) as one:
-            await one.until(lambda: one.keeper._project is None)
+            await one.until(lambda: one.keeper._index.project is None)
             assert "courier/queue.py" in await one.paths("queue")
-            await one.until(lambda: one.keeper._project is None)
+            await one.until(lambda: one.keeper._index.project is None)
             (example / "zebra.py").write_text("def zebra_crossing():\n    return 1\n")
             await one.until(lambda: len(updates) == 2)
             assert updates == [None, {"zebra.py"}]
-            await one.until(lambda: one.keeper._project is None)
+            await one.until(lambda: one.keeper._index.project is None)
             await asyncio.to_thread(write_and_index, example)  # somebody else does, while it is closed here
             await one.paths("okapi_forest")
             await one.until(lambda: updates.count(None) >= 3)  # the first, the other one's, and ours after that
@@ -326,7 +326,7 @@ def test_who_cannot_watch_looks_again_when_asked(example, updates, monkeypatch):
 
     async def run():
         async with kept(example) as one:
-            assert not one.keeper._watcher.active
+            assert not one.keeper._updating._watcher.active
             (example / "zebra.py").write_text("def zebra_crossing():\n    return 1\n")
             await one.found("zebra_crossing", "zebra.py")
             assert set(updates) == {None}
@@ -379,13 +379,13 @@ def test_the_speed_is_that_which_is_called_for(example, workers):
 def test_what_is_asked_about_during_the_first_index_is_indexed_next(example, workers, monkeypatch):
     for number in range(200):
         (example / f"f{number:03}.py").write_text(f"def number_{number}():\n    return {number}\n")
-    make = keeping.IndexWorker.__init__
+    make = updating.IndexWorker.__init__
 
     def making(self, *arguments, **options):
         make(self, *arguments, **options)
         self.hold.clear()
 
-    monkeypatch.setattr(keeping.IndexWorker, "__init__", making)
+    monkeypatch.setattr(updating.IndexWorker, "__init__", making)
 
     async def run():
         one = Kept(example)

@@ -13,7 +13,8 @@ from memcache_lsp import engine, glance, keeper, locking
 from memcache_lsp.caches import Ground
 from memcache_lsp.errors import LockedError, Stopped, UserError
 from memcache_lsp.keeper import Keeper
-from memcache_lsp.values import Scope
+from memcache_lsp.opened import Opened
+from memcache_lsp.scopes import Scope
 
 
 class Gate:
@@ -72,6 +73,74 @@ def test_an_opening_outlives_who_asked_for_it(example, monkeypatch):
     talk()
 
 
+def test_a_lock_whose_folder_is_deleted_while_it_is_waited_for_is_made_again(tmp_path, monkeypatch):
+    folder = tmp_path / "index"
+    acquire = locking.filelock.FileLock.acquire
+    gone = []
+
+    def acquiring(self, *args, **kwargs):
+        if not gone:  # as its holder ends, who has deleted all
+            gone.append(folder.rmdir())
+        return acquire(self, *args, **kwargs)
+
+    monkeypatch.setattr(locking.filelock.FileLock, "acquire", acquiring)
+    with locking.held(folder, what="it", purpose="a test"):
+        assert "a test" in locking.holder(folder)
+    assert len(gone) == 1
+
+
+def test_an_owner_that_has_removed_its_folder_leaves_the_next_owners_note(tmp_path):
+    folder = tmp_path / "index"
+    with locking.held(folder, what="it", purpose="the first"):
+        locking.remove(folder)
+        second = locking.held(folder, what="it", purpose="the second")
+        second.__enter__()
+    assert "the second" in locking.holder(folder)
+    second.__exit__(None, None, None)
+    assert locking.holder(folder) is None
+    assert not (folder / "holder.json").exists()
+
+
+def test_a_closing_that_is_cancelled_says_so_and_lets_the_lock_go(example, monkeypatch):
+    gate = Gate(Keeper._bring_in_step)
+
+    @run
+    async def talk():
+        it = Keeper(Ground(example), setup=setup, changed=lambda _: None)
+        monkeypatch.setattr(it, "_bring_in_step", lambda *args: gate(it, *args))
+        it.start()
+        await asyncio.to_thread(gate.reached.wait)
+        closing = asyncio.create_task(it.close())
+        await asyncio.sleep(0)  # it waits for the task now
+        closing.cancel()
+        gate.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert locking.holder(engine.paths.index_dir(example)) is None
+
+    talk()
+
+
+def test_it_is_calm_once_nobody_is_at_work_or_something_else_is_to_be_done():
+    async def goes():
+        pass
+
+    @run
+    async def talk():
+        index = Opened(lambda _: None, came=lambda *_: None, goes=goes, idle_s=60)
+        never, now = asyncio.Event(), asyncio.Event()
+        now.set()
+        async with index.use():
+            waiting = asyncio.create_task(index.calm(0.01, at_most_s=60, unless=never))
+            assert await asyncio.wait([waiting], timeout=0.05) == (set(), {waiting})
+            await index.calm(60, at_most_s=60, unless=now)
+            await index.calm(60, at_most_s=0.01, unless=never)  # a search that hangs holds it up for so long only
+        await waiting
+        index.close()
+
+    talk()
+
+
 def test_a_keeper_closed_while_it_opens_lets_go(example, monkeypatch):
     gate = Gate(engine.open_project)
     monkeypatch.setattr(keeper, "open_project", gate)
@@ -101,7 +170,7 @@ def test_a_rebuild_outlives_who_asked_for_it(example):
         async with kept(example) as it:
             it.pause()
             await search(it)
-            it._worker = SimpleNamespace(close=gate)  # one that takes its time to end
+            it._updating.crew = SimpleNamespace(close=gate)  # one that takes its time to end
             rebuilding = asyncio.create_task(it.rebuild())
             await asyncio.to_thread(gate.reached.wait)
             await cancelled(rebuilding)
@@ -202,7 +271,7 @@ def test_many_who_ask_for_the_status_share_a_look(example, monkeypatch):
 
 
 def test_a_look_that_began_before_a_change_is_none_for_who_asks_after_it(example, monkeypatch):
-    gate = Gate(lambda _root, _part: f"look {gate.times}")
+    gate = Gate(lambda _root, _part, is_real: f"look {gate.times}")
     monkeypatch.setattr(glance, "read_status", gate)
 
     @run

@@ -100,11 +100,33 @@ def test_what_the_kernel_does_not_know_is_run_by_the_shell(tmp_path):
     model.close()
 
 
-def test_what_never_gets_ready_is_ended(tmp_path, note):
-    program = Program(model_server.program(tmp_path / "x.llamafile", behaviour="never"))
-    with pytest.raises(ModelError, match="not ready"):
-        llamafile.start(program, ready_s=1.0)
+@pytest.mark.parametrize(("behaviour", "told"), [("never", "takes no connections after 1 s"), ("loads", "not ready")])
+def test_what_never_gets_ready_is_ended(tmp_path, note, monkeypatch, behaviour, told):
+    monkeypatch.setattr(llamafile, "LISTEN_S", 1.0 if behaviour == "never" else 60.0)
+    program = Program(model_server.program(tmp_path / "x.llamafile", behaviour=behaviour))
+    with pytest.raises(ModelError, match=told):
+        llamafile.start(program, ready_s=60.0 if behaviour == "never" else 1.0)
     assert gone(json.loads(note.read_text())["pid"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does it on Linux")
+@pytest.mark.parametrize("behaviour", ["never", "loads"])
+def test_a_stop_ends_what_is_still_loading(tmp_path, note, behaviour):
+    program = Program(model_server.program(tmp_path / "x.llamafile", behaviour=behaviour))
+
+    async def run():
+        worker = ModelWorker(log=tmp_path / "log")
+        loading = asyncio.create_task(worker.load(program))
+        while not (note.exists() and note.read_text()):
+            await asyncio.sleep(0.01)
+        loading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await loading
+        await worker.settled()
+        assert await asyncio.to_thread(gone, json.loads(note.read_text())["pid"])
+        await worker.close()
+
+    asyncio.run(run())
 
 
 def test_one_that_is_killed_is_one_sentence(tmp_path, note):

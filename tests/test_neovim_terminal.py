@@ -41,7 +41,7 @@ def test_a_new_user_asks_stops_follows_up_opens_and_searches(neovim):
     neovim.wait("# what happens to a parcel that fails too often?")
     shown = neovim.wait("**Sources**")
     assert re.search(SOURCE, shown)
-    neovim.wait(" writing …")
+    neovim.wait("writing …")
     neovim.type("\x03")
     neovim.wait("stopped")
 

@@ -9,8 +9,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import needs
 import neovims
 import pytest
+import terminal
 from lsp import process, run
 
 from memcache_lsp.session.uris import to_path
@@ -26,6 +28,7 @@ CAPABILITIES = {
     },
     "kakoune": {
         "workspace": {"configuration": True},
+        "window": {"workDoneProgress": True},  # and no showDocument: answers come as messages
         "textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": [""]}}}},
     },
     "sublime": {
@@ -83,7 +86,6 @@ def test_a_set_up_starts_the_server_which_answers_by_standard_methods(editor, sh
             client.answers["window/showDocument"] = {"success": True}
             result = await client.initialize(example, capabilities=CAPABILITIES[editor])
             assert result["capabilities"]["workspaceSymbolProvider"]
-            client.notify("initialized", {})
             item = {"uri": path.as_uri(), "languageId": "python", "version": 1, "text": path.read_text()}
             client.notify("textDocument/didOpen", {"textDocument": item})
             symbols = await client.request("workspace/symbol", {"query": "how long does a retry wait"})
@@ -103,21 +105,59 @@ def test_a_set_up_starts_the_server_which_answers_by_standard_methods(editor, sh
     talk()
 
 
-def test_plain_eglot_searches_acts_and_asks(short_home, example, tmp_path):
+def eglot_environment(example, tmp_path):
+    """Return an Emacs that has eglot, and its variables: a project, a home, and the server in its path."""
     emacs = shutil.which("emacs")
     if emacs is None:
-        neovims.missing("there is no Emacs")
+        needs.missing("there is no Emacs")
     libraries = subprocess.run(
         [emacs, "--batch", "--eval", "(progn (require 'package) (package-initialize) (require 'eglot))"],
         capture_output=True, check=False,
     )  # fmt: skip
     if libraries.returncode:
-        neovims.missing("this Emacs has no eglot: apt-get install elpa-eglot")
+        needs.missing("this Emacs has no eglot: apt-get install elpa-eglot")
     neovims.index(example)
     (example / "operations.txt").write_text("What a depot does when a parcel fails too often.\n")
     programs = str(Path(sys.executable).parent)
     assert shutil.which("memcache-lsp", path=programs), "the package is not installed beside this Python"
-    env = neovims.environment(tmp_path) | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    return emacs, neovims.environment(tmp_path) | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_plain_eglot_in_a_terminal(short_home, example, tmp_path):
+    emacs, env = eglot_environment(example, tmp_path)
+    set_up = json.dumps(str(EXAMPLES / "memcache-eglot.el"))
+    quiet = "(setq native-comp-deferred-compilation nil vc-handled-backends nil)"  # a new home has nothing compiled
+    (tmp_path / ".emacs").write_text(f"{quiet}\n(package-initialize)\n(load {set_up})\n(menu-bar-mode -1)\n")
+    (example / ".git").mkdir()
+    with terminal.Terminal([emacs, "-nw", "operations.txt"], cwd=example, env=env, columns=110, rows=40) as running:
+        running.wait("What a depot does")
+        running.type("\x1bxeglot\r")
+        running.wait("[eglot:courier]")
+
+        running.type("\x1bxxref-find-apropos\r")
+        running.wait("Search for pattern")
+        running.type("what happens to dead letters\r")
+        running.wait(lambda text: "*xref*" in text and "courier/queue.py" in text and "def dead_letters" in text)
+        running.type("n\r")
+        running.wait(lambda text: re.search(r"queue\.py +\S+ L132", text))
+
+        running.type("\x18boperations.txt\r\x181\x18h\x1bxeglot-code-actions\r")
+        running.wait("Pick an action (default Explain):")
+        running.type("\r")
+        # The answer is a message, for this eglot cannot be told to open a document; the next message takes its place.
+        running.type("\x18b*Messages*\r")
+        running.wait(lambda text: "](file://" in text.replace("\\\n", ""))  # long lines go on in the next row
+        running.type("\x1bxmemcache-eglot-ask\ra question\r")
+        running.wait("Start eglot in this buffer first")
+
+        running.type("\x18boperations.txt\r\x1bxmemcache-eglot-ask\r")
+        running.wait("Ask:")
+        running.type("what happens to a parcel that fails too often?\r")
+        running.wait(lambda text: "*memcache*" in text and re.search(r"\[\d+\]\n", text) and "## Cited" in text)
+
+
+def test_plain_eglot_searches_acts_and_asks(short_home, example, tmp_path):
+    emacs, env = eglot_environment(example, tmp_path)
     command = [emacs, "--batch", "-l", str(neovims.TOP / "tests" / "eglot" / "drive.el")]
     done = subprocess.run(command, cwd=example, env=env, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr[-6000:]

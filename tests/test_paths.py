@@ -112,3 +112,19 @@ def test_an_index_folder_belongs_to_the_real_path(tmp_path):
     assert len(folder.name) == len("My-Project-") + 16
     assert folder != paths.index_dir(tmp_path)
     assert paths.index_dir(Path("/")).name.startswith("root-")
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, durable):
+    path = tmp_path / "kept.json"
+    paths.replace_file(path, b"one", durable=durable)
+    paths.replace_file(path, b"two", durable=durable)
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(TypeError):
+        paths.replace_file(path, "no bytes", durable=durable)
+    assert path.read_bytes() == b"two"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        paths.replace_file(tmp_path / "folder", b"three", durable=durable)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "kept.json"]

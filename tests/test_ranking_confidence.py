@@ -29,6 +29,27 @@ def test_confidence(question, signs, answers):
     assert (confidence(Question.of(question), signs) >= LEAST) is answers
 
 
+@pytest.mark.parametrize(
+    ("question", "nearest", "share", "many", "unknown"),
+    [
+        ("shared library", 0.34, 0.5, 1, 0.0),  # both are there, though not in one hit
+        ("structured invoked", 0.30, 0.5, 1, 0.0),
+        ("how does challenge-response handshake work?", 0.47, 0.5, 2, 0.25),
+        ("pluggable tiling algorithms", 0.25, 0.67, 2, 0.33),
+        ("uploads constructed", 0.38, 0.5, 1, 0.0),
+    ],
+)
+def test_a_short_question_is_not_refused_for_having_few_words(question, nearest, share, many, unknown):
+    signs = Signs(nearest=nearest, share=share, many=many / 8, unknown=unknown, defined=False, in_path=False)
+    assert confidence(Question.of(question), signs) >= LEAST
+
+
+@pytest.mark.parametrize("question", ["boiled eggs", "Roman emperor", "how does bread dough work?"])
+def test_a_short_question_about_something_else_is_refused(question):
+    signs = Signs(nearest=0.24, share=0.33, many=1 / 8, unknown=0.6, defined=False, in_path=False)
+    assert confidence(Question.of(question), signs) < LEAST
+
+
 @pytest.mark.parametrize("signs", [WEAK, GOOD])
 def test_without_a_known_scale_the_words_decide(signs):
     question = Question.of("how are routes registered")

@@ -7,6 +7,7 @@ from ranking import row
 
 from memcache_lsp.ranking import FileTable, make_facts
 from memcache_lsp.ranking.facts import decoded, name_hash
+from memcache_lsp.tokens import pieces
 from memcache_lsp.values import Chunk, Definition, Span
 
 PATHS = ("src/retry.py", "src/queue/pool.py", "src/queue/__init__.py", "docs/retry.md", "a/b/c/d/e.py")
@@ -88,7 +89,7 @@ def test_facts_survive_their_bytes():
         chunk(21, ("take", "function")),
     ]
     vectors = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 0]], dtype=np.float32)
-    made = make_facts("class Pool: uses_this and retry, ok", chunks, vectors)
+    made = make_facts(pieces("class Pool: uses_this and retry, ok"), chunks, vectors)
     again = decoded(made.encoded())
     for name in ("names", "chunks", "levels", "used", "lines", "mean"):
         assert np.array_equal(getattr(again, name), getattr(made, name)), name

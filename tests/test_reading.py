@@ -56,6 +56,13 @@ def test_scanned_pages_are_told():
         read("a.pdf", papers.pdf([], []))
 
 
+def test_of_scanned_pages_the_ones_that_were_not_read_are_no_part():
+    looks = iter([False, False, True])
+    told = "^scanned: 2 of its 3 pages hold no text, only pictures; only its first 2 of 3 pages were read$"
+    with pytest.raises(UnreadableError, match=told):
+        read("a.pdf", papers.pdf([], [], ["page number three"]), spent=lambda: next(looks))
+
+
 def test_a_pdf_that_takes_too_long_is_read_in_part():
     looks = iter([False, False, True])
     found = read("a.pdf", papers.pdf(["page number one"], ["page number two"], ["three"]), spent=lambda: next(looks))
@@ -69,6 +76,37 @@ def test_a_docx_has_headings_by_its_styles():
     assert headings(found) == [(1, "Top", "Top"), (2, "Below", "Below")]
     assert found.text == "Top\n\nSome words.\n\nBelow\n\nMore.\n"
     assert spot_at(found.spots, 3) == Spot()
+
+
+def test_a_docx_has_text_boxes_once_and_the_paragraph_around_them():
+    def box(kind, text):
+        return f"<mc:{kind}><w:pict><w:txbxContent><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:txbxContent></w:pict></mc:{kind}>"
+
+    both = f"<mc:AlternateContent>{box('Choice', 'In the box.')}{box('Fallback', 'In the box.')}</mc:AlternateContent>"
+    more = f"<w:p><w:r><w:t>Before it, </w:t>{both}</w:r><w:r><w:t>behind it.</w:t></w:r></w:p>"
+    more += "<w:p><w:moveFrom><w:r><w:t>Moved.</w:t></w:r></w:moveFrom></w:p><w:p><w:r><w:t>Moved.</w:t></w:r></w:p>"
+    found = read("a.docx", papers.docx(("Heading1", "Top"), more=more))
+    assert [line for line in found.text.split("\n") if line] == [
+        "Top",
+        "In the box.",
+        "Before it, behind it.",
+        "Moved.",
+    ]
+
+
+def test_a_docx_has_tables_within_tables():
+    def cell(content):
+        return f"<w:tc>{content}</w:tc>"
+
+    def say(text):
+        return f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+    inner = "".join(f"<w:tr>{cell(say(one))}{cell(say(two))}</w:tr>" for one, two in (("a", "b"), ("c", "d")))
+    row = f"<w:tr>{cell(say('left'))}{cell(say('above') + f'<w:tbl>{inner}</w:tbl>' + say('below'))}</w:tr>"
+    more = f"<w:tbl>{row}<w:tr>{cell(say('last'))}</w:tr></w:tbl>{say('Behind the table.')}"
+    found = read("a.docx", papers.docx(more=more))
+    said = [line for line in found.text.split("\n") if line]
+    assert said == ["left | above | a | b | c | d | below", "last", "Behind the table."]
 
 
 def test_an_epub_is_read_in_the_order_of_the_book():

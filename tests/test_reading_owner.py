@@ -13,8 +13,9 @@ from memcache_lsp import texts
 from memcache_lsp.errors import Stopped
 from memcache_lsp.reading.owner import Reader
 from memcache_lsp.reading.result import UnreadableError
+from memcache_lsp.scopes import Scope
 from memcache_lsp.status import read_status
-from memcache_lsp.values import Scope, Spot
+from memcache_lsp.values import Spot, spot_at
 
 TWO = papers.pdf(["The delay doubles", "after each failure."], ["The parcel is given up", "after five of them."])
 
@@ -40,6 +41,67 @@ def test_what_takes_too_much_memory_costs_only_itself(reader):
     with pytest.raises(UnreadableError, match=r"^(too large inside|broken)"):
         reader.read("a.pdf", papers.pdf([" " * 600_000_000]))
     assert "doubles" in reader.read("a.pdf", TWO).text
+
+
+STUCK = """
+import sys
+from memcache_lsp.reading import child, pdf
+child._PAGE_S = 1
+def page(document, number, read=pdf._page):
+    while number in {stuck}:
+        {does}
+    return read(document, number)
+pdf._page = page
+child.main(["60", str(96 * 1024 * 1024)])
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "why"),
+    [
+        ("pass", "too slow"),
+        ("import os; os.abort()", "too large inside"),
+        ("import os; os.kill(os.getpid(), 9)", "broken"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("stuck", "found", "problems"),
+    [
+        ({1}, "one|three|four|five", ["page 2 is left out: {why}"]),
+        (
+            {1, 3},
+            "one|three",
+            ["page 2 is left out: {why}", "only its first 3 of 5 pages were read"],
+        ),
+        ({0, 1, 2, 3, 4}, None, ["^(too slow: its page 1|too large inside:|broken: reading it ended) "]),
+    ],
+)
+def test_a_page_that_ends_or_holds_up_its_reader_costs_only_itself(does, why, stuck, found, problems):
+    pages = [[f"this is page {word}"] for word in ("one", "two", "three", "four", "five")]
+    data = papers.pdf(*pages, marks=[("the last", 4)])
+    reader = Reader(deadline_s=60, command=[sys.executable, "-c", STUCK.format(stuck=stuck, does=does)])
+    try:
+        if found is None:
+            with pytest.raises(UnreadableError, match=problems[0]):
+                reader.read("a.pdf", data)
+            return
+        reading = reader.read("a.pdf", data)
+        assert [line.split()[-1] for line in reading.text.split("\n") if line] == found.split("|")
+        assert list(reading.problems) == [each.format(why=why) for each in problems]
+        assert spot_at(reading.spots, reading.text.split("\n").index("this is page three") + 1) == Spot(page=3)
+    finally:
+        reader.close()
+
+
+def test_a_page_that_is_left_out_is_no_scanned_one():
+    command = [sys.executable, "-c", STUCK.format(stuck={1}, does="import os; os.abort()")]
+    reader = Reader(deadline_s=60, command=command)
+    try:
+        told = "^scanned: 2 of its 3 pages hold no text, only pictures; page 2 is left out: too large inside$"
+        with pytest.raises(UnreadableError, match=told):
+            reader.read("a.pdf", papers.pdf([], ["a page of some words"], []))
+    finally:
+        reader.close()
 
 
 STANDIN = """

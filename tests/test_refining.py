@@ -22,12 +22,12 @@ from memcache_lsp.config import UserSettings, load_project_settings
 from memcache_lsp.errors import Stopped
 from memcache_lsp.hub import Hub
 from memcache_lsp.programs import command_for
-from memcache_lsp.protocol.spec import IndexParams, SearchParams
+from memcache_lsp.protocol.spec import IndexParams, SearchParams, StatusParams
 from memcache_lsp.ranking import Cards
 from memcache_lsp.ranking.cards import card_values
+from memcache_lsp.scopes import Scope
 from memcache_lsp.session.backend import SessionInfo
 from memcache_lsp.session.settings import SessionSettings, parse_settings, unknown_settings
-from memcache_lsp.values import Scope
 from memcache_lsp.workers import pace
 from memcache_lsp.workers.refine import Refiner
 
@@ -70,7 +70,7 @@ class Engine:
         return self.hub._holding.keepers[Ground(self.root)]
 
     async def status(self):
-        return (await self.hub.status(1)).roots[0]
+        return (await self.hub.status(1, StatusParams())).roots[0]
 
     async def until(self, true):
         async with asyncio.timeout(240):
@@ -220,7 +220,7 @@ async def refine_follow_and_rank(root, model):
         found = await one.until_asked()
         assert max(found, key=found.get) == "courier/webhooks.py"
         before = len(texts(model))
-        worker = next(w for w in (await one.hub.status(1)).workers if w.name == "refine")
+        worker = next(w for w in (await one.hub.status(1, StatusParams())).workers if w.name == "refine")
         assert worker.pid == one.refiner.pid
         (root / "web/brand_new.js").write_text("export function fresh() {}\n")
         await one.hub.index(1, IndexParams(action="start"))
@@ -302,7 +302,7 @@ def test_what_is_missing_is_said_and_disturbs_no_search(example, model):
             status = await one.until(lambda root: root.refinement and root.refinement.message)
             assert "needs sentence-transformers; install it" in status.refinement.message
             assert status.state == "ready"
-            assert (await one.hub.status(1)).health == "ok"
+            assert (await one.hub.status(1, StatusParams())).health == "ok"
             assert (await one.hub.search(1, SearchParams(query="status", limit=3))).hits
             assert one.refiner.pid is None
 
@@ -364,7 +364,7 @@ def test_an_index_that_was_closed_when_idle_is_refined_again(example, model):
             await one.refined()  # which keeps it open
             made = len(texts(model))
             async with asyncio.timeout(60):
-                while one.keeper._project is not None:
+                while one.keeper._index.project is not None:
                     await asyncio.sleep(0.01)
             await one.until_asked()
             assert len(texts(model)) == made

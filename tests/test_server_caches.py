@@ -290,8 +290,18 @@ def test_a_summary_is_kept_until_its_file_changes_and_goes_with_the_cache(exampl
             assert (first["cached"], first["finishReason"] in {"stop", "length"}) == (False, True)
             again = await client.request("memcache/ask", summary)
             assert (again["cached"], again["answer"]) == (True, first["answer"])
+            (beside,) = (paths.index_dir(disk / "papers") / "summaries-1").iterdir()
+            before = beside.read_bytes()
+            await client.request("memcache/threads", {"action": "delete", "threadId": first["threadId"]})
+            assert not beside.exists()  # who deletes an answer does not want it kept elsewhere
+            third = await client.request("memcache/ask", summary)
+            assert (third["cached"], third["answer"]) == (False, first["answer"])
+            assert third["threadId"] != first["threadId"]
+            assert beside.exists()
             walrus.write_text("# The walrus\n\nIt naps on floating ice.\n")
             assert not (await client.request("memcache/ask", summary))["cached"]
+            assert list(beside.parent.iterdir()) == [beside]
+            assert beside.read_bytes() != before
             await client.request("memcache/caches", {"action": "remove", "name": "papers"})
             threads = await client.request("memcache/threads", {"action": "list", "allRoots": True})
             assert threads["threads"] == []
@@ -337,6 +347,9 @@ def test_the_command_line_has_caches(mode, example, disk):
     summary = lines(cli(example, "ask", *mode, "--json", "--no-model", *about))
     assert summary[-1]["citations"][0]["path"] == str(disk / "papers" / "walrus.md")
     assert [each["name"] for each in lines(cli(example, "status", "--json"))[0]["caches"]] == ["papers"]
+    (disk / "papers" / "walrus.md").write_text("# The narwhal\n\nIt has a tusk.\n")
+    edited = lines(cli(example, "search", *mode, "--json", "--cache", "papers", "what has a tusk"))
+    assert edited[0]["snippet"].startswith("# The narwhal")
     (disk / "papers").rename(disk / "gone")
     partly = cli(example, "search", *mode, "--cache", "papers", "zebu")
     assert (partly.returncode, partly.stderr.count("offline since")) == (0, 1)
@@ -346,6 +359,14 @@ def test_the_command_line_has_caches(mode, example, disk):
     assert lines(cli(example, "caches", "--json")) == []
     assert not paths.index_dir(disk / "papers").exists()
     assert not paths.index_dir(disk / "loose", "papers").exists()
+
+
+def test_the_list_tells_of_files_that_are_not_indexed(example, disk):
+    (disk / "papers" / "two\nlines.md").write_text("# The okapi\n")
+    assert cli(example, "caches", "add", "--no-daemon", "papers", str(disk / "papers")).returncode == 0
+    told = cli(example, "caches").stdout
+    assert "; 1 not indexed, why: `memcache-lsp status --root FOLDER`\n" in told
+    assert "two\\nlines.md" in cli(example, "status", "--root", str(disk / "papers")).stdout
 
 
 def test_a_cache_is_searched_where_no_project_is(disk, monkeypatch, tmp_path):

@@ -14,8 +14,8 @@ from memcache_lsp.errors import UserError
 from memcache_lsp.paths import state_dir
 from memcache_lsp.protocol.codec import to_json
 from memcache_lsp.protocol.methods import METHODS
-from memcache_lsp.protocol.parts import Position, Range, Stretch
-from memcache_lsp.protocol.spec import AskUnsupported
+from memcache_lsp.protocol.parts import Cited, Location, Position, Range, Stretch
+from memcache_lsp.protocol.spec import AskCitation, AskDelta, AskUnsupported, Thread, Turn
 from memcache_lsp.session import own, selection, showing
 from memcache_lsp.session.markdown import to_markdown
 from memcache_lsp.session.uris import to_path
@@ -236,6 +236,7 @@ async def test_code_actions_of_our_own_clients_are_their_own_command():
 async def test_each_command_asks_with_its_intent(command, about, intent, question):
     async with session() as client:
         await client.execute(command, about)
+        await client.wait_for(lambda: client.backend.told("ask"))
         [[_, params]] = client.backend.told("ask")
         assert (params.intent, params.question) == (intent, question)
 
@@ -386,6 +387,26 @@ async def test_unsupported_stretches_are_counted_in_the_clients_units(encoding, 
         client.backend.events = (*EVENTS[:-1], AskUnsupported(start=11, end=12), RESULT)
         await client.request("memcache/ask", {"question": "x", "partialResultToken": "p"})
         assert client.progress("p")[-1] == {"type": "unsupported", "start": start, "end": end}
+
+
+@pytest.mark.parametrize(("encoding", "at"), [("utf-8", 14), ("utf-16", 12), ("utf-32", 11)])
+@run
+async def test_marks_are_counted_in_the_clients_units_wherever_they_are_told(encoding, at):
+    said = "\U0001f680 It flies [1]."
+    lines = Range(start=Position(line=1, character=0), end=Position(line=2, character=0))
+    where = Location(uri="file:///a.py", range=lines)
+    cited = Cited(n=1, location=where, status="fresh", at=11)
+    streamed = AskCitation(n=1, location=where, status="fresh", at=11)
+    turn = Turn(turn_id="t.1", question="x", answer=said, citations=(cited,))
+    async with session(encodings=[encoding]) as client:
+        client.backend.events = (AskDelta(seq=0, text=said), streamed, replace(RESULT, answer=said, citations=(cited,)))
+        await client.request("memcache/ask", {"question": "x", "partialResultToken": "p"})
+        assert client.progress("p")[-1]["at"] == at
+        assert (await client.request("memcache/ask", {"question": "x"}))["citations"][0]["at"] == at
+        kept = Thread(thread_id="t", title="x", updated="2026-01-01T00:00:00Z", turns=(turn,))
+        client.backend.kept_threads = (kept,)
+        got = await client.request("memcache/threads", {"action": "get", "threadId": "t"})
+        assert got["threads"][0]["turns"][0]["citations"][0]["at"] == at
 
 
 def test_markdown_fences_hold_what_is_in_them():

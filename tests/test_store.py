@@ -26,7 +26,8 @@ def unit(*values):
 
 
 def sparse(**counts):
-    return document_vector(counts, k1=1.2, b=0.75, average_length=10)
+    by_id = {query_vector([term]).indices[0]: count for term, count in counts.items()}
+    return document_vector(by_id, k1=1.2, b=0.75, average_length=10)
 
 
 def point(number, *, path="a.py", language="python", kind="function", dense=None, text=None, name=None, **payload):

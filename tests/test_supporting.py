@@ -1,7 +1,9 @@
 """Sentences that what they cite does not bear out are told, wherever the text was split."""
 
+import random
 from itertools import pairwise
 
+import inventions
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,12 @@ def told(text, evidence=EVIDENCE):
         "",
         "```python\nself.base_s * 2**attempt\n```\n",
         "The timeout is 30 [1, 3].",
+        "The excerpts do not mention how RabbitMQ or `kafka_client` is used.",
+        "There is no information about the AMQP broker in the provided code.",
+        "It doubles, but the excerpts don't say when `kafka_client` stops [1].",
+        "It is in `retry.py`, on lines 10 to 12 [1].",
+        "The `delays` double with each `Attempt` [1].",
+        "This is OK for an API [1].",
     ],
 )
 def test_what_is_there_is_borne_out(text):
@@ -54,11 +62,53 @@ def test_what_is_there_is_borne_out(text):
         ("It uses 1.5 seconds. [1] It doubles.", ["It uses 1.5 seconds. [1]"]),
         ("- It calls send_mail() [1]\n- It doubles [1]\n", ["- It calls send_mail() [1]"]),
         ("```\nfrom kafka_client import Broker\n```\nIt doubles [1].", ["```\nfrom kafka_client import Broker\n```"]),
+        (
+            "1. So:\n   ```py\n   self.base_s\n   ```\n2. It is `kafka_client` [1].\nIt doubles [1].",
+            ["2. It is `kafka_client` [1]."],
+        ),
+        ("So: ```py\nself.base_s\n```\nIt is `kafka_client` [1].\nIt doubles [1].", ["It is `kafka_client` [1]."]),
+        ("It does not provide `kafka_client` [1].", ["It does not provide `kafka_client` [1]."]),
+        (
+            "The excerpts do not tell it all, but `kafka_client` retries [1].",
+            ["The excerpts do not tell it all, but `kafka_client` retries [1]."],
+        ),
+        (
+            "No information is missing: kafka_client retries [1].",
+            ["No information is missing: kafka_client retries [1]."],
+        ),
+        ("It doubles over AMQP [1].", ["It doubles over AMQP [1]."]),
+        ("`next_del` doubles [1].", ["`next_del` doubles [1]."]),
+        ("`delay_next` doubles [1].", ["`delay_next` doubles [1]."]),
+        ("It is in `lib/retry.py` [1].", ["It is in `lib/retry.py` [1]."]),
+        ("It is in next.py [1].", ["It is in next.py [1]."]),
+        ("It waits 30.2 s [1, 3].", ["It waits 30.2 s [1, 3]."]),
+        ("It is on line 99 [1].", ["It is on line 99 [1]."]),
         ("Number [9] is no source of backoff_jitter.", ["Number [9] is no source of backoff_jitter."]),
     ],
 )
 def test_what_is_not_there_is_told(text, expected):
     assert told(text) == expected
+
+
+TRUE = (
+    "The delay of `next_delay` doubles with each attempt, up to `limit_s` [1].",
+    "`ParcelStore` has a timeout of 30 and can save a parcel [3].",
+)
+
+
+@pytest.mark.parametrize("kind", inventions.PLANTS)
+@pytest.mark.parametrize("true", TRUE)
+def test_what_is_planted_in_a_true_sentence_is_told(kind, true):
+    assert told(true) == []
+    for seed in range(5):
+        said = inventions.PLANTS[kind](true, random.Random(seed))
+        if said is not None:
+            assert told(said) == [said]
+
+
+def test_every_plant_is_planted():
+    for plant in inventions.PLANTS.values():
+        assert any(plant(true, random.Random(0)) for true in TRUE)
 
 
 def test_without_evidence_nothing_is_borne_out():
@@ -81,6 +131,8 @@ pieces = st.lists(
             "foo_bar",
             "45",
             "```",
+            "\n  ```\n",
+            "~~~",
             "- ",
             "2. ",
             "e.g. ",

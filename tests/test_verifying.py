@@ -63,6 +63,26 @@ def test_a_citation_outside_of_what_was_read_is_dropped():
     assert Verifier(gathered(HITS), FILES.get).checked([Citation(1, "a.py", 1, 1), Citation(9, "c.py", 1, 1)]) == ()
 
 
+def test_in_a_thread_each_number_is_held_against_what_was_read_under_it():
+    """The two functions have changed places since the first question, so each stands at lines of the other before."""
+    one = "def one():\n    first = 1\n    return first\n\n\n"
+    two = "def two():\n    second = 2\n    return second\n\n\n"
+    before, now = {"a.py": one + two}, {"a.py": two + one}
+
+    def excerpts(files, first, last):
+        lines = files["a.py"].split("\n")
+        text = "\n".join(lines[first - 1 : last])
+        return gathered([Hit("a.py", Span(0, len(text), first, last), text, "function", "f", "python", (), 1.0)])
+
+    verifier = Verifier(excerpts(now, 6, 8), now.get, earlier=excerpts(before, 1, 3), first=13)
+    assert verifier.checked([Citation(13, "a.py", 6, 8)]) == (Citation(13, "a.py", 6, 8),)  # one, as it is now
+    assert verifier.checked([Citation(1, "a.py", 1, 3)]) == (Citation(1, "a.py", 6, 8, "moved"),)  # one, as it was
+    swapped = Verifier(excerpts(now, 1, 3), now.get, earlier=excerpts(before, 1, 3), first=13)
+    assert swapped.checked([Citation(13, "a.py", 1, 3)]) == (
+        Citation(13, "a.py", 1, 3),
+    )  # two, and not what stood there
+
+
 def test_the_result_is_checked_once_more_and_other_events_pass():
     verifier = Verifier(gathered(HITS), {"b.py": FILES["b.py"]}.get)
     result = Result("So [1][2].", CITATIONS, "stop", 2, 2, Usage(), Timings(0.0, 0.0))

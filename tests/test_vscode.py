@@ -5,6 +5,7 @@ The tests of the extension itself are TypeScript (`editors/vscode/test`); here t
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,25 @@ def test_every_command_has_a_handler_and_every_handler_a_command():
         assert {each["command"].removeprefix("memcache.") for each in menu if "command" in each} <= named
 
 
+def test_settings_are_described_with_their_defaults():
+    settings = json.loads((EXTENSION / "package.json").read_text())["contributes"]["configuration"]["properties"]
+    page = (EXTENSION / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `(memcache\.[\w.]+)` \|.*\| (.*)\|$", page, re.MULTILINE))
+    shown = {True: "on", False: "off"}
+    told = {name: shown.get(default := about["default"], str(default)) for name, about in settings.items()}
+    assert {name: default.strip() for name, default in rows.items()} == told
+    assert all(about.get("description") or about.get("markdownDescription") for about in settings.values())
+
+
+def test_it_is_started_by_its_use_alone_and_runs_where_the_files_are():
+    package = json.loads((EXTENSION / "package.json").read_text())
+    assert package["activationEvents"] == []
+    assert package["extensionKind"] == ["workspace"]
+    trust = package["capabilities"]["untrustedWorkspaces"]
+    assert trust["supported"] == "limited"
+    assert trust["restrictedConfigurations"] == ["memcache.server.path"]
+
+
 @pytest.mark.timeout(600)
 def test_a_real_workbench(built, smollm2, short_home, example, tmp_path):
     """Ask, stream, stop, follow up, cite, search, lose the daemon, trust nobody, read by keyboard, in one window."""
@@ -97,7 +117,8 @@ def test_a_real_workbench(built, smollm2, short_home, example, tmp_path):
     need("VS Code's server", VSCODE.exists() and VSCODE)
     config = short_home / "config"
     config.mkdir(mode=0o700)
-    (config / "config.toml").write_text(f"model = {json.dumps(str(smollm2))}\n")
+    # Little to read, for what takes the longest here is the model's reading.
+    (config / "config.toml").write_text(f"model = {json.dumps(str(smollm2))}\ncontext_tokens = 512\n")
     index = [sys.executable, "-m", "memcache_lsp", "index", "--no-daemon", "--root", example]
     subprocess.run(index, check=True, capture_output=True)
     shutil.rmtree(short_home / "runtime", ignore_errors=True)

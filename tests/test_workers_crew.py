@@ -7,10 +7,10 @@ from contextlib import closing
 import indexes
 import pytest
 
+from memcache_lsp import machine
 from memcache_lsp.embedding import Serialized
 from memcache_lsp.errors import Stopped
 from memcache_lsp.preparing import Preparer
-from memcache_lsp.workers import crew
 from memcache_lsp.workers.crew import Crew
 
 
@@ -43,9 +43,10 @@ class Worker:
 
 
 @pytest.fixture
-def workers(monkeypatch):
+def workers(monkeypatch, tmp_path):
     """The workers that are made."""
-    monkeypatch.setattr(crew, "cores", lambda: 4)
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
     return []
 
 
@@ -106,8 +107,10 @@ def test_without_much_to_do_there_is_one(crew_of, workers):
     assert len(workers) == 1
 
 
-def test_one_core_gets_one(crew_of, monkeypatch):
-    monkeypatch.setattr(crew, "cores", lambda: 1)
+def test_one_core_gets_one(crew_of, tmp_path):
+    """Also where there are more, of which a container may use one."""
+    assert crew_of(much=True).hands() == 2
+    (tmp_path / "cpu.max").write_text("100000 100000\n")
     assert crew_of(much=True).hands() == 1
 
 

@@ -211,6 +211,19 @@ def test_a_model_that_falls_silent_is_given_up(standin, tmp_path):
     asyncio.run(run())
 
 
+def test_an_answer_is_by_the_model_that_it_names_whatever_others_had_loaded_meanwhile(standin, tmp_path):
+    async def run():
+        async with worker_of(tmp_path, command=standin("freeze")) as worker:
+            await worker.load(tmp_path / "mine", context_tokens=512)
+            await worker.load(tmp_path / "theirs")
+            events = worker.answer("question", [], found=0, model=tmp_path / "mine")
+            assert await anext(events) == Delta(0, "question")
+            assert (worker._link.loaded.path, worker._link.loaded.context_tokens) == (tmp_path / "mine", 512)
+            await events.aclose()
+
+    asyncio.run(run())
+
+
 def test_a_worker_that_is_dropped_warns_and_leaves_no_process(standin, tmp_path):
     async def run():
         worker = ModelWorker(command=standin("deaf"), log=tmp_path / "log")

@@ -23,6 +23,7 @@ from comparing.questions import Hit, K, Repo, changed, file_to_change, score
 from comparing.rows import Row
 
 PROGRAM = Path(sys.executable).with_name("memcache-lsp")
+_WARM_FILES = 100  # as many as it takes until every index worker has started
 _INSIDE = re.compile(r"request \d+ memcache/search done in ([\d.]+) ms")
 
 
@@ -30,10 +31,11 @@ def run(repo: Repo, root: Path, warm: str) -> Row:
     """Index a repository, ask all its questions in a session and as a batch, index again after a change.
 
     Each repository has a home, and so a daemon, of its own, as it has a process of its own where it is a peer's turn. What
-    has to be started for the first index, daemon and worker, is started by that of a project of one file.
+    has to be started for the first index, daemon and workers, is started by that of a project of small files.
     """
     with Home() as home, tempfile.TemporaryDirectory(prefix="mc-warm-") as small:
-        (Path(small) / "small.py").write_text("def small():\n    return 1\n")
+        for number in range(_WARM_FILES):
+            (Path(small) / f"small_{number}.py").write_text(f"def small_{number}():\n    return {number}\n")
         index(home, Path(small))
         return _run(home, repo, root, warm)
 

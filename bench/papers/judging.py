@@ -19,7 +19,9 @@ from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
 from memcache_lsp.manifest import Manifest
 from memcache_lsp.preparing import FAILED, SKIPPED
-from memcache_lsp.values import Hit, Report, Scope, Skipped
+from memcache_lsp.reports import Report, Skipped
+from memcache_lsp.scopes import Scope
+from memcache_lsp.values import Hit
 
 FIRST = 5
 

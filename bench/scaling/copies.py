@@ -91,7 +91,8 @@ def grow(root: Path, originals: Sequence[Prepared], chunks: int) -> tuple[int, f
     report = indexer.update(
         found, [], on_progress=lambda _: None, cancelled=lambda: False, within=sorted({f.path for f in found})
     )
-    store.flush()
+    for _ in store.flushing():
+        pass
     manifest.mark(clean=True)
     took_s = time.perf_counter() - began
     store.close()

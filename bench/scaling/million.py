@@ -55,7 +55,7 @@ def asked_of(corpus: Path, data: Path | None) -> list[str]:
 def measured(root: Path, questions: list[str]) -> dict[str, float]:
     """Open an index and ask all questions in this process."""
     from memcache_lsp.engine import open_project
-    from memcache_lsp.values import Scope
+    from memcache_lsp.scopes import Scope
     from scaling.copies import setup_of
 
     began = time.perf_counter()

@@ -35,12 +35,12 @@ def swallowed(job: Job) -> Job:
 
 
 def main() -> int:
-    from memcache_lsp import daemon, keeper
+    from memcache_lsp import daemon, updating
     from memcache_lsp.programs import command_for
     from memcache_lsp.workers.index import IndexWorker
 
     command = command_for("memcache_lsp.workers.index_child", "serving.poisoned:Poisoned")
-    keeper.IndexWorker = partial(IndexWorker, command=command)  # type: ignore[misc, assignment]
+    updating.IndexWorker = partial(IndexWorker, command=command)  # type: ignore[misc, assignment]
     return daemon.main()
 
 

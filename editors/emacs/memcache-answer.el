@@ -123,7 +123,7 @@ Windows whose point is at the end stay there."
 
 (defun memcache--heard (turn value)
   "Take VALUE, a piece of TURN, and have it written soon."
-  (when (and (memq (memcache--turn-state turn) '(asked writing))
+  (when (and (memcache--turn-busy-p turn)
              (buffer-live-p (memcache--turn-buffer turn)))
     (push value (memcache--turn-queue turn))
     (unless (memcache--turn-timer turn)
@@ -139,8 +139,11 @@ Windows whose point is at the end stay there."
       (setf (memcache--turn-queue turn) nil)
       (with-current-buffer (memcache--turn-buffer turn)
         (memcache--writing
-          (while (and values (< (float-time) until))
-            (setq values (memcache--write turn values)))
+          (while (when values           ; at least one, however slow Emacs is now
+                   (setq values (memcache--write turn values))
+                   (unless (memcache--turn-busy-p turn)
+                     (setq values nil)) ; what a dead server said last comes behind its end
+                   (< (float-time) until)))
           (memcache--dress turn nil)))
       (when values
         (setf (memcache--turn-queue turn)
@@ -153,7 +156,7 @@ Windows whose point is at the end stay there."
   "Write the first of VALUES, pieces of TURN; return those that are left."
   (let ((value (pop values)))
     (pcase (if (memq (car value) '(result problem)) (car value) (memcache-partial-type value))
-      ("sources" (memcache--write-sources turn (memcache-ask-sources-items value)))
+      ("sources" (memcache--write-sources turn value))
       ("stage" (unless (and (equal (memcache-partial-type (car values)) "delta")
                             (memcache--turn-text turn))
                  (memcache--show-stage turn (memcache--stage-text value))))
@@ -170,11 +173,14 @@ Windows whose point is at the end stay there."
 
 ;;;; Sources, stage, text
 
-(defun memcache--write-sources (turn hits)
-  "Write HITS as the sources of TURN."
-  (let ((host (oref (memcache--turn-connection turn) host)))
-    (setf (memcache--turn-sources turn)
-          (mapcar (lambda (hit) (memcache--hit-place hit host)) hits))
+(defun memcache--write-sources (turn value)
+  "Write what VALUE has as the sources of TURN."
+  (let* ((connection (memcache--turn-connection turn))
+         (host (oref connection host)))
+    (setf (memcache--turn-first turn) (or (memcache-ask-sources-first value) 1)
+          (memcache--turn-sources turn)
+          (mapcar (lambda (hit) (memcache--hit-place hit host)) (memcache-ask-sources-items value)))
+    (memcache--note-partial turn)
     (memcache--insert-sources turn "Sources")))
 
 (defun memcache--stage-text (value)
@@ -184,6 +190,7 @@ Windows whose point is at the end stay there."
               ("waiting" "Waiting for the model")
               ("loading" "Loading the model")
               ("reading" "Reading the sources")
+              ("thinking" "Thinking")
               (_ "Writing"))
             (if (> percent 0) (format " %d %%" percent) ""))))
 
@@ -232,8 +239,8 @@ Windows whose point is at the end stay there."
   (setf (memcache--turn-result turn) asked
         (memcache--turn-id turn) (memcache-ask-result-turn-id asked))
   (setq memcache--thread (memcache-ask-result-thread-id asked))
-  (when-let ((answer (and (not (memcache--turn-text turn))
-                          (memcache-ask-result-answer asked))))
+  (when-let* ((answer (and (not (memcache--turn-text turn))
+                           (memcache-ask-result-answer asked))))
     (memcache--write-whole turn answer (memcache-ask-result-citations asked)))
   (memcache--end-turn turn 'done (memcache--result-text turn asked)))
 
@@ -261,10 +268,19 @@ The thread that RESULT opened for nothing is forgotten."
         (memcache--request
          (memcache--turn-connection turn) memcache-method-status nil
          :success (lambda (status)
-                    (oset (memcache--turn-connection turn) quiescent
-                          (memcache-status-result-quiescent status))
+                    (memcache--rest (memcache--turn-connection turn)
+                                    (memcache-status-result-quiescent status))
                     (memcache--ask-early))
-         :error (lambda (problem) (memcache--heard turn (cons 'problem problem))))))
+         :error (lambda (problem)
+                  (memcache--stop-waiting turn)
+                  (memcache--heard turn (cons 'problem problem))))))
+
+(defun memcache--stop-waiting (turn)
+  "Ask TURN no more in a moment."
+  (setq memcache--early (delq turn memcache--early))
+  (when (memcache--turn-timer turn)
+    (cancel-timer (memcache--turn-timer turn))
+    (setf (memcache--turn-timer turn) nil)))
 
 (defun memcache--ask-early ()
   "Ask again what was asked too early, where the index is there now."
@@ -275,13 +291,10 @@ The thread that RESULT opened for nothing is forgotten."
                   (buffer-live-p (memcache--turn-buffer turn))))
         (setq memcache--early (delq turn memcache--early)))
        ((not (jsonrpc-running-p connection))
-        (setq memcache--early (delq turn memcache--early))
+        (memcache--stop-waiting turn)
         (memcache--heard turn (list 'problem :message (memcache--last-words connection))))
        ((oref connection quiescent)
-        (when (memcache--turn-timer turn)
-          (cancel-timer (memcache--turn-timer turn))
-          (setf (memcache--turn-timer turn) nil))
-        (setq memcache--early (delq turn memcache--early))
+        (memcache--stop-waiting turn)
         (memcache--send-turn turn))
        (t (memcache--tell-indexing turn connection)
           (memcache--retry turn))))))
@@ -300,7 +313,7 @@ What a question is about is indexed next."
 
 (defun memcache--tell-indexing (turn connection)
   "Show how far CONNECTION's server is with the index that TURN waits for."
-  (when-let ((bars (oref connection bars)))
+  (when-let* ((bars (oref connection bars)))
     (with-current-buffer (memcache--turn-buffer turn)
       (memcache--show-stage
        turn (format "The project is being indexed (%d %%), the question waits"
@@ -313,10 +326,17 @@ What a question is about is indexed next."
           (most (apply #'max 0 (mapcar #'memcache-cited-n citations))))
       (setf (memcache--turn-sources turn) (make-list most nil))
       (dolist (cited citations)
-        (let ((place (memcache--place-of (memcache-cited-location cited) host)))
+        (let ((place (memcache--place-of (memcache-cited-location cited) host))
+              (n (memcache-cited-n cited))
+              (at (memcache-cited-at cited)))
           (setf (memcache--place-status place) (memcache-cited-status cited)
-                (nth (1- (memcache-cited-n cited)) (memcache--turn-sources turn)) place)))
-      (memcache--insert-cited turn)))
+                (memcache--place-passage place) (memcache-cited-passage cited))
+          (push (cons n place) (memcache--turn-cited turn))
+          (when at
+            (push (cons (cons at n) place) (memcache--turn-marks turn)))
+          (unless (nth (1- n) (memcache--turn-sources turn))
+            (setf (nth (1- n) (memcache--turn-sources turn)) place))))
+      (memcache--insert-sources turn "Cited")))
   (unless (string-empty-p answer)
     (memcache--write-text turn answer)))
 
@@ -333,6 +353,8 @@ What a question is about is indexed next."
                                 (memcache--turn-text turn))
                       (format "There is no answer to this in %s." memcache--title)))
                    ("length" "It was cut at its limit, see `memcache-answer-tokens'."))
+                 (when (memcache--turn-partial turn)
+                   "Indexing was still under way; g asks again.")
                  (when (> unsupported 0)
                    (format "What is underlined (%d) is not borne out by its citations."
                            unsupported))
@@ -367,11 +389,11 @@ What a question is about is indexed next."
 
 (defun memcache--stop-turn (turn)
   "Stop TURN at once, and tell the server; what was written stays."
-  (when (memq (memcache--turn-state turn) '(asked writing))
+  (when (memcache--turn-busy-p turn)
     (when (memcache--turn-timer turn)
       (cancel-timer (memcache--turn-timer turn))
       (memcache--flush turn))
-    (when (memq (memcache--turn-state turn) '(asked writing))
+    (when (memcache--turn-busy-p turn)
       (with-current-buffer (memcache--turn-buffer turn)
         (memcache--writing (memcache--end-turn turn 'stopped "Stopped.")))
       (memcache--cancel (memcache--turn-request turn)))))

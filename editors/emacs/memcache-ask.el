@@ -203,9 +203,9 @@ Each [n] and each source is a button that leads to lines of a file.
 (defun memcache--header ()
   "Return the header line: what is being done, or what can be done."
   (let ((turn (memcache--busy)))
-    (concat " " (propertize (or memcache--title "") 'face 'bold) "  "
+    (concat " " (propertize (memcache--verbatim (or memcache--title "")) 'face 'bold) "  "
             (if turn
-                (concat (or (cdr (memcache--turn-stage turn)) "Asking")
+                (concat (memcache--verbatim (or (cdr (memcache--turn-stage turn)) "Asking"))
                         "  " (memcache--keys '("stop" . "C-c C-k")))
               (memcache--keys '("next" . "n") '("open" . "RET") '("follow up" . "f")
                               '("again" . "g") '("copy" . "c") '("quit" . "q"))))))
@@ -244,12 +244,12 @@ Each [n] and each source is a button that leads to lines of a file.
 
 (defun memcache--place-here ()
   "Return the place of the button at point, or nil."
-  (when-let ((button (button-at (point))))
+  (when-let* ((button (button-at (point))))
     (memcache--button-place button)))
 
 (defun memcache--preview-here ()
   "Show the lines of the citation at point, if that is wanted."
-  (when-let ((place (and memcache-preview (memcache--place-here))))
+  (when-let* ((place (and memcache-preview (memcache--place-here))))
     (setq memcache--preview-at (button-start (button-at (point))))
     (memcache--preview place)))
 
@@ -303,7 +303,7 @@ Each [n] and each source is a button that leads to lines of a file.
 (defun memcache-answer-stop ()
   "Stop the answer that is being written; what is there stays."
   (interactive)
-  (if-let ((turn (memcache--busy)))
+  (if-let* ((turn (memcache--busy)))
       (memcache--stop-turn turn)
     (user-error "Nothing is being written here")))
 

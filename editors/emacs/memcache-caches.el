@@ -126,7 +126,7 @@ Where nothing is left, the project is asked."
      :success
      (lambda (result)
        (memcache--note-caches (oref connection host) (memcache-caches-result-caches result))
-       (when-let ((list (get-buffer memcache--caches-buffer)))
+       (when-let* ((list (get-buffer memcache--caches-buffer)))
          (with-current-buffer list
            (memcache-list-refresh)))
        (message "Memcache: %s" (or (memcache-caches-result-message result)

@@ -54,6 +54,7 @@ start of the server's session, see `memcache-stop'."
    (progress :initform nil :documentation "Hash: token to function.")
    (bars :initform nil :documentation "Alist: token to percent.")
    (quiescent :initform nil :documentation "Whether nothing is indexed.")
+   (told :initform nil :documentation "Whether the server told that.")
    (health :initform "ok" :documentation "As told last.")
    (trouble :initform nil :documentation "Message that came with it."))
   "A connection to the server of one machine.")
@@ -102,8 +103,8 @@ Before Emacs 30 nothing else in jsonrpc.el tells it."
 
 (defun memcache--live (&optional directory)
   "Return the connection for DIRECTORY, by default the current one, or nil."
-  (when-let ((connection (alist-get (memcache--host directory)
-                                    memcache--connections nil nil #'equal)))
+  (when-let* ((connection (alist-get (memcache--host directory)
+                                     memcache--connections nil nil #'equal)))
     (and (jsonrpc-running-p connection)
          (not (eq (oref connection state) 'stopping))
          connection)))
@@ -140,6 +141,12 @@ Terminals of remote shells must not translate what goes through."
                               (mapconcat #'shell-quote-argument program " ")))
     program))
 
+(defconst memcache--no-events
+  (if (slot-exists-p 'jsonrpc-connection '-events-buffer-scrollback-size)
+      '(:events-buffer-scrollback-size 0)
+    '(:events-buffer-config (:size 0 :format full)))
+  "What has jsonrpc.el keep no log of messages; older ones call it differently.")
+
 (defun memcache--start (host root)
   "Start a session on HOST, nil for this machine, and return its connection.
 ROOT is the first folder that it is told of."
@@ -160,9 +167,7 @@ ROOT is the first folder that it is told of."
               :connection-type 'pipe :coding 'utf-8-emacs-unix :noquery t
               :file-handler t
               :stderr (get-buffer-create (format "*%s stderr*" name))))
-           (if (slot-exists-p 'jsonrpc-connection '-events-buffer-scrollback-size)
-               '(:events-buffer-scrollback-size 0)
-             '(:events-buffer-config (:size 0 :format full))))))
+           memcache--no-events)))
     (oset connection progress (make-hash-table :test #'equal))
     (memcache--quiet-sentinel connection)
     (setf (alist-get host memcache--connections nil nil #'equal) connection)
@@ -171,7 +176,7 @@ ROOT is the first folder that it is told of."
 
 (defun memcache--quiet-sentinel (connection)
   "Have the end of CONNECTION told by us alone."
-  (when-let ((process (jsonrpc--process connection)))
+  (when-let* ((process (jsonrpc--process connection)))
     (set-process-query-on-exit-flag process nil)
     (add-function :around (process-sentinel process)
                   (lambda (sentinel &rest args)
@@ -337,8 +342,8 @@ by default the message is shown.  Neither is called before this returns."
   "Give VALUE to the function in SLOT of REQUEST, once."
   (unless (eq (memcache--request-state request) 'done)
     (setf (memcache--request-state request) 'done)
-    (when-let ((function (funcall slot request))
-               (default-directory (memcache--request-directory request)))
+    (when-let* ((function (funcall slot request))
+                (default-directory (memcache--request-directory request)))
       (memcache--guard function value))))
 
 (defun memcache--cancel (request)
@@ -393,7 +398,7 @@ by default the message is shown.  Neither is called before this returns."
        ('$/progress (memcache--progressed connection (plist-get params :token)
                                           (plist-get params :value)))
        ('memcache/didChangeStatus
-        (oset connection quiescent (memcache-did-change-status-params-quiescent params))
+        (memcache--rest connection (memcache-did-change-status-params-quiescent params))
         (oset connection health (memcache-did-change-status-params-health params))
         (oset connection trouble (memcache-did-change-status-params-message params))
         (memcache--run 'memcache--status-functions))
@@ -404,9 +409,14 @@ by default the message is shown.  Neither is called before this returns."
        ('window/showMessage
         (message "Memcache: %s" (plist-get params :message)))))))
 
+(defun memcache--rest (connection quiescent)
+  "Note what CONNECTION told, QUIESCENT or not."
+  (oset connection quiescent quiescent)
+  (oset connection told t))
+
 (defun memcache--progressed (connection token value)
   "Take the progress VALUE that CONNECTION got on TOKEN."
-  (if-let ((function (gethash token (oref connection progress))))
+  (if-let* ((function (gethash token (oref connection progress))))
       (funcall function value)
     (when (assoc token (oref connection bars))
       (if (equal (plist-get value :kind) "end")
@@ -439,6 +449,7 @@ by default the message is shown.  Neither is called before this returns."
 (defun memcache--tell-root (connection root)
   "Tell CONNECTION of the folder ROOT."
   (oset connection quiescent nil)
+  (oset connection told nil)
   (jsonrpc-notify connection :workspace/didChangeWorkspaceFolders
                   (list :event (list :added (vector (memcache--folder root))
                                      :removed [])))

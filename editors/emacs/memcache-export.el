@@ -44,7 +44,7 @@
 
 (defun memcache--cited-places (turn)
   "Return the sources of TURN that its text cites, as an alist of number and place."
-  (cl-loop for place in (memcache--turn-sources turn) for n from 1
+  (cl-loop for place in (memcache--turn-sources turn) for n from (memcache--turn-first turn)
            when place collect (cons n place)))
 
 (defun memcache--fragment (place)

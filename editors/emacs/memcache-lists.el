@@ -141,7 +141,7 @@ AFTER is called with the result instead, where there is one."
     (memcache--list-call
      "get" (list :threadId (memcache--list-item))
      (lambda (result)
-       (when-let ((thread (car (memcache-threads-result-threads result))))
+       (when-let* ((thread (car (memcache-threads-result-threads result))))
          (memcache--show-thread thread connection))))))
 
 (defun memcache-threads-delete ()
@@ -256,7 +256,7 @@ AFTER is called with the result instead, where there is one."
       (insert (propertize message 'face 'warning) "\n"))
     (insert "\nProjects\n")
     (mapc #'memcache--insert-root (memcache-status-result-roots status))
-    (when-let ((caches (memcache-status-result-caches status)))
+    (when-let* ((caches (memcache-status-result-caches status)))
       (insert "\nCaches\n")
       (mapc #'memcache--insert-cache caches))
     (insert "\nModel\n  "
@@ -267,7 +267,7 @@ AFTER is called with the result instead, where there is one."
     (dolist (worker (memcache-status-result-workers status))
       (insert (format "  %s: %s%s\n" (memcache-worker-status-name worker)
                       (memcache-worker-status-state worker)
-                      (if-let ((bytes (memcache-worker-status-memory-bytes worker)))
+                      (if-let* ((bytes (memcache-worker-status-memory-bytes worker)))
                           (concat ", " (file-size-human-readable bytes))
                         ""))))
     (insert "\nConnected\n")
@@ -290,10 +290,10 @@ AFTER is called with the result instead, where there is one."
           (if (memcache-cache-reading cache) ", a reading folder" "") "\n")
   (dolist (place (memcache-cache-places cache))
     (insert "    " (memcache--file (memcache-cache-place-uri place) nil)
-            (if-let ((since (memcache-cache-place-offline-since place)))
+            (if-let* ((since (memcache-cache-place-offline-since place)))
                 (propertize (format ", offline since %s" (memcache--when since)) 'face 'warning)
               "")
-            (if-let ((message (memcache-cache-place-message place)))
+            (if-let* ((message (memcache-cache-place-message place)))
                 (propertize (concat "\n      " message) 'face 'warning)
               "")
             "\n"))
@@ -352,7 +352,7 @@ MESSAGE is a sentence, FAILED a list of files and why; each may be nil."
   "End the session with the server of this buffer's machine.
 The next command begins another one."
   (interactive)
-  (if-let ((connection (memcache--live)))
+  (if-let* ((connection (memcache--live)))
       (progn (memcache--leave connection)
              (message "Memcache: the session is ended"))
     (message "Memcache: there is no session")))

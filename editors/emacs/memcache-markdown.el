@@ -146,10 +146,10 @@ MARKS as in `memcache--markdown-advance'."
 
 (defun memcache--code-advance (state end)
   "Colour the code of STATE that came up to END."
-  (when-let ((mode (memcache--code-mode (memcache--markdown-language state))))
+  (when-let* ((mode (memcache--code-mode (memcache--markdown-language state))))
     (when (and (< (memcache--markdown-coded state) end)
                (< (- end (memcache--markdown-code state)) memcache--code-limit))
-      (if-let ((buffer (alist-get mode memcache--code-buffers)))
+      (if-let* ((buffer (alist-get mode memcache--code-buffers)))
           (memcache--code-colour state end buffer)
         (memcache--code-want mode (memcache--code-redo state))))))
 

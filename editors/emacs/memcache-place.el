@@ -133,8 +133,8 @@ The whole buffer counts, narrowed or not."
   "A stretch of a file that an answer names.
 Markers follow edits of a buffer that visits it.  SPOT is nil where RANGE is
 lines of the file itself, else where it is in words, such as \" p. 12\"; PAGE is
-that of a PDF."
-  file range path status hit start end spot page)
+that of a PDF; PASSAGE is what an earlier answer read there."
+  file range path status hit start end spot page passage)
 
 (defun memcache--spot (location)
   "Return in words where LOCATION is in a file that is no text, else nil."
@@ -190,7 +190,7 @@ that of a PDF."
 
 (defun memcache--place-lines (place)
   "Return first and last line of PLACE, counted from 1, as they are now."
-  (if-let ((buffer (memcache--held-by place)))
+  (if-let* ((buffer (memcache--held-by place)))
       (with-current-buffer buffer
         (save-restriction
           (widen)
@@ -216,7 +216,7 @@ A range that ends at character 0 does not reach into that line."
 
 (defun memcache--place-label (place)
   "Return PLACE as path and lines, or as path and spot."
-  (if-let ((spot (memcache--place-spot place)))
+  (if-let* ((spot (memcache--place-spot place)))
       (concat (memcache--place-path place) spot)
     (pcase-let ((`(,start . ,end) (memcache--place-lines place)))
       (format "%s:%d-%d" (memcache--place-path place) start end))))
@@ -250,7 +250,7 @@ A range that ends at character 0 does not reach into that line."
 
 (defun memcache--hit-origin (hit)
   "Return the cache that HIT was found in as text, empty for the project."
-  (if-let ((cache (memcache-hit-cache hit))) (format " (%s)" cache) ""))
+  (if-let* ((cache (memcache-hit-cache hit))) (format " (%s)" cache) ""))
 
 (provide 'memcache-place)
 ;;; memcache-place.el ends here

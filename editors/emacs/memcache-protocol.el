@@ -305,6 +305,15 @@ QUERY: The query that found the hit."
    :hit hit
    :query query))
 
+(cl-defun memcache-make-status-params
+    (&key scope)
+  "Make `StatusParams'.
+What is asked of in particular.
+SCOPE: What is meant to be searched or asked: the result tells how far its
+index is."
+  (memcache--plist
+   :scope scope))
+
 (cl-defun memcache-make-index-params
     (&key action root cache work-done-token)
   "Make `IndexParams'.
@@ -472,6 +481,20 @@ Whether the lines still say what was read: as they were, elsewhere, or no
 more."
   (plist-get cited :status))
 
+(defsubst memcache-cited-passage (cited)
+  "Return `:passage' of CITED.
+What was read there, of an earlier answer and where no editor shows the
+lines (`extracted')."
+  (plist-get cited :passage))
+
+(defsubst memcache-cited-at (cited)
+  "Return `:at' of CITED.
+Where the `[' of the mark stands in the answer's text, in the units of the
+negotiated position encoding: the same number may stand for other lines at
+each mark.  Absent in what `didChangeThread' tells, which is of all marks of
+the number at these lines, and where it is not known."
+  (plist-get cited :at))
+
 (defsubst memcache-stretch-start (stretch)
   "Return `:start' of STRETCH.
 Where it begins, in the units of the negotiated position encoding."
@@ -609,7 +632,8 @@ thread."
 
 (defsubst memcache-ask-stage-stage (ask-stage)
   "Return `:stage' of ASK-STAGE.
-Waiting for the model, loading it, it reads the evidence, it writes."
+Waiting for the model, loading it, it reads the evidence, it reasons before
+it answers, it writes."
   (plist-get ask-stage :stage))
 
 (defsubst memcache-ask-stage-percent (ask-stage)
@@ -642,6 +666,20 @@ The lines."
 Whether the lines still say what was read: as they were, elsewhere, or no
 more."
   (plist-get ask-citation :status))
+
+(defsubst memcache-ask-citation-passage (ask-citation)
+  "Return `:passage' of ASK-CITATION.
+What was read there, of an earlier answer and where no editor shows the
+lines (`extracted')."
+  (plist-get ask-citation :passage))
+
+(defsubst memcache-ask-citation-at (ask-citation)
+  "Return `:at' of ASK-CITATION.
+Where the `[' of the mark stands in the answer's text, in the units of the
+negotiated position encoding: the same number may stand for other lines at
+each mark.  Absent in what `didChangeThread' tells, which is of all marks of
+the number at these lines, and where it is not known."
+  (plist-get ask-citation :at))
 
 (defsubst memcache-ask-unsupported-start (ask-unsupported)
   "Return `:start' of ASK-UNSUPPORTED.
@@ -960,6 +998,22 @@ Tokens a second that it read last."
 What was chosen for this machine and why, a sentence each, once loaded."
   (append (plist-get model-status :chosen) nil))
 
+(defsubst memcache-scope-status-indexing (scope-status)
+  "Return `:indexing' of SCOPE-STATUS.
+Whether any of it is being indexed, or is about to be."
+  (eq (plist-get scope-status :indexing) t))
+
+(defsubst memcache-scope-status-complete (scope-status)
+  "Return `:complete' of SCOPE-STATUS.
+Whether it is in step with the files; while indexing is paused it is not."
+  (eq (plist-get scope-status :complete) t))
+
+(defsubst memcache-scope-status-version (scope-status)
+  "Return `:version' of SCOPE-STATUS.
+Another whenever the index or the files changed: what was found before may
+be old."
+  (plist-get scope-status :version))
+
 (defsubst memcache-status-result-version (status-result)
   "Return `:version' of STATUS-RESULT.
 Version of the server."
@@ -1038,9 +1092,14 @@ The language model; without one answers are quotations."
 
 (defsubst memcache-status-result-last-read (status-result)
   "Return `:lastRead' of STATUS-RESULT.
-How much the latest answer of this session was made from, where there was
-one."
+How much the latest answer was made from: this session's, else any; absent
+before the first."
   (plist-get status-result :lastRead))
+
+(defsubst memcache-status-result-scope (status-result)
+  "Return `:scope' of STATUS-RESULT.
+How far the index of the scope is, where one was given."
+  (plist-get status-result :scope))
 
 (defsubst memcache-root-state-uri (root-state)
   "Return `:uri' of ROOT-STATE.

@@ -82,6 +82,10 @@
            (plist-get scope :caches) nil)
    " + "))
 
+(defun memcache--verbatim (text)
+  "Return TEXT as mode line and header line show it."
+  (replace-regexp-in-string "%" "%%" text t t))
+
 (defun memcache--prompt (verb scope)
   "Return a prompt that begins with VERB and names what SCOPE has asked."
   (format "%s %s: " verb (memcache--scope-name scope)))

@@ -70,7 +70,7 @@
 
 (defun memcache--preview-buffer (file)
   "Return a buffer with the text of FILE, nil where it is too large or gone."
-  (when-let ((size (file-attribute-size (file-attributes file))))
+  (when-let* ((size (file-attribute-size (file-attributes file))))
     (when (<= size memcache--preview-limit)
       (unless (and (buffer-live-p memcache--preview)
                    (equal file (buffer-local-value 'memcache--previewed memcache--preview)))
@@ -105,7 +105,7 @@
   (memcache--unhighlight)
   (when (buffer-live-p memcache--preview)
     (let ((kill-buffer-query-functions nil))
-      (when-let ((window (get-buffer-window memcache--preview t)))
+      (when-let* ((window (get-buffer-window memcache--preview t)))
         (quit-restore-window window 'bury))
       (kill-buffer memcache--preview))))
 
@@ -140,7 +140,7 @@
       (let ((inhibit-read-only t))
         (erase-buffer)
         (insert (propertize (memcache--place-label place) 'face 'bold) "\n")
-        (when-let ((around (and hit (memcache-hit-breadcrumb hit))))
+        (when-let* ((around (and hit (memcache-hit-breadcrumb hit))))
           (insert (propertize (string-join around " › ") 'face 'shadow) "\n"))
         (insert "\n" (memcache--passage-text place hit) "\n"))
       (goto-char (point-min))
@@ -148,7 +148,9 @@
 
 (defun memcache--passage-text (place hit)
   "Return the text of PLACE, the first lines of HIT, which may be nil."
-  (cond ((null hit) "What was read there is not kept with an earlier answer.")
+  (cond ((null hit)
+         (or (memcache--place-passage place)
+             "What was read there is not kept with an earlier answer."))
         ((equal (memcache--place-range place)
                 (memcache-location-range (memcache-hit-location hit)))
          (memcache-hit-snippet hit))
@@ -163,9 +165,11 @@
 ;;;; Pages and whole files
 
 (defun memcache--file-mode (file)
-  "Return the mode that a name as that of FILE has, nil where it has none."
+  "Return the mode that a name as that of FILE has, nil where it has none.
+Until it is loaded, pdf-tools has a function without a name in place of it."
   (let ((mode (assoc-default file auto-mode-alist #'string-match-p)))
-    (and (symbolp mode) mode)))
+    (cond ((symbolp mode) mode)
+          ((and (functionp mode) (featurep 'pdf-loader)) 'pdf-view-mode))))
 
 (defun memcache--pages-p (file)
   "Tell whether pages of FILE can be shown here."
@@ -215,6 +219,13 @@
 
 ;;;; Places
 
+(defun memcache--pages-buffer (file)
+  "Return a buffer with the pages of FILE, nil where its viewer does not start."
+  (let* ((there (get-file-buffer file))
+         (buffer (find-file-noselect file)))
+    (cond ((with-current-buffer buffer (derived-mode-p 'pdf-view-mode 'doc-view-mode)) buffer)
+          ((not there) (kill-buffer buffer) nil))))
+
 (defun memcache--place-buffer (place)
   "Return the buffer where PLACE can be seen: its file, or its passage."
   (let ((file (memcache--place-file place)))
@@ -226,14 +237,20 @@
                           (user-error "%s is not there any more" (memcache--place-path place))))))
         (memcache--hold place buffer)
         buffer))
-     ((and (memcache--place-page place) (file-exists-p file) (memcache--pages-p file))
-      (find-file-noselect file))
+     ((and (memcache--place-page place) (file-exists-p file) (memcache--pages-p file)
+           (memcache--pages-buffer file)))
      (t (memcache--passage place "*memcache passage*")))))
 
 (defconst memcache--elsewhere
-  '((display-buffer-reuse-window display-buffer-use-some-window display-buffer-pop-up-window)
+  '((display-buffer-reuse-window memcache--display-beside display-buffer-pop-up-window)
     (inhibit-same-window . t))
   "How to display a buffer in another window.")
+
+(defun memcache--display-beside (buffer alist)
+  "Display BUFFER by ALIST in another window of this frame, where it has one.
+Emacs itself would rather take a window of another frame than make one here."
+  (when (get-lru-window nil nil t)
+    (display-buffer-use-some-window buffer alist)))
 
 (defun memcache--open (place &optional other-window)
   "Visit the lines, page or passage of PLACE, with OTHER-WINDOW in another window."
@@ -261,7 +278,8 @@ A file that no buffer visits is read for it, not visited."
   "Show the lines of PLACE in another window."
   (let* ((visiting (memcache--visiting (memcache--place-file place)))
          (buffer (or visiting (memcache--preview-buffer (memcache--place-file place)))))
-    (when buffer
+    (if (not buffer)
+        (memcache--tell-unseen place)
       (pcase-let ((`(,start . ,end)
                    (if visiting
                        (progn (memcache--hold place visiting)
@@ -269,8 +287,16 @@ A file that no buffer visits is read for it, not visited."
                                     (marker-position (memcache--place-end place))))
                      (with-current-buffer buffer
                        (memcache--bounds (memcache--place-range place))))))
-        (when-let ((window (display-buffer buffer memcache--elsewhere)))
+        (when-let* ((window (display-buffer buffer memcache--elsewhere)))
           (memcache--show-lines window start end))))))
+
+(defun memcache--tell-unseen (place)
+  "Say why the lines of PLACE are not shown, and show no others as if they were."
+  (memcache--unhighlight)
+  (message (if (file-exists-p (memcache--place-file place))
+               "%s is too large to be shown beside; RET opens it"
+             "%s is not there any more")
+           (memcache--place-path place)))
 
 (provide 'memcache-show)
 ;;; memcache-show.el ends here

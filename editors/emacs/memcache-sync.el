@@ -178,7 +178,7 @@ BEFORE is what the next edit will replace."
 
 (defun memcache--close-document ()
   "Have the server take the current buffer's file as it is on disk."
-  (when-let ((document memcache--document))
+  (when-let* ((document memcache--document))
     (setq memcache--document nil)
     (let ((connection (memcache--document-connection document)))
       (when (and (jsonrpc-running-p connection)
@@ -189,7 +189,7 @@ BEFORE is what the next edit will replace."
 
 (defun memcache--saved ()
   "Hint that the current buffer's file changed."
-  (when-let ((connection (memcache--live)))
+  (when-let* ((connection (memcache--live)))
     (when (and (eq (oref connection state) 'ready) (memcache--known-p connection))
       (jsonrpc-notify connection :textDocument/didSave
                       (list :textDocument

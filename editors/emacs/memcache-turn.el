@@ -46,12 +46,14 @@
   "A question and its answer in a buffer.
 STATE is `asked', `writing', `done', `stopped' or `failed'; EARLY if it was
 asked while the project was being indexed, BARE while new text is not
-fontified.  SOURCES are places
-in order; CITED are (N . PLACE), latest first; MARKS are (OFFSET . PLACE), what
-a [n] at an offset of the text stands for."
+fontified.  SOURCES are places in order, the first of which is number FIRST;
+lower ones are sources of earlier turns.  PARTIAL if they were found before all
+was indexed.  CITED are (N . PLACE), latest first; MARKS are ((OFFSET . N) .
+PLACE), what N stands for in the brackets at an offset of the text."
   buffer question id state connection request token params
   queue timer stage
-  sources cited marks sources-start text end markdown (unsupported 0) result early bare)
+  sources (first 1) partial cited marks sources-start text end markdown (unsupported 0)
+  result early bare)
 
 (defvar-local memcache--thread nil
   "Id of the thread that this buffer shows, nil while it has none.")
@@ -62,23 +64,59 @@ a [n] at an offset of the text stands for."
 (defvar-local memcache--title nil
   "Names of what the latest question of this buffer was asked of.")
 
+(defun memcache--turn-busy-p (turn)
+  "Tell whether TURN is still being written."
+  (memq (memcache--turn-state turn) '(asked writing)))
+
 (defun memcache--busy (&optional buffer)
   "Return the turn that is being written in BUFFER, by default the current one."
-  (when-let ((turn (car (buffer-local-value 'memcache--turns (or buffer (current-buffer))))))
-    (and (memq (memcache--turn-state turn) '(asked writing)) turn)))
+  (when-let* ((turn (car (buffer-local-value 'memcache--turns (or buffer (current-buffer))))))
+    (and (memcache--turn-busy-p turn) turn)))
+
+(defun memcache--note-partial (turn)
+  "Note whether the sources of TURN were found before all was indexed.
+Bars, which are there for caches too, count until the server told.  Where there
+are several projects, it is asked whether it is another one that is indexed."
+  (let ((connection (memcache--turn-connection turn)))
+    (setf (memcache--turn-partial turn)
+          (if (oref connection told)
+              (not (oref connection quiescent))
+            (and (oref connection bars) t)))
+    (when (and (memcache--turn-partial turn) (cdr (oref connection roots)))
+      (memcache--request
+       connection memcache-method-status nil
+       :success (lambda (status)
+                  (when (memcache--others-indexed-p turn status)
+                    (setf (memcache--turn-partial turn) nil)))
+       :error #'ignore))))
+
+(defun memcache--others-indexed-p (turn status)
+  "Tell whether by STATUS only what TURN was not asked of is being indexed."
+  (let* ((scope (plist-get (nth 1 (memcache--turn-params turn)) :scope))
+         (asked (append (plist-get scope :roots) nil))
+         (indexed (cl-loop for root in (memcache-status-result-roots status)
+                           when (equal (memcache-root-status-state root) "indexing")
+                           collect (memcache-root-status-uri root))))
+    (and asked indexed (not (cl-intersection asked indexed :test #'equal)))))
 
 (defun memcache--turn-places (turn)
   "Return all places of TURN."
   (append (remq nil (memcache--turn-sources turn))
           (mapcar #'cdr (memcache--turn-cited turn))))
 
+(defun memcache--source (turn n)
+  "Return the source N of TURN or of an earlier one of its thread, or nil."
+  (cl-loop for each in (memq turn (buffer-local-value 'memcache--turns (memcache--turn-buffer turn)))
+           for first = (memcache--turn-first each)
+           thereis (and (>= n first) (nth (- n first) (memcache--turn-sources each)))))
+
 (defun memcache--insert-sources (turn title)
-  "Insert the sources of TURN under TITLE."
+  "Insert the sources of TURN that are known under TITLE."
   (when (memcache--turn-sources turn)
     (insert "\n" (propertize title 'face 'shadow) "\n")
     (setf (memcache--turn-sources-start turn) (copy-marker (point)))
-    (cl-loop for place in (memcache--turn-sources turn) for n from 1
-             do (memcache--insert-source turn place n))))
+    (cl-loop for place in (memcache--turn-sources turn) for n from (memcache--turn-first turn)
+             when place do (memcache--insert-source turn place n))))
 
 (defun memcache--insert-source (turn place n)
   "Insert PLACE, source N of TURN, as a line."
@@ -122,15 +160,15 @@ a [n] at an offset of the text stands for."
 (defun memcache--button-place (button)
   "Return the place that BUTTON leads to."
   (or (button-get button 'memcache-place)
-      (memcache--mark-place (button-get button 'memcache-turn)
-                            (button-get button 'memcache-n)
-                            (button-start button))))
+      (let ((turn (button-get button 'memcache-turn)))
+        (memcache--mark-place turn (button-get button 'memcache-n)
+                              (+ (memcache--turn-text turn) (button-get button 'memcache-mark))))))
 
 (defun memcache--button-help (_window object position)
   "Return what there is to tell about the button at POSITION of OBJECT."
   (when-let* ((buffer (if (overlayp object) (overlay-buffer object) object))
               (place (with-current-buffer buffer
-                       (when-let ((button (button-at position)))
+                       (when-let* ((button (button-at position)))
                          (memcache--button-place button)))))
     (concat (memcache--place-label place)
             (pcase (memcache--place-status place)
@@ -138,10 +176,12 @@ a [n] at an offset of the text stands for."
               ("moved" ": moved since it was read")))))
 
 (defun memcache--mark-place (turn n position)
-  "Return the place of the [N] at POSITION in the text of TURN."
-  (or (cdr (assq (- position (memcache--turn-text turn)) (memcache--turn-marks turn)))
-      (cdr (assq n (reverse (memcache--turn-cited turn))))
-      (and (> n 0) (nth (1- n) (memcache--turn-sources turn)))))
+  "Return the place of N in the brackets at POSITION in the text of TURN."
+  (let ((marks (memcache--turn-marks turn)))
+    (or (cdr (assoc (cons (- position (memcache--turn-text turn)) n) marks))
+        (cl-loop for (m . place) in (reverse (memcache--turn-cited turn))
+                 when (and (eql m n) (not (rassq place marks))) return place)
+        (memcache--source turn n))))
 
 (defun memcache--make-buttons (turn start end)
   "Turn each [n] of TURN between START and END into a button."
@@ -156,43 +196,39 @@ a [n] at an offset of the text stands for."
                  (alone (save-match-data
                           (not (string-match-p "[,;–-]" (buffer-substring from to)))))
                  (first (if alone from (match-beginning 0)))
-                 (place (memcache--mark-place turn n first)))
+                 (place (memcache--mark-place turn n from)))
             (when place
               (make-text-button first (if alone to (match-end 0))
                                 :type 'memcache-citation 'memcache-n n 'memcache-turn turn
+                                'memcache-mark (- from (memcache--turn-text turn))
                                 'face (memcache--place-face place)))))
         (goto-char to)))))
 
 (defun memcache--write-citation (turn cited)
-  "Take CITED: the lines that a [n] in the text of TURN so far stands for.
-It is the last such [n] that has no lines of its own."
+  "Take CITED: the lines that a [n] in the text of TURN so far stands for."
   (let* ((n (memcache-ask-citation-n cited))
-         (source (nth (1- n) (memcache--turn-sources turn)))
+         (at (memcache-ask-citation-at cited))
+         (source (memcache--source turn n))
          (place (memcache--place-of (memcache-ask-citation-location cited)
                                     (oref (memcache--turn-connection turn) host)
                                     (and source (memcache--place-path source)))))
     (setf (memcache--place-status place) (memcache-ask-citation-status cited)
           (memcache--place-hit place) (and source (memcache--place-hit source)))
-    (memcache--dress turn nil)
     (push (cons n place) (memcache--turn-cited turn))
-    (when-let* ((text (memcache--turn-text turn))
-                (button (memcache--last-mark turn n)))
-      (push (cons (- (button-start button) text) place) (memcache--turn-marks turn))
-      (memcache--paint button place))))
+    (when at
+      (push (cons (cons at n) place) (memcache--turn-marks turn)))
+    (memcache--dress turn nil)
+    (when (and at (memcache--turn-text turn))
+      (memcache--paint-mark turn at))))
 
-(defun memcache--last-mark (turn n)
-  "Return the last button [N] in the text of TURN without lines of its own."
-  (save-excursion
-    (goto-char (point-max))
-    (let ((text (memcache--turn-text turn)) found button)
-      (while (and (not found)
-                  (setq button (ignore-errors (previous-button (point))))
-                  (>= (button-start button) text))
-        (goto-char (button-start button))
-        (when (and (eql (button-get button 'memcache-n) n)
-                   (not (assq (- (point) text) (memcache--turn-marks turn))))
-          (setq found (copy-marker (point)))))
-      (and found (button-at found)))))
+(defun memcache--paint-mark (turn at)
+  "Paint the buttons within the brackets at offset AT of the text of TURN."
+  (let ((position (+ (memcache--turn-text turn) at)) button)
+    (while (and (setq button (or (button-at position) (next-button position)))
+                (eql (button-get button 'memcache-mark) at)
+                (eq (button-get button 'memcache-turn) turn))
+      (memcache--paint button (memcache--button-place button))
+      (setq position (button-end button)))))
 
 (defun memcache--paint (button place)
   "Have BUTTON look as PLACE does."
@@ -201,7 +237,7 @@ It is the last such [n] that has no lines of its own."
 
 (defun memcache--write-unsupported (turn stretch)
   "Mark STRETCH of the text of TURN as not borne out."
-  (when-let ((text (memcache--turn-text turn)))
+  (when-let* ((text (memcache--turn-text turn)))
     (let ((overlay (make-overlay
                     (min (point-max) (+ text (memcache-ask-unsupported-start stretch)))
                     (min (point-max) (+ text (memcache-ask-unsupported-end stretch))))))
@@ -222,7 +258,9 @@ It is the last such [n] that has no lines of its own."
                             (memcache-did-change-thread-params-turn-id params)))
             (dolist (cited (memcache-did-change-thread-params-stale params))
               (memcache--update-citation turn cited))
-            (memcache--repaint turn)))))))
+            (dolist (other memcache--turns) ; a number may be that of an earlier turn's source
+              (unless (memcache--turn-busy-p other)
+                (memcache--repaint other)))))))))
 
 (defun memcache--update-citation (turn cited)
   "Take the lines and status of CITED for what TURN cites."
@@ -232,12 +270,16 @@ It is the last such [n] that has no lines of its own."
          (far (lambda (place)
                      (abs (- (car (memcache--place-lines place)) line 1))))
          (places (cl-loop for (m . place) in (memcache--turn-cited turn)
-                          when (eql m n) collect place)))
-    (when places
-      (memcache--move-place
-       (car (sort places (lambda (a b) (< (funcall far a) (funcall far b)))))
-       cited))
-    (when-let ((source (nth (1- n) (memcache--turn-sources turn))))
+                          when (eql m n) collect place))
+         (nearest (car (sort (copy-sequence places)
+                             (lambda (a b) (< (funcall far a) (funcall far b)))))))
+    (when nearest
+      (let ((file (memcache--place-file nearest)) (lines (memcache--place-lines nearest)))
+        (dolist (place places)          ; several marks may stand for these lines
+          (when (and (equal (memcache--place-file place) file)
+                     (equal (memcache--place-lines place) lines))
+            (memcache--move-place place cited)))))
+    (when-let* ((source (memcache--source turn n)))
       (setf (memcache--place-status source) (memcache-cited-status cited)))))
 
 (defun memcache--repaint (turn)
@@ -245,23 +287,16 @@ It is the last such [n] that has no lines of its own."
   (with-silent-modifications
     (let ((inhibit-read-only t))
       (save-excursion
-        (when-let ((start (memcache--turn-sources-start turn)))
+        (when-let* ((start (memcache--turn-sources-start turn)))
           (goto-char start)
-          (cl-loop for place in (memcache--turn-sources turn) for n from 1
-                   do (delete-region (point) (line-beginning-position 2))
-                   (memcache--insert-source turn place n)))
-        (when-let ((at (memcache--turn-text turn)))
+          (cl-loop for place in (memcache--turn-sources turn) for n from (memcache--turn-first turn)
+                   when place do (delete-region (point) (line-beginning-position 2))
+                   and do (memcache--insert-source turn place n)))
+        (when-let* ((at (memcache--turn-text turn)))
           (while (and (setq at (next-button at))
                       (< (button-start at) (or (memcache--turn-end turn) (point-max))))
             (memcache--paint at (memcache--button-place at))
             (setq at (button-end at))))))))
-
-(defun memcache--insert-cited (turn)
-  "Insert the sources of TURN that are known, those that were cited."
-  (when (memcache--turn-sources turn)
-    (insert "\n" (propertize "Cited" 'face 'shadow) "\n")
-    (cl-loop for place in (memcache--turn-sources turn) for n from 1
-             when place do (memcache--insert-source turn place n))))
 
 (add-hook 'memcache--thread-functions #'memcache--thread-changed)
 

@@ -23,8 +23,9 @@
 ;;
 ;; Where the program `memcache-lsp' is not in your path, set `memcache-command'.
 ;; Nothing is started until the first command; the first question has the
-;; project indexed.  No key is bound by itself: C-c and a letter is yours to
-;; give.  M-x memcache-menu shows all there is.
+;; project indexed, and an answer from before that was done says so.  No key is
+;; bound by itself: C-c and a letter is yours to give.  M-x memcache-menu shows all
+;; there is.
 ;;
 ;; Ask
 ;; ===
@@ -86,8 +87,9 @@
 ;;
 ;; `memcache-mode' has a buffer's unsaved text take part in search and answers,
 ;; and shows in the mode line when a project is indexed, something is wrong, more
-;; or other than the project is asked, or there are new pages, and nothing otherwise.  `global-memcache-mode' turns it on wherever there is
-;; a file.  In a buffer of another machine (TRAMP) the server is started there.
+;; or other than the project is asked, or there are new pages, and nothing otherwise.
+;; `global-memcache-mode' turns it on wherever there is a file.  In a buffer of
+;; another machine (TRAMP) the server is started there.
 
 ;;; Code:
 
@@ -181,7 +183,7 @@ is asked in place of the project."
 
 (defun memcache--hold-places ()
   "Have the places of answers that lie in this buffer follow its edits."
-  (when-let ((file buffer-file-name))
+  (when-let* ((file buffer-file-name))
     (dolist (answer (buffer-list))
       (dolist (turn (buffer-local-value 'memcache--turns answer))
         (dolist (place (memcache--turn-places turn))
@@ -201,7 +203,7 @@ is asked in place of the project."
 
 (defun memcache--lighter-health ()
   "Return what is wrong with the server or how far it is, empty when all is well."
-  (if-let ((connection (memcache--live)))
+  (if-let* ((connection (memcache--live)))
       (let ((bars (oref connection bars))
             (health (oref connection health)))
         (cond ((not (equal health "ok"))
@@ -216,7 +218,7 @@ is asked in place of the project."
   (let ((asked (memcache--asked)))
     (if (equal asked (list memcache--workspace))
         ""
-      (format " [%s]" (string-join asked "+")))))
+      (format " [%s]" (memcache--verbatim (string-join asked "+"))))))
 
 (defun memcache--status-changed ()
   "Show the mode lines anew."

@@ -24,7 +24,8 @@ async function bundle() {
 async function bundleTests() {
   const node = { platform: "node", target: "node20", format: "esm", packages: "external" };
   const entryPoints = ["all", "units", "stand-in", "pictures"].map((name) => `test/${name}.ts`);
-  await build({ ...common, ...node, entryPoints, outdir: "dist/test", outExtension: { ".js": ".mjs" } });
+  const to = { outdir: "dist/test", outExtension: { ".js": ".mjs" }, alias: { vscode: "./test/fake-vscode.ts" } };
+  await build({ ...common, ...node, ...to, entryPoints });
 }
 
 /** Give the licences of the packages whose files are in a bundle. */

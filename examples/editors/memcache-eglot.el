@@ -15,7 +15,7 @@
   "Run COMMAND of the server with ARGUMENT, and show what comes of it."
   (message "Asking ...")
   (jsonrpc-async-request
-   (eglot-current-server) :workspace/executeCommand
+   (or (eglot-current-server) (user-error "Start eglot in this buffer first")) :workspace/executeCommand
    `(:command ,command :arguments [,argument])
    :timeout nil                         ; a model takes its time
    :success-fn (lambda (result)

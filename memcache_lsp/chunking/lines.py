@@ -6,12 +6,15 @@ Must never import tree-sitter or read a file.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Final
 
-_LINE_END: Final = re.compile(r"\r\n|\n|\r")
+import numpy as np
+
+_LF: Final = ord("\n")
+_CR: Final = ord("\r")
+_SPACES: Final = 0x3000  # the last character that is white space
+_IS_SOLID: Final = np.array([not chr(code).isspace() for code in range(_SPACES + 1)] + [True])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,12 @@ class Lines:
 
 def split_lines(text: str) -> Lines:
     """Find the lines of a text."""
-    starts, ends = [0], []
-    for match in _LINE_END.finditer(text):
-        ends.append(match.start())
-        starts.append(match.end())
-    ends.append(len(text))
-    solid = (sum(map(len, text[start:end].split())) for start, end in zip(starts, ends, strict=True))
-    return Lines(text, tuple(starts), tuple(ends), (0, *accumulate(solid)))
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    is_lf, is_cr = codes == _LF, codes == _CR
+    is_lf[1:] &= ~is_cr[:-1]  # the second half of an end belongs to the first
+    breaks = np.flatnonzero(is_lf | is_cr)
+    is_pair = is_cr[breaks] & (codes[np.minimum(breaks + 1, len(codes) - 1)] == _LF)
+    starts = np.concatenate(([0], breaks + 1 + is_pair))
+    solid = np.concatenate(([0], np.cumsum(_IS_SOLID[np.minimum(codes, _SPACES + 1)])))
+    weights = np.append(solid[starts], solid[-1])
+    return Lines(text, tuple(starts.tolist()), (*breaks.tolist(), len(text)), tuple(weights.tolist()))

@@ -204,7 +204,7 @@ def _lead(item: Item, leads: set[int]) -> Item:
     first = item.first
     while first - 1 in leads:
         first -= 1
-    return replace(item, first=first)
+    return item if first == item.first else replace(item, first=first)
 
 
 def _text(data: bytes, node: Node) -> str:

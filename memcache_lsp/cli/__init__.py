@@ -10,11 +10,10 @@ import contextlib
 import errno
 import importlib
 import io
-import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from memcache_lsp import __version__
@@ -44,6 +43,21 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
 
 
+class _AnyOrder(_Parser):
+    """Takes options between a name and paths too, as in `add NAME --reading PATH`."""
+
+    _is_inside = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._is_inside or "--" in (args or ()):
+            return super().parse_known_args(args, namespace)
+        self._is_inside = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_inside = False
+
+
 def _positive(text: str) -> int:
     value = int(text) if text.isascii() and text.isdigit() else 0
     if value < 1:
@@ -51,8 +65,8 @@ def _positive(text: str) -> int:
     return value
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+def make_parser(only: str = "") -> argparse.ArgumentParser:
+    """Return the parser of the whole command line, or of the one command that is used: to make them all takes 6 ms."""
     parser = _Parser(
         prog="memcache-lsp",
         description="Ask questions about your code and documents, answered on your own machine.",
@@ -60,17 +74,11 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    _add_index(commands)
-    _add_search(commands)
-    _add_explain(commands)
-    _add_ask(commands)
-    _add_threads(commands)
-    _add_status(commands)
-    _add_eval(commands)
-    _add_caches(commands)
-    _add_models(commands)
-    _add_serve(commands)
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=_Parser, prog=parser.prog
+    )
+    for add in [_ADDING[only]] if only in _ADDING else _ADDING.values():
+        add(commands)
     return parser
 
 
@@ -206,7 +214,7 @@ def _add_caches(commands: Any) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _CACHES_EPILOG
     parser.set_defaults(action="list", no_daemon=False, reading=False, name="", paths=[])
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_AnyOrder)
     texts = {
         "list": "List the caches, what is indexed of them, and what failed.",
         "add": "Make a cache of folders and files, or add them to one, and index them.",
@@ -258,6 +266,21 @@ def _add_serve(commands: Any) -> None:
     parser.set_defaults(module="serve")
 
 
+_ASKING = ("index", "search", "explain")  # modules whose work is done by the daemon
+_ADDING: dict[str, Callable[[Any], None]] = {
+    "index": _add_index,
+    "search": _add_search,
+    "explain": _add_explain,
+    "ask": _add_ask,
+    "threads": _add_threads,
+    "status": _add_status,  # and doctor
+    "eval": _add_eval,
+    "caches": _add_caches,
+    "models": _add_models,
+    "serve": _add_serve,  # and stop
+}
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; only a bug shows a traceback."""
     os.umask(0o077)  # what is made is the user's own
@@ -265,11 +288,11 @@ def run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name or a snippet may hold what the terminal cannot show
-    level = logging.getLevelNamesMapping().get(os.environ.get("MEMCACHE_LOG", "ERROR").upper(), logging.ERROR)
-    logging.basicConfig(level=level, stream=sys.stderr)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        options = make_parser().parse_args(arguments)
+        options = make_parser(next(iter(arguments), "")).parse_args(arguments)
+        if options.module not in _ASKING or options.no_daemon or "MEMCACHE_LOG" in os.environ:
+            _log_to_stderr()
         code = int(importlib.import_module(f"memcache_lsp.cli.{options.module}").run(options))
         sys.stdout.flush()
     except (KeyboardInterrupt, Stopped) as stop:
@@ -285,6 +308,13 @@ def run(arguments: Sequence[str]) -> int:
             return _told(f"The disk is full{where}: free some space, then run the command again.", UserError.exit_code)
         return _told(f"The system refused: {error.strerror or error}{where}.", UserError.exit_code)
     return code
+
+
+def _log_to_stderr() -> None:
+    import logging  # noqa: PLC0415 - 5 ms, and who asks the daemon has nothing to log
+
+    level = logging.getLevelNamesMapping().get(os.environ.get("MEMCACHE_LOG", "ERROR").upper(), logging.ERROR)
+    logging.basicConfig(level=level, stream=sys.stderr)
 
 
 def _open_missing_streams() -> None:

@@ -6,14 +6,17 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import chain, islice
+from typing import Self
 
 from memcache_lsp.anchoring import REMARKS
 from memcache_lsp.cli import printed, render, work
 from memcache_lsp.errors import UsageError
 from memcache_lsp.events import Citation, Delta, Event, Result, Sources, Stage, Unsupported
-from memcache_lsp.values import Hit, Progress
+from memcache_lsp.reports import Progress
+from memcache_lsp.values import Hit
 
 INDEX_WAIT_S = 5.0  # how long an answer waits for the index before it takes what there is
 
@@ -89,7 +92,7 @@ def show(events: Iterator[Event], options: argparse.Namespace) -> str:
             render.print_json(printed.event_to_json(event))
             reason = event.finish_reason if isinstance(event, Result) else reason
         return reason
-    with render.progress_bar("Reading the evidence", "%") as bar:
+    with render.progress_bar("Reading the evidence", "%") as bar, _Line() as line:
         for event in events:
             match event:
                 case Sources(items=items, first=number):
@@ -98,15 +101,39 @@ def show(events: Iterator[Event], options: argparse.Namespace) -> str:
                     bar.show(Progress(percent, 100))
                 case Delta(text=text):
                     bar.stop()
-                    sys.stdout.write(render.printable(text))
-                    sys.stdout.flush()
+                    line.write(render.printable(text))
                 case Citation() | Unsupported():
                     pass  # shown together at the end, where they can be read
                 case Result():
                     bar.stop()
                     reason = event.finish_reason
+                    line.end()
                     _print_result(event)
     return reason
+
+
+class _Line:
+    """The last line of an answer, which is ended whatever happens: what is said of an error stands on one of its own."""
+
+    def __init__(self) -> None:
+        self._is_open = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # whoever read it may be gone
+            self.end()
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        self._is_open = not text.endswith("\n") if text else self._is_open
+
+    def end(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self.write("\n")
 
 
 def _print_sources(items: tuple[Hit, ...], first: int) -> None:
@@ -119,16 +146,14 @@ def _print_sources(items: tuple[Hit, ...], first: int) -> None:
 
 def _print_result(result: Result) -> None:
     if result.finish_reason == "no_answer":
-        print()
         return
-    print()
     if result.citations:
         print("\nCited")
-        for citation in dict.fromkeys(result.citations):
+        for citation in dict.fromkeys(replace(each, at=None) for each in result.citations):
             place = render.place_of(citation.path, citation.start_line, citation.end_line, citation.spot)
             print(render.printable(f"  [{citation.n}] {place}  {REMARKS[citation.status]}".rstrip()))
     if result.evidence_read and result.finish_reason in {"stop", "length"}:
-        work.notice(f"It read {result.evidence_read} excerpts; {result.evidence_found} places were found.")
+        work.notice(f"It read {result.evidence_read} of the {result.evidence_found} places that were found.")
     if result.unsupported:
         print("\nNot borne out by what is cited")
         for each in result.unsupported:

@@ -10,7 +10,7 @@ from typing import Any
 
 from memcache_lsp import rendezvous
 from memcache_lsp.caches import READING, Registry
-from memcache_lsp.cli import index, remote, render, work
+from memcache_lsp.cli import connection, index, render, work
 from memcache_lsp.errors import MemcacheError, UsageError
 from memcache_lsp.session.uris import from_path, to_path
 
@@ -35,7 +35,7 @@ def _add(options: argparse.Namespace) -> int:
 
 def _remove(options: argparse.Namespace) -> int:
     given = _absolute(options.paths)
-    daemon = remote.find()
+    daemon = connection.find()
     message = None
     if daemon is not None:  # it may hold the index
         params = {"action": "remove", "name": options.name, "uris": list(map(from_path, given))}
@@ -60,17 +60,14 @@ def _forget_left() -> str | None:
     leaving = registry.read().leaving
     if not leaving:
         return None
-    from memcache_lsp import engine  # noqa: PLC0415 - loads everything
+    from memcache_lsp import forgetting  # noqa: PLC0415 - loads everything
     from memcache_lsp.threads.disk import Threads  # noqa: PLC0415 - seldom needed
 
     problem = None
     with contextlib.closing(Threads()) as threads:
         for ground in leaving:
             try:
-                engine.drop_index(ground.root, engine.on_this_machine(work.user_settings()), ground.part)
-                if not ground.part:  # its folder may be a project, whose threads are none of the cache's
-                    threads.forget(str(ground.root))
-                registry.left(ground)
+                forgetting.forget(ground, registry=registry, user=work.user_settings(), threads=threads)
             except (MemcacheError, OSError) as error:
                 problem = f"{error} What is indexed of {ground.root} is deleted when that is possible."
     return problem
@@ -88,7 +85,7 @@ def _absolute(given: list[str]) -> list[Path]:
 
 def known() -> list[dict[str, Any]]:
     """Return what is told of all caches, in the names of the protocol: by the daemon where one runs, else from disk."""
-    daemon = remote.find()
+    daemon = connection.find()
     if daemon is not None:
         with contextlib.closing(daemon):
             return list(daemon.ask("memcache/caches", {"action": "list"})["caches"])
@@ -129,9 +126,10 @@ def show(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         kind = "reading folder" if row["reading"] else "cache"
         files, size = row["files"]["done"], render.size(row.get("sizeBytes") or 0)
-        print(
-            render.printable(f"{row['name']:13} {kind}, {row['state']}: {files} files, {row['chunks']} chunks, {size}")
-        )
+        told = f"{files} files, {row['chunks']} chunks, {size}"
+        if skipped := row["files"].get("skipped"):
+            told += f"; {skipped} not indexed, why: `memcache-lsp status --root FOLDER`"
+        print(render.printable(f"{row['name']:13} {kind}, {row['state']}: {told}"))
         for place in row["places"]:
             since = f", offline since {place['offlineSince']}" if place.get("offlineSince") else ""
             said = f": {place['message']}" if place.get("message") and not since else ""

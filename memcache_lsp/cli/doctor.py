@@ -98,7 +98,7 @@ def _settings() -> Iterator[Finding]:
     for problem in problems:
         yield Finding(WRONG, problem)
     if not problems:
-        yield Finding(OK, f"settings in {paths.config_dir() / config.USER_FILE}")
+        yield Finding(OK, f"settings in {paths.config_dir() / paths.USER_SETTINGS}")
 
 
 def _embedder() -> Iterator[Finding]:

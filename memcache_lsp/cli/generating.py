@@ -54,7 +54,8 @@ class Found:
 def answer(found: Found, options: argparse.Namespace, path: models.Answering | None) -> Generator[Event, None, None]:
     """Answer from what was found, without the sources; closing the generator leaves the model at rest."""
     evidence, plan = found.hits, found.plan
-    verifier = Verifier((*found.excerpts, *found.earlier.read), found.read, found.read.spot)
+    earlier = found.earlier
+    verifier = Verifier(found.excerpts, found.read, found.read.spot, earlier=earlier.read, first=earlier.next_number)
     stop = StopFlag()
     with _generator(options, path if evidence else None) as (opened, message):
         events = answering.answer(

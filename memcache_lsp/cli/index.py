@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 from memcache_lsp import paths
-from memcache_lsp.cli import remote, render, work
+from memcache_lsp.cli import connection, render, work
 from memcache_lsp.errors import UsageError
+from memcache_lsp.reports import Progress, Report
 from memcache_lsp.session.uris import from_path
-from memcache_lsp.values import Progress, Report
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,7 +37,7 @@ def _drop(options: argparse.Namespace) -> int:
     # a project that was deleted can still be forgotten
     root = Path(os.path.realpath(options.root)) if options.root else work.resolve_root(options)
     there = paths.index_dir(root).exists()
-    daemon = remote.find(root)
+    daemon = connection.find(root)
     if daemon is not None:  # it may hold the index
         with contextlib.closing(daemon):
             daemon.ask("memcache/index", {"action": "drop", "root": from_path(root)})

@@ -22,16 +22,16 @@ from memcache_lsp.engine import MAX_FILES, Project, Setup, of_cache, open_projec
 from memcache_lsp.errors import Stopped, UserError
 from memcache_lsp.events import Event
 from memcache_lsp.finding import each_once, places_first
-from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import spec, wire
 from memcache_lsp.protocol.codec import parse
 from memcache_lsp.ranking.confidence import LEAST
+from memcache_lsp.reports import Progress, Report
+from memcache_lsp.scopes import Scope
 from memcache_lsp.session.uris import to_path
 from memcache_lsp.status import read_status
-from memcache_lsp.texts import text_now
 from memcache_lsp.threads.asked import Before, before
 from memcache_lsp.threads.disk import Threads
-from memcache_lsp.values import Hit, Progress, Report, Scope
+from memcache_lsp.values import Hit
 
 _POLL_S = 0.05
 _SCOPE = ("globs", "languages", "kinds")
@@ -140,7 +140,7 @@ class LocalProject:
         root = self._root
 
         def look(question: str) -> talking.Looked:
-            plan = intents.plan(asked.intent, question, self._about(asked)).leaning(before.for_search)
+            plan = intents.plan(asked.intent, question, talking.about_of(root, asked)).leaning(before.for_search)
             found, answers = self._found(plan, scope)
             hits = plan.taken(found)
             if not hits and plan.or_else is not None:
@@ -185,15 +185,6 @@ class LocalProject:
         known = [status for p in self._projects if (status := read_status(p.root, p.setup.part))]
         skipped, failed = sum(len(s.skipped) for s in known), sum(len(s.failed) for s in known)
         return answering.refusal(misses=misses, skipped=skipped, failed=failed, going_on=None)
-
-    def _about(self, asked: work.Asked) -> intents.About | None:
-        if not asked.path:
-            return None
-        text = text_now(*work.place_of(self._root, asked.path))
-        if text is None:
-            raise UserError(f"There is no text in {asked.path}: name a file of the project.")
-        first, last = asked.lines or (1, len(lines_of(text)))
-        return intents.about_lines(asked.path, text, first, last)
 
 
 def _itself(hit: Hit) -> Hit:

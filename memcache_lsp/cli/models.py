@@ -6,9 +6,9 @@ import argparse
 import contextlib
 
 from memcache_lsp import fetching, models, shelf
-from memcache_lsp.cli import remote, render, work
+from memcache_lsp.cli import connection, render, work
 from memcache_lsp.errors import UsageError
-from memcache_lsp.values import Progress
+from memcache_lsp.reports import Progress
 
 _MB = 1_000_000
 
@@ -78,21 +78,21 @@ def _use(options: argparse.Namespace) -> int:
 
 
 def _unload(options: argparse.Namespace) -> int:
-    connection = remote.find()
+    daemon = connection.find()
     unloaded = False
-    if connection is not None:
-        with contextlib.closing(connection):
-            unloaded = connection.ask("memcache/models", {"action": "unload"})["unloaded"]
+    if daemon is not None:
+        with contextlib.closing(daemon):
+            unloaded = daemon.ask("memcache/models", {"action": "unload"})["unloaded"]
     _told(options, "The model was unloaded." if unloaded else "No model is loaded.", unloaded=unloaded)
     return 0
 
 
 def _remove(options: argparse.Namespace) -> int:
     shelf.remove(options.name)
-    connection = remote.find()
-    if connection is not None:  # which may hold the file's memory
-        with contextlib.closing(connection):
-            connection.ask("memcache/models", {"action": "unload"})
+    daemon = connection.find()
+    if daemon is not None:  # which may hold the file's memory
+        with contextlib.closing(daemon):
+            daemon.ask("memcache/models", {"action": "unload"})
     _told(options, f"{options.name} was removed.", name=options.name)
     return 0
 

@@ -80,10 +80,14 @@ def spot_to_json(spot: Spot | None) -> dict[str, Any]:
 
 
 def _citation_to_json(citation: Citation) -> dict[str, Any]:
-    return {
-        "n": citation.n,
-        "path": citation.path,
-        "startLine": citation.start_line,
-        "endLine": citation.end_line,
-        "status": citation.status,
-    } | spot_to_json(citation.spot)
+    return (
+        {
+            "n": citation.n,
+            "path": citation.path,
+            "startLine": citation.start_line,
+            "endLine": citation.end_line,
+            "status": citation.status,
+        }
+        | ({} if citation.at is None else {"at": citation.at})
+        | spot_to_json(citation.spot)
+    )

@@ -1,50 +1,32 @@
 """The engine in the daemon: what the commands ask of a project goes to it as an editor's requests do.
 
-Speaks the protocol of the editors over the daemon's socket, one request at a time. Must not import the engine.
+Must not import the engine, nor at its top what only questions and hits need.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import select
-import socket
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
-from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from memcache_lsp import rendezvous
 from memcache_lsp.cli import work
+from memcache_lsp.cli.connection import QUIET, TOKEN, Connection, Message
 from memcache_lsp.errors import UserError
-from memcache_lsp.events import NO_EVIDENCE, Citation, Delta, Event, Result, Sources, Stage, Timings, Unsupported, Usage
-from memcache_lsp.front import frame
-from memcache_lsp.lines import offsets_of
-from memcache_lsp.relay.frames import Splitter
-from memcache_lsp.session.uris import from_path, to_path
-from memcache_lsp.values import Hit, Progress, Report, Scope, Skipped, Span, Spot
+from memcache_lsp.reports import Progress, Report, Skipped
+from memcache_lsp.scopes import Scope
+from memcache_lsp.session.uris import from_path
 
-_MEET_S = 0.5
-_ANSWER_S = 120.0  # without a word from the daemon
-_POLL_S = 0.5
+if TYPE_CHECKING:
+    from memcache_lsp.events import Event
+    from memcache_lsp.values import Hit
+
+_POLL_S, _POLL_CACHES_S = 0.5, 0.1
 _MOST_HITS = 1000
-_CHUNK_BYTES = 64 * 1024
-_FRAME_BYTES = 64 * 1024 * 1024
-_TOKEN = "ask"  # noqa: S105 - of progress
-
-Message = dict[str, Any]
-
-QUIET: Message = {"indexOnStart": False}  # the command says when
 _PRESSING = ("failed", "offline", "cancelled", "paused", "unindexed", "ready")
-
-
-def find(root: Path | None = None) -> Connection | None:
-    """Return a session with the daemon, where one runs."""
-    peer = rendezvous.connect(_MEET_S, role="cli") if rendezvous.supported() else None
-    return Connection(peer, root, QUIET) if peer else None
 
 
 def join(root: Path, options: argparse.Namespace) -> RemoteProject:
@@ -65,88 +47,6 @@ def join(root: Path, options: argparse.Namespace) -> RemoteProject:
         asks_project=asks_project,
         caches=work.caches_of(options),
     )
-
-
-class Connection:
-    """A session: requests in order, notifications, and an empty answer to whatever the server asks."""
-
-    def __init__(self, peer: socket.socket, root: Path | None, settings: dict[str, Any]) -> None:
-        peer.setblocking(False)
-        self._peer = peer
-        self._frames = Splitter(_FRAME_BYTES)
-        self._arrived: deque[Message] = deque()
-        self._ids = count(1)
-        self._changed = False  # told since the last request began
-        uri = from_path(root) if root else None
-        params: Message = {
-            "processId": None,
-            "clientInfo": {"name": "memcache-lsp"},
-            "rootUri": uri,
-            "workspaceFolders": [{"uri": uri, "name": root.name}] if root else [],
-            "capabilities": {"general": {"positionEncodings": ["utf-32"]}, "experimental": {"memcache": {}}},
-            "initializationOptions": {"memcache": settings},
-        }
-        self.ask("initialize", params)
-        self._send({"method": "initialized", "params": {}})
-
-    def ask(self, method: str, params: Message) -> Any:
-        """Return the result of a request; UserError with the server's sentence."""
-        return next(value for kind, value in self.stream(method, params) if kind == "result")
-
-    def stream(self, method: str, params: Message) -> Iterator[tuple[str, Any]]:
-        """Yield what comes for a request: ("partial", value) on the token, then ("result", value)."""
-        number = next(self._ids)
-        self._changed = False
-        self._send({"id": number, "method": method, "params": params})
-        while True:
-            message = self._next(_ANSWER_S)
-            if message is None:
-                raise UserError("The memcache-lsp daemon does not answer: end it with `memcache-lsp stop`, try again.")
-            if message.get("method") == "$/progress" and message["params"]["token"] == _TOKEN:
-                yield "partial", message["params"]["value"]
-            if message.get("id") == number and "method" not in message:
-                if "error" in message:
-                    raise UserError(str(message["error"].get("message")))
-                yield "result", message.get("result")
-                return
-
-    def wait_for_change(self, timeout_s: float) -> None:
-        """Wait until the server says that its status is another than when the last request began, or for so long."""
-        deadline = time.monotonic() + timeout_s
-        while not self._changed and (left := deadline - time.monotonic()) > 0:
-            self._next(left)
-
-    def close(self) -> None:
-        """Let go of the socket, which ends the session and what it asked for."""
-        self._peer.close()
-
-    def _next(self, timeout_s: float) -> Message | None:
-        """Return the next message, None if none came; requests of the server are answered with nothing."""
-        deadline = time.monotonic() + timeout_s
-        while not self._arrived:
-            if not select.select([self._peer], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                return None
-            try:
-                data = self._peer.recv(_CHUNK_BYTES)
-            except OSError:
-                data = b""
-            if not data:
-                raise UserError("The memcache-lsp daemon ended meanwhile: run the command again.")
-            self._arrived += filter(None, (piece.message() for piece in self._frames.feed(data)))
-        message = self._arrived.popleft()
-        self._changed = self._changed or message.get("method") == "memcache/didChangeStatus"
-        if "id" in message and "method" in message:
-            self._send({"id": message["id"], "result": None})
-        return message
-
-    def _send(self, message: Message) -> None:
-        self._peer.settimeout(_ANSWER_S)
-        try:
-            self._peer.sendall(frame({"jsonrpc": "2.0", **message}))
-        except OSError:
-            raise UserError("The memcache-lsp daemon ended meanwhile: run the command again.") from None
-        finally:
-            self._peer.setblocking(False)
 
 
 class RemoteProject:
@@ -181,7 +81,9 @@ class RemoteProject:
         found = self.connection.ask("memcache/search", params)
         for note in found.get("notes", ()):
             self.notice(note)
-        return [self._hit(hit) for hit in found["hits"]]
+        from memcache_lsp.cli import heard  # noqa: PLC0415 - as in `_stream`
+
+        return [heard.hit_of(self._root, hit) for hit in found["hits"]]
 
     def why(self, path: str) -> tuple[bool, str]:
         """Tell whether a file is in the index, and why or why not."""
@@ -195,8 +97,8 @@ class RemoteProject:
             thread = {"threadId": self._thread(options.thread)} if options.thread else {}
             yield from self._stream("memcache/ask", {**asked.params(self._root, scope), **thread})
             return
-        from memcache_lsp.cli import talking  # noqa: PLC0415 - loads the model's library
-        from memcache_lsp.intents import Plan  # noqa: PLC0415 - seldom needed
+        from memcache_lsp import events, intents  # noqa: PLC0415 - seldom needed
+        from memcache_lsp.cli import heard, talking  # noqa: PLC0415 - loads the model's library
         from memcache_lsp.threads.disk import Threads  # noqa: PLC0415 - the same
 
         plain = asked.intent == "ask"
@@ -204,14 +106,16 @@ class RemoteProject:
             before = talking.before_of(options, self._root, threads)
 
             def look(question: str) -> talking.Looked:
-                wanted = replace(asked, question=before.for_search(question) if plain else question)
+                wanted = asked._replace(question=before.for_search(question) if plain else question)
                 answered = list(self._stream("memcache/ask", wanted.params(self._root, scope)))
-                shown = (event.items for event in answered if isinstance(event, Sources))
-                hits = [whole for items in shown for whole in map(self._whole, items) if whole.text]
-                plan = Plan(question, "", question if plain else "", parted=asked.intent == "summarize")
+                shown = (event.items for event in answered if isinstance(event, events.Sources))
+                hits = [
+                    whole for items in shown for whole in (heard.whole(self._root, hit) for hit in items) if whole.text
+                ]
+                plan = intents.plan(asked.intent, question, talking.about_of(self._root, asked))
                 last = answered[-1]
-                refused = isinstance(last, Result) and last.finish_reason == "no_answer"
-                return talking.Looked(plan, hits, last.answer if refused and isinstance(last, Result) else None)
+                refused = isinstance(last, events.Result) and last.finish_reason == "no_answer"
+                return talking.Looked(plan, hits, last.answer if refused and isinstance(last, events.Result) else None)
 
             params = asked.params(self._root, scope)
             yield from talking.Talk(options, self._root, threads, before).ask(params, look)
@@ -232,29 +136,9 @@ class RemoteProject:
         return str(threads[0]["threadId"])
 
     def _stream(self, method: str, params: Message) -> Iterator[Event]:
-        params = {**params, "partialResultToken": _TOKEN}
-        said: list[str] = []
-        cited: list[Citation] = []
-        doubtful: list[Unsupported] = []
-        for kind, value in self.connection.stream(method, params):
-            if kind == "result":
-                result = _result(value.get("asked", value), "".join(said), tuple(cited))
-                yield replace(result, unsupported=tuple(doubtful))
-                return
-            match value["type"]:
-                case "sources":
-                    yield Sources(tuple(map(self._hit, value["items"])), value["first"])
-                case "stage":
-                    yield Stage(value["stage"], value["percent"])
-                case "delta":
-                    said.append(value["text"])
-                    yield Delta(value["seq"], value["text"])
-                case "citation":
-                    cited.append(self._citation(value))
-                    yield cited[-1]
-                case "unsupported":
-                    doubtful.append(Unsupported(value["start"], value["end"]))
-                    yield doubtful[-1]
+        from memcache_lsp.cli import heard  # noqa: PLC0415 - to read hits and answers takes 20 ms to load
+
+        return heard.events(self.connection.stream(method, {**params, "partialResultToken": TOKEN}), self._root)
 
     def steer(self, action: str) -> None:
         """Start, rebuild or drop the index."""
@@ -275,6 +159,10 @@ class RemoteProject:
             self._told.add(text)
             work.notice(text)
 
+    def wait_for_rest(self, timeout_s: float) -> None:
+        """Wait until nothing is being indexed, or for so long; of caches nothing is told, so these are asked often."""
+        self.connection.wait_for_rest(min(timeout_s, _POLL_CACHES_S) if self._caches else timeout_s)
+
     def status(self) -> Message:
         """Return what the daemon says of what is asked, as of one root."""
         status = self.connection.ask("memcache/status", {})
@@ -286,41 +174,6 @@ class RemoteProject:
     def close(self) -> None:
         """Leave the daemon."""
         self.connection.close()
-
-    def _place(self, location: Message) -> tuple[str, int, int]:
-        """Return path, first and last line of a location, which is of whole lines."""
-        path = to_path(location["uri"]) or self._root
-        lines = location["range"]
-        below = path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(path)
-        return below, lines["start"]["line"] + 1, lines["end"]["line"]
-
-    def _hit(self, hit: Message) -> Hit:
-        path, first, last = self._place(hit["location"])
-        return Hit(
-            path=path,
-            span=Span(0, len(hit["snippet"]), first, last),
-            text=hit["snippet"],
-            kind=hit["kind"],
-            symbol=hit["symbol"],
-            language=hit["language"],
-            breadcrumb=tuple(hit.get("breadcrumb", ())),
-            score=hit["score"],
-            signals=hit.get("signals", {}),
-            spot=_spot(hit["location"]),
-        )
-
-    def _citation(self, cited: Message) -> Citation:
-        path, first, last = self._place(cited["location"])
-        return Citation(cited["n"], path, first, last, cited["status"], _spot(cited["location"]))
-
-    def _whole(self, hit: Hit) -> Hit:
-        """Return a hit with its whole text as it may be shown; empty where its file is gone."""
-        from memcache_lsp.texts import text_now  # noqa: PLC0415 - seldom needed
-
-        text = text_now(*work.place_of(self._root, hit.path)) or ""
-        first, last = hit.span.start_line, hit.span.end_line
-        start, end = offsets_of(text, first, last)
-        return replace(hit, text=text[start:end], span=Span(start, end, first, last))
 
 
 def _together(rows: list[Message]) -> Message:
@@ -337,27 +190,6 @@ def _together(rows: list[Message]) -> Message:
         "message": " ".join(row["message"] for row in rows if row.get("message")) or None,
         "report": {name: sum(report[name] for report in reports) for name in reports[0]} if reports else None,
     }
-
-
-def _spot(location: Message) -> Spot | None:
-    return Spot(location.get("page", 0), location.get("cell", 0)) if location.get("extracted") else None
-
-
-def _result(value: Message, answer: str, citations: tuple[Citation, ...]) -> Result:
-    usage, timings = value["usage"], value["timings"]
-    return Result(
-        answer=answer or (NO_EVIDENCE if value["finishReason"] == "no_answer" else ""),
-        citations=citations,
-        finish_reason=value["finishReason"],
-        evidence_read=value["evidence"]["read"],
-        evidence_found=value["evidence"]["found"],
-        usage=Usage(usage["promptTokens"], usage["reusedTokens"], usage["answerTokens"]),
-        timings=Timings(timings["firstTextSeconds"], timings["totalSeconds"]),
-        message=value.get("message"),
-        thread_id=value["threadId"],
-        turn_id=value["turnId"],
-        cached=value["cached"],
-    )
 
 
 class RemoteUpdating:
@@ -377,6 +209,8 @@ class RemoteUpdating:
         """Wait until the daemon's index is in step; return what it did, or None if it is still at it."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while self.report is None:
+            left = _POLL_S if deadline is None else min(_POLL_S, deadline - time.monotonic())
+            self._project.wait_for_rest(left)
             status = self._project.status()
             if status["quiescent"]:
                 self.report = self._reported(status)
@@ -387,10 +221,8 @@ class RemoteUpdating:
             self._done = max(self._done, status["files"]["done"])
             self._total = max(self._done, status["files"]["total"])
             on_progress(Progress(self._done, self._total))
-            left = _POLL_S if deadline is None else min(_POLL_S, deadline - time.monotonic())
-            if left <= 0:
+            if deadline is not None and time.monotonic() >= deadline:
                 break
-            self._project.connection.wait_for_change(left)
         return self.report
 
     def _reported(self, status: Message) -> Report:

@@ -8,10 +8,13 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memcache_lsp.lines import lines_of, snippet
-from memcache_lsp.values import Hit, Progress, Spot
+from memcache_lsp.reports import Progress
+
+if TYPE_CHECKING:
+    from memcache_lsp.values import Hit, Spot
 
 _PLAIN_EVERY_S = 2.0
 _BAR_AFTER_S = 0.3  # a bar that is gone at once only flickers

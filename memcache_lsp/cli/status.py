@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from memcache_lsp import paths
-from memcache_lsp.cli import caches, remote, render, work
+from memcache_lsp.cli import caches, connection, render, work
 from memcache_lsp.config import load_user_settings
+from memcache_lsp.reports import Skipped
 from memcache_lsp.session.uris import to_path
 from memcache_lsp.status import Status, read_status
-from memcache_lsp.values import Skipped
 
 _EXAMPLES = 3
 
@@ -45,13 +45,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _daemon(root: Path | None) -> dict[str, Any] | None:
     """Return what the daemon says of itself, in the names of the protocol, and of the refinement of a root."""
-    connection = remote.find(root)
-    if connection is None:
+    daemon = connection.find(root)
+    if daemon is None:
         return None
-    with contextlib.closing(connection):
-        status = connection.ask("memcache/status", {})
+    with contextlib.closing(daemon):
+        status = daemon.ask("memcache/status", {})
     others = [session for session in status["sessions"] if not session.get("own")]
-    kept = ("version", "pid", "memoryBytes", "workers", "queue", "model", "outside", "message")
+    kept = ("version", "pid", "memoryBytes", "workers", "queue", "model", "outside", "message", "lastRead")
     refinement = next((each.get("refinement") for each in status["roots"]), None)
     found = {name: status.get(name) for name in kept} | {"sessions": others, "refinement": refinement}
     return found | {"caches": status.get("caches", [])}
@@ -72,6 +72,8 @@ def _print_daemon(daemon: dict[str, Any] | None) -> None:
         print(render.printable(f"  model       {model['name']}, {model['state']}"))
         for sentence in model.get("chosen", ()):
             print(render.printable(f"              {sentence}"))
+    if read := daemon["lastRead"]:
+        print(f"  evidence    the latest answer read {read['read']} of the {read['found']} places that were found")
     queue = daemon["queue"]
     print(f"  queue       {queue['questions']} questions, {queue['files']} files")
     for sentence in (*daemon["outside"], daemon["message"]):

@@ -19,10 +19,11 @@ from memcache_lsp.caches import Registry
 from memcache_lsp.cli import generating, work
 from memcache_lsp.errors import UserError
 from memcache_lsp.events import Event, Result, Sources
-from memcache_lsp.intents import Plan
+from memcache_lsp.intents import About, Plan, about_lines
+from memcache_lsp.lines import lines_of
 from memcache_lsp.redact import redact
-from memcache_lsp.texts import ShownTexts, reading_now
-from memcache_lsp.threads.asked import NOTHING, Before, again, before, key_of, placed
+from memcache_lsp.texts import ShownTexts, reading_now, text_now
+from memcache_lsp.threads.asked import NOTHING, Before, again, before, key_of, placed, summed_up
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.threads.keeping import Occasion, keep, kept, on_disk
 from memcache_lsp.values import Hit
@@ -34,6 +35,17 @@ def before_of(options: argparse.Namespace, root: Path, threads: Threads) -> Befo
     if options.thread is None:
         return NOTHING
     return before(threads.get(threads.latest([str(root)]) if options.thread == "last" else options.thread))
+
+
+def about_of(root: Path, asked: work.Asked) -> About | None:
+    """Return what a question is about, as the file is now; UserError where it or its lines are not there."""
+    if not asked.path:
+        return None
+    text = text_now(*work.place_of(root, asked.path))
+    if text is None:
+        raise UserError(f"There is no text in {asked.path}: name a file of the project.")
+    first, last = asked.lines or (1, len(lines_of(text)))
+    return about_lines(asked.path, text, first, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,8 @@ class Talk:
         began = time.perf_counter()
         events.append(Sources(evidence, earlier.next_number))
         yield events[0]
-        occasion = Occasion(self.thread, where, path if evidence else None, roots, key)
+        whole = summed_up(asked, excerpts, where)
+        occasion = Occasion(self.thread, where, path if evidence else None, roots, key, whole)
         found = None
         with contextlib.suppress(UserError):  # the model can answer
             found = kept(self.threads, occasion, on_disk)

@@ -15,6 +15,7 @@ from memcache_lsp import rendezvous
 from memcache_lsp.cli import printed, remote, render, work
 from memcache_lsp.cli.ask import INDEX_WAIT_S, show
 from memcache_lsp.errors import UsageError, UserError
+from memcache_lsp.threads import keeping
 from memcache_lsp.threads.disk import Threads
 from memcache_lsp.threads.fresh import Standing, is_stale, standing
 from memcache_lsp.threads.keeping import on_disk
@@ -91,12 +92,13 @@ def _show(thread: Thread, options: argparse.Namespace) -> int:
             continue
         print(render.printable(f"{thread.id}.{turn.number}  {_when(turn.asked_at)}\n\n{turn.question}\n"))
         print(render.printable(turn.result.answer.rstrip() + "\n"))
+        lines = []
         for each in standings:
             cited = each.cited
             place = render.place_of(cited.place.path, cited.start_line, cited.end_line, cited.spot)
             mark = "" if each.status == "fresh" else f"  ({each.status})"
-            print(render.printable(f"  [{cited.n}] {place}{mark}"))
-        print()
+            lines.append(render.printable(f"  [{cited.n}] {place}{mark}"))
+        print("".join(f"{line}\n" for line in dict.fromkeys(lines)))
     return 0
 
 
@@ -124,7 +126,7 @@ def _turn_to_json(thread: Thread, turn: Turn, standings: tuple[Standing, ...]) -
 
 
 def _delete(threads: Threads, thread: Thread, options: argparse.Namespace) -> int:
-    threads.delete(thread.id)
+    keeping.delete(threads, thread.id)
     if options.json:
         render.print_json({"type": "result", "deleted": thread.id})
     else:

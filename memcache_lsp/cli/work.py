@@ -10,126 +10,24 @@ import argparse
 import contextlib
 import os
 import sys
-import threading
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
-from memcache_lsp import config, paths, rendezvous
-from memcache_lsp.caches import WORKSPACE, Registry
-from memcache_lsp.chunking.outline import KINDS
+from memcache_lsp import paths, rendezvous
 from memcache_lsp.errors import UsageError, UserError
-from memcache_lsp.languages import LANGUAGES
-from memcache_lsp.pasted import shortened
+from memcache_lsp.reports import Progress, Report
+from memcache_lsp.scopes import WORKSPACE, Scope
 from memcache_lsp.session.uris import from_path
-from memcache_lsp.values import Hit, Progress, Report, Scope
 
 if TYPE_CHECKING:
+    from memcache_lsp.config import ProjectSettings, UserSettings
     from memcache_lsp.events import Event
+    from memcache_lsp.values import Hit
 
 _POLL_S = 0.05
 
 T = TypeVar("T")
-
-
-def resolve_root(options: argparse.Namespace) -> Path:
-    """Return the project's root: `--root` literally, or the current folder's project."""
-    if options.root == "":
-        raise UsageError("--root is empty: name a folder, or leave it out.")
-    if options.root is not None:
-        return paths.check_root(Path(options.root), explicit=True)
-    try:
-        here = Path.cwd()
-    except FileNotFoundError:
-        raise UserError("The current folder was deleted: change to another, or name the project with --root.") from None
-    return paths.check_root(paths.project_root(here), explicit=False)
-
-
-def below(root: Path, name: str, *, cached: bool = False) -> str:
-    """Return a path as the index knows it: as it is seen from here, or from the root as searches print it.
-
-    With `cached` it may be a file of a cache instead, which is returned in full.
-    """
-    if not name or "\0" in name:
-        raise UsageError("The path is empty: name a file of the project.")
-    places = [Path(os.path.abspath(folder / name)) for folder in (Path.cwd(), root)]  # noqa: PTH100 - a link is no file
-    places += [Path(os.path.realpath(place.parent)) / place.name for place in places]
-    inside = [place for place in places if root in place.parents]
-    if not inside and cached:
-        for place in places:
-            if Registry().read().ground_at(place) is not None:
-                return str(place)
-    if not inside:
-        raise UsageError(f"{name} lies outside of {root}: name a file of the project, or its project with --root.")
-    place = next((place for place in inside if os.path.lexists(place)), inside[-1])
-    return place.relative_to(root).as_posix()
-
-
-def place_of(root: Path, path: str) -> tuple[Path, str]:
-    """Return the root and the path below it of what is shown as `path`: in full where it lies outside of the root."""
-    whole = Path(path)
-    return (whole.parent, whole.name) if whole.is_absolute() else (root, path)
-
-
-def user_settings() -> config.UserSettings:
-    """Read the user's settings; what is wrong with them is told where a project is opened."""
-    return config.load_user_settings()[0]
-
-
-def asks_project(options: argparse.Namespace) -> bool:
-    """Tell whether the command is about the project, and not only about caches."""
-    return not options.cache or WORKSPACE in options.cache or options.root is not None
-
-
-def caches_of(options: argparse.Namespace) -> tuple[str, ...]:
-    """Return the named caches that the command is about."""
-    return tuple(dict.fromkeys(_clean(name) for name in options.cache if name != WORKSPACE))
-
-
-def root_of(options: argparse.Namespace) -> Path:
-    """Return the project's root, or where no project is asked the current folder, below which paths are shown."""
-    if asks_project(options):
-        return resolve_root(options)
-    try:
-        return Path(os.path.realpath(Path.cwd()))
-    except FileNotFoundError:
-        return Path("/")
-
-
-def load_settings(root: Path | None) -> tuple[config.UserSettings, config.ProjectSettings]:
-    """Read all settings, and report what is wrong with them on stderr."""
-    user, user_problems = config.load_user_settings()
-    project, project_problems = config.load_project_settings(root) if root else (config.ProjectSettings(), ())
-    for problem in (*user_problems, *project_problems):
-        notice(problem)
-    return user, project
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question, and the file that it is about, if it is about one; `lines` are 1-based and inclusive."""
-
-    question: str
-    path: str = ""
-    lines: tuple[int, int] | None = None
-
-    @property
-    def intent(self) -> Literal["ask", "explain", "summarize"]:
-        """Return what is wanted: of a whole file its parts are read, of some lines also what they use."""
-        if not self.path:
-            return "ask"
-        return "explain" if self.lines else "summarize"
-
-    def params(self, root: Path, scope: Scope) -> dict[str, Any]:
-        """Return the parameters of `memcache/ask` that say the same."""
-        params: dict[str, Any] = {"question": self.question, "intent": self.intent, "scope": scope_params(scope)}
-        if self.path:
-            params["textDocument"] = {"uri": from_path(root / self.path)}
-        if self.lines:
-            first, last = self.lines
-            params["selection"] = {"start": {"line": first - 1, "character": 0}, "end": {"line": last, "character": 0}}
-        return params
 
 
 class Engine(Protocol):
@@ -163,6 +61,110 @@ class Waiting(Protocol):
         ...
 
 
+def resolve_root(options: argparse.Namespace) -> Path:
+    """Return the project's root: `--root` literally, or the current folder's project."""
+    if options.root == "":
+        raise UsageError("--root is empty: name a folder, or leave it out.")
+    if options.root is not None:
+        return paths.check_root(Path(options.root), explicit=True)
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise UserError("The current folder was deleted: change to another, or name the project with --root.") from None
+    return paths.check_root(paths.project_root(here), explicit=False)
+
+
+def below(root: Path, name: str, *, cached: bool = False) -> str:
+    """Return a path as the index knows it: as it is seen from here, or from the root as searches print it.
+
+    With `cached` it may be a file of a cache instead, which is returned in full.
+    """
+    if not name or "\0" in name:
+        raise UsageError("The path is empty: name a file of the project.")
+    places = [Path(os.path.abspath(folder / name)) for folder in (Path.cwd(), root)]  # noqa: PTH100 - a link is no file
+    places += [Path(os.path.realpath(place.parent)) / place.name for place in places]
+    inside = [place for place in places if root in place.parents]
+    if not inside and cached:
+        from memcache_lsp.caches import Registry  # noqa: PLC0415 - only a file outside of the project needs it
+
+        for place in places:
+            if Registry().read().ground_at(place) is not None:
+                return str(place)
+    if not inside:
+        raise UsageError(f"{name} lies outside of {root}: name a file of the project, or its project with --root.")
+    place = next((place for place in inside if os.path.lexists(place)), inside[-1])
+    return place.relative_to(root).as_posix()
+
+
+def place_of(root: Path, path: str) -> tuple[Path, str]:
+    """Return the root and the path below it of what is shown as `path`: in full where it lies outside of the root."""
+    whole = Path(path)
+    return (whole.parent, whole.name) if whole.is_absolute() else (root, path)
+
+
+def user_settings() -> UserSettings:
+    """Read the user's settings; what is wrong with them is told where a project is opened."""
+    from memcache_lsp import config  # noqa: PLC0415 - the daemon reads them itself
+
+    return config.load_user_settings()[0]
+
+
+def asks_project(options: argparse.Namespace) -> bool:
+    """Tell whether the command is about the project, and not only about caches."""
+    return not options.cache or WORKSPACE in options.cache or options.root is not None
+
+
+def caches_of(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the named caches that the command is about."""
+    return tuple(dict.fromkeys(_clean(name) for name in options.cache if name != WORKSPACE))
+
+
+def root_of(options: argparse.Namespace) -> Path:
+    """Return the project's root, or where no project is asked the current folder, below which paths are shown."""
+    if asks_project(options):
+        return resolve_root(options)
+    try:
+        return Path(os.path.realpath(Path.cwd()))
+    except FileNotFoundError:
+        return Path("/")
+
+
+def load_settings(root: Path | None) -> tuple[UserSettings, ProjectSettings]:
+    """Read all settings, and report what is wrong with them on stderr."""
+    from memcache_lsp import config  # noqa: PLC0415 - the daemon reads them itself
+
+    user, user_problems = config.load_user_settings()
+    project, project_problems = config.load_project_settings(root) if root else (config.ProjectSettings(), ())
+    for problem in (*user_problems, *project_problems):
+        notice(problem)
+    return user, project
+
+
+class Asked(NamedTuple):
+    """A question, and the file that it is about, if it is about one; `lines` are 1-based and inclusive."""
+
+    question: str
+    path: str = ""
+    lines: tuple[int, int] | None = None
+
+    @property
+    def intent(self) -> Literal["ask", "explain", "summarize"]:
+        """Return what is wanted: of a whole file its parts are read, of some lines also what they use."""
+        if not self.path:
+            return "ask"
+        return "explain" if self.lines else "summarize"
+
+    def params(self, root: Path, scope: Scope) -> dict[str, Any]:
+        """Return the parameters of `memcache/ask` that say the same."""
+        params: dict[str, Any] = {"question": self.question, "intent": self.intent, "scope": scope_params(scope)}
+        if self.path:
+            params["textDocument"] = {"uri": from_path(root / self.path)}
+        if self.lines:
+            first, last = self.lines
+            params["selection"] = {"start": {"line": first - 1, "character": 0}, "end": {"line": last, "character": 0}}
+        return params
+
+
 @contextlib.contextmanager
 def at(
     options: argparse.Namespace, *, question: str | None = None, needed: bool = False, rebuild: bool = False
@@ -179,7 +181,9 @@ def at(
         with local.at(options, root, question=question, needed=needed, rebuild=rebuild) as here:
             yield here
         return
-    load_settings(root if asks_project(options) else None)  # the daemon reads them too, and tells nobody what is wrong
+    project = root if asks_project(options) else None
+    if paths.has_settings(project):
+        load_settings(project)  # the daemon reads them too, and tells nobody what is wrong
     from memcache_lsp.cli import remote  # noqa: PLC0415 - each branch loads what it needs and no more
 
     with contextlib.closing(remote.join(root, options)) as there:
@@ -201,14 +205,22 @@ def scope_params(scope: Scope) -> dict[str, list[str]]:
     }
 
 
-def scope_of(options: argparse.Namespace) -> Scope:
-    """Return the scope that the command line names; UsageError for a language or kind that does not exist."""
-    languages = tuple(name.lower() for name in options.language)
-    kinds = tuple(name.lower() for name in options.kind)
+def _check_named(languages: tuple[str, ...], kinds: tuple[str, ...]) -> None:
+    from memcache_lsp.chunking.outline import KINDS  # noqa: PLC0415 - seldom asked
+    from memcache_lsp.languages import LANGUAGES  # noqa: PLC0415
+
     for what, names, known in (("language", languages, (*LANGUAGES, "text")), ("kind", kinds, sorted(KINDS))):
         for name in names:
             if name not in known:
                 raise UsageError(f"There is no {what} {name!r}: there are {', '.join(known)}.")
+
+
+def scope_of(options: argparse.Namespace) -> Scope:
+    """Return the scope that the command line names; UsageError for a language or kind that does not exist."""
+    languages = tuple(name.lower() for name in options.language)
+    kinds = tuple(name.lower() for name in options.kind)
+    if languages or kinds:
+        _check_named(languages, kinds)
     own = (WORKSPACE,) if options.cache and asks_project(options) else ()
     caches = (*caches_of(options), *own)
     return Scope(globs=tuple(map(_clean, options.glob)), languages=languages, kinds=kinds, caches=caches)
@@ -224,11 +236,15 @@ def text_of(words: list[str], what: str) -> str:
     text = sys.stdin.read() if words == ["-"] else " ".join(words)
     if not text.strip():
         raise UsageError(f"The {what} is empty: write it behind the command, in quotes.")
+    from memcache_lsp.pasted import shortened  # noqa: PLC0415 - only questions are
+
     return shortened(_clean(text.strip()))
 
 
 def interruptible(action: Callable[[], T]) -> T:
     """Do something that cannot be interrupted in a thread, so that Ctrl-C need not wait for it."""
+    import threading  # noqa: PLC0415 - seldom needed
+
     outcome: list[T | BaseException] = []
 
     def act() -> None:

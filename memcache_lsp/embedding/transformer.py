@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from memcache_lsp import models
+from memcache_lsp import models, vouching
 from memcache_lsp.errors import MemcacheError, ModelError
 
 if TYPE_CHECKING:
@@ -97,7 +97,10 @@ class SentenceTransformerEmbedder:
 def _local_folder(name: str) -> Path | None:
     """Return the folder that `name` means on this machine; None where only the hub can know it."""
     if models.curated(name) is not None:
-        return models.locate(name)  # raises where it was not pulled, and says how to
+        path = models.locate(name)  # raises where it was not pulled, and says how to
+        if path is not None:
+            vouching.check(path)
+        return path
     path = models.spelled_path(name)
     if path is None:
         return None

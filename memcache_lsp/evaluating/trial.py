@@ -21,8 +21,10 @@ from memcache_lsp.engine import Setup, gate_of, open_project, recipe_of
 from memcache_lsp.evaluating import comments, history, metrics, questions
 from memcache_lsp.evaluating.questions import Question
 from memcache_lsp.preparing import Preparer
+from memcache_lsp.reports import Progress
 from memcache_lsp.scan import Scanner
-from memcache_lsp.values import Document, Found, Hit, Progress, Scope
+from memcache_lsp.scopes import Scope
+from memcache_lsp.values import Document, Found, Hit
 
 _PLENTY: Final = 4  # as many sentences as are wanted, from which they are taken; no more files are read then
 

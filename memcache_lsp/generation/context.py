@@ -43,6 +43,8 @@ class Context:
         parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
         parameters.n_threads = parameters.n_threads_batch = threads or machine.cores()
         parameters.no_perf = True
+        if not api.llama_supports_gpu_offload():  # there it is quicker; on a CPU it costs a fifth of what is written
+            parameters.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         handle = api.llama_init_from_model(model, parameters)
         return cls(api, handle, threads=threads) if handle else None
 
@@ -80,6 +82,10 @@ class Context:
             self._fetch(prefix)
         self._forget_after(shared(self.read, wanted))
         return len(self.read)
+
+    def known(self, tokens: Sequence[int]) -> int:
+        """Return how many of a prompt's tokens `recall` would find, roughly; changes nothing."""
+        return max(shared(self.read, tokens), self.prefixes.most_shared(tokens))
 
     def begin_again(self, threads: Iterable[int]) -> None:
         """Empty the context, and compute the next batches on these numbers of threads, one a batch."""

@@ -18,6 +18,7 @@ from memcache_lsp.generation.library import Library, library, stdout_elsewhere, 
 from memcache_lsp.generation.template import Template
 from memcache_lsp.generator import Computed, Finished, Reading, Step, StopFlag, looping
 from memcache_lsp.prefixes import joined, singly
+from memcache_lsp.thinking import opened_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -112,6 +113,7 @@ class _Task:
     """One answer to be computed: a prompt, the longest answer, what stops it, who hears of it."""
 
     tokens: list[int]
+    opened: str  # the tag of thoughts that the prompt ends in
     max_tokens: int
     stop: StopFlag
     emit: Any
@@ -145,7 +147,7 @@ class LlamaGenerator:
         wanted = min(context_tokens or CONTEXT_TOKENS, trained)
         tokens = wanted
         free = machine.free_memory_bytes()
-        if not context_tokens and free is not None:
+        if free is not None:
             tokens = machine.context_that_fits(
                 wanted,
                 min(wanted, _LEAST_CONTEXT),
@@ -162,7 +164,7 @@ class LlamaGenerator:
             self.context_tokens,
             trained,
             cut=tokens < wanted,
-            set_by_user=bool(context_tokens),
+            set_tokens=context_tokens or 0,
             threads=threads,
             cores=cores,
         )
@@ -200,35 +202,41 @@ class LlamaGenerator:
 
     def prompt_tokens(self, messages: Sequence[Message]) -> int:
         """Count the tokens of the whole prompt, with what the chat template adds."""
-        return len(self._tokens(messages))
+        return len(self._tokens(messages)[0])
 
-    def _tokens(self, messages: Sequence[Message]) -> list[int]:
-        """Tokenize the rendered template, control tokens only where they are the template's own."""
+    def known_tokens(self, messages: Sequence[Message]) -> int:
+        """Count the tokens of the prompt that need not be read again."""
+        with self._lock:
+            return 0 if self._context is None else self._context.known(self._tokens(messages)[0])
+
+    def _tokens(self, messages: Sequence[Message]) -> tuple[list[int], str]:
+        """Tokenize the rendered template, control tokens only where they are its own; and tell what thought it opens."""
         tokens: list[int] = []
+        text, own = "", False
         for text, own in self._template.render(messages):
             tokens += tokenize(self._api, self._vocab, text, special=own)
         bos = self._api.llama_vocab_bos(self._vocab)
         if self._api.llama_vocab_get_add_bos(self._vocab) and tokens[:1] != [bos]:
             tokens.insert(0, bos)
-        return tokens
+        return tokens, opened_by(text) if own else ""
 
     def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: StopFlag) -> Iterator[Step]:
         """Do as `Generator.generate` says, in a thread, so that the consumer's can be interrupted."""
-        tokens = self._tokens(messages)
+        tokens, opened = self._tokens(messages)
         if len(tokens) + max_tokens > self.context_tokens:
             raise ModelError(
                 f"The prompt of {len(tokens)} tokens and an answer of {max_tokens} do not fit the model's"
                 f" {self.context_tokens}: ask for less, or name a model with a larger context."
             )
         yield from self._in_thread(
-            lambda context, emit: self._run(context, _Task(tokens, max_tokens, stop, emit)), stop
+            lambda context, emit: self._run(context, _Task(tokens, opened, max_tokens, stop, emit)), stop
         )
 
     def replay(
         self, messages: Sequence[Message], computed: Computed, *, max_tokens: int, stop: StopFlag
     ) -> Iterator[Step]:
         """Compute an answer again as it was computed then, from an empty context; raise ModelError where it cannot be."""
-        tokens = self._tokens(messages)
+        tokens, opened = self._tokens(messages)
         batches = singly(computed.prompt)
         if computed.library != self._library_name or computed.context_tokens != self.context_tokens:
             raise ModelError(
@@ -238,7 +246,7 @@ class LlamaGenerator:
         if sum(batch.size for batch in batches) != len(tokens) or any(b.size > BATCH_TOKENS for b in batches):
             raise ModelError("The answer's record does not fit this model: ask the question again instead.")
         yield from self._in_thread(
-            lambda context, emit: self._repeat(context, _Task(tokens, max_tokens, stop, emit), computed), stop
+            lambda context, emit: self._repeat(context, _Task(tokens, opened, max_tokens, stop, emit), computed), stop
         )
 
     def _in_thread(self, work: Callable[[Context, Any], Finished], stop: StopFlag) -> Iterator[Step]:
@@ -320,6 +328,8 @@ class LlamaGenerator:
         written: list[int] = []
         vocabulary = self._api.llama_vocab_n_tokens(self._vocab)
         reason: Literal["stop", "length"] = "length"
+        if task.opened and task.max_tokens:  # the answer begins within the prompt
+            task.emit(task.opened)
         while len(written) < task.max_tokens and not looping(written):
             token = context.likeliest(vocabulary)
             if self._api.llama_vocab_is_eog(self._vocab, token):
@@ -346,10 +356,12 @@ class LlamaGenerator:
 
 
 def _notes(
-    context: int, trained: int, *, cut: bool, set_by_user: bool, threads: int | None, cores: int
+    context: int, trained: int, *, cut: bool, set_tokens: int, threads: int | None, cores: int
 ) -> tuple[str, str]:
     """Tell what was chosen, and why."""
-    if set_by_user:
+    if set_tokens and cut:
+        why = f"not {set_tokens} as set, for memory has no room for more"
+    elif set_tokens:
         why = "as set" if context < trained else "all that the model was trained for"
     elif cut:
         why = "as much as memory has room for"

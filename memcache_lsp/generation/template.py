@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from memcache_lsp.errors import ModelError
 from memcache_lsp.generation.library import chat_formatter
 from memcache_lsp.prompt import Message
 
+_MOST_S = 1.0  # for one prompt, which takes a thousandth of it
 _PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")  # stands for a message's text while the template is rendered
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in what runs longer: a template may loop, and a thread cannot be ended from outside."""
+    end = time.monotonic() + seconds
+
+    def look(_frame: FrameType, _event: str, _argument: object) -> Any:
+        if time.monotonic() > end:
+            raise TimeoutError
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 class Template:
@@ -60,7 +83,11 @@ class Template:
             return None
         turns = [{"role": role, "content": f"\ue000{at}\ue001"} for at, role in enumerate(roles)]
         try:
-            rendered = str(self._formatter(messages=turns).prompt)
+            with _deadline(_MOST_S):
+                rendered = str(self._formatter(messages=turns).prompt)
+        except TimeoutError:  # and it would each time
+            self._formatter, self._failure = None, "it comes to no end"
+            return None
         except Exception as error:  # noqa: BLE001 - a template is the file's own program and may raise anything
             self._failure = f"{type(error).__name__}: {error}"
             return None

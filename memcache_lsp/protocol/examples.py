@@ -84,6 +84,7 @@ _STATUS = spec.StatusResult(
         parts.WorkerStatus(name="model", state="stopped"),
     ),
     queue=parts.QueueStatus(questions=0, files=172),
+    scope=parts.ScopeStatus(indexing=True, complete=False, version=3),
     memory_bytes=97_517_568,
     model=parts.ModelStatus(
         name="qwen2.5-coder-0.5b-instruct",
@@ -121,7 +122,7 @@ EXAMPLES = {
         spec.ExplainParams(text_document=parts.TextDocumentIdentifier(uri=f"{ROOT}/package-lock.json")),
         spec.ExplainResult(indexed=False, reason="It is not indexed: lock file: written by a package manager."),
     ),
-    "memcache/status": Example(spec.StatusParams(), _STATUS),
+    "memcache/status": Example(spec.StatusParams(scope=parts.Scope(caches=("handbook",))), _STATUS),
     "memcache/index": Example(
         spec.IndexParams(action="pause", root=ROOT),
         spec.IndexResult(roots=(parts.RootState(uri=ROOT, state="paused"),)),

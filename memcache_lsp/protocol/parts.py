@@ -107,6 +107,15 @@ class Cited:
     n: Annotated[int, Between(1, 9999), "The number in the answer, which is also the place among the sources."]
     location: Annotated[Location, "The lines."]
     status: Annotated[CitationStatus, "Whether the lines still say what was read: as they were, elsewhere, or no more."]
+    passage: Annotated[
+        str | None, "What was read there, of an earlier answer and where no editor shows the lines (`extracted`)."
+    ] = None
+    at: Annotated[
+        int | None,
+        "Where the `[` of the mark stands in the answer's text, in the units of the negotiated position encoding: the same"
+        " number may stand for other lines at each mark. Absent in what `didChangeThread` tells, which is of all marks of"
+        " the number at these lines, and where it is not known.",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +209,17 @@ class RootStatus(RootState):
     size_bytes: Annotated[int | None, Between(0, 2**53), "Size of the index on disk."] = None
     report: Annotated[IndexReport | None, "What the last indexing did, where there was one."] = None
     refinement: Annotated[Refinement | None, "The background refinement, where the user switched it on."] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeStatus:
+    """How far the index of what a scope names is."""
+
+    indexing: Annotated[bool, "Whether any of it is being indexed, or is about to be."]
+    complete: Annotated[bool, "Whether it is in step with the files; while indexing is paused it is not."]
+    version: Annotated[
+        int, Between(0, 2**53), "Another whenever the index or the files changed: what was found before may be old."
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from memcache_lsp.protocol.parts import (
     RootState,
     RootStatus,
     Scope,
+    ScopeStatus,
     SessionStatus,
     Stretch,
     TextDocumentIdentifier,
@@ -108,8 +109,8 @@ class AskStage:
 
     type: Annotated[Literal["stage"], "The kind of this partial result."] = "stage"
     stage: Annotated[
-        Literal["waiting", "loading", "reading", "writing"],
-        "Waiting for the model, loading it, it reads the evidence, it writes.",
+        Literal["waiting", "loading", "reading", "thinking", "writing"],
+        "Waiting for the model, loading it, it reads the evidence, it reasons before it answers, it writes.",
     ]
     percent: Annotated[int, Between(0, 100), "How much of the stage is done; 0 where that is not known."]
 
@@ -125,7 +126,7 @@ class AskDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskCitation(Cited):
-    """The lines that a `[n]` in the text so far stands for, once for each place."""
+    """The lines that a `[n]` in the text so far stands for, once for each mark."""
 
     type: Annotated[Literal["citation"], "The kind of this partial result."] = "citation"
 
@@ -210,7 +211,11 @@ class ExplainResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusParams:
-    """Nothing."""
+    """What is asked of in particular."""
+
+    scope: Annotated[Scope | None, "What is meant to be searched or asked: the result tells how far its index is."] = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,8 +240,9 @@ class StatusResult:
     message: Annotated[str | None, "What is wrong, in one sentence."] = None
     model: Annotated[ModelStatus | None, "The language model; without one answers are quotations."] = None
     last_read: Annotated[
-        Evidence | None, "How much the latest answer of this session was made from, where there was one."
+        Evidence | None, "How much the latest answer was made from: this session's, else any; absent before the first."
     ] = None
+    scope: Annotated[ScopeStatus | None, "How far the index of the scope is, where one was given."] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ def event_to_partial(
             return spec.AskDelta(seq=event.seq, text=event.text)
         case Citation():
             cited = citation_to_spec(event, uri_of=uri_of)
-            return spec.AskCitation(n=cited.n, location=cited.location, status=cited.status)
+            return spec.AskCitation(n=cited.n, location=cited.location, status=cited.status, at=cited.at)
         case Unsupported():
             return spec.AskUnsupported(start=event.start, end=event.end)
 
@@ -86,7 +86,7 @@ def event_to_partial(
 def citation_to_spec(citation: Citation, *, uri_of: Callable[[str], str]) -> parts.Cited:
     """Give a citation as the editors get it."""
     location = whole_lines(uri_of(citation.path), citation.start_line, citation.end_line, citation.spot)
-    return parts.Cited(n=citation.n, location=location, status=citation.status)
+    return parts.Cited(n=citation.n, location=location, status=citation.status, at=citation.at)
 
 
 def result_to_spec(result: Result, *, streamed: bool, uri_of: Callable[[str], str]) -> spec.AskResult:

@@ -1,6 +1,6 @@
 """How likely it is that a project answers a question at all, by cheap signs of the search.
 
-Pure: signs in, a probability out. `python bench/refusal.py` measures the weights, and fits others with `--fit`. Must not
+Pure: signs in, a probability out. `python bench/refusal.py --cut` measures the weights, and fits others with `--fit`. Must not
 import the store.
 """
 
@@ -35,10 +35,11 @@ class Signs:
     in_path: bool  # words of it are in the path of a hit
 
 
-# Fitted for our own table of vectors, whose cosines have a scale of their own, and without any vectors. The greater of
-# the two counts, since a wrong no costs more than an answer from too little.
-_WITH_MEANING = (-10.9, 13.2, 2.8, 13.7, -5.5, 5.6, 2.2)
-_WITHOUT_MEANING = (-6.8, 0.0, 3.5, 17.8, -6.9, 5.9, 2.7)
+# Fitted for our own table of vectors, whose cosines have a scale of their own, and without any vectors, to questions and
+# as much to the same cut to two to four words: a short one has few terms that could be there. The greater of the two
+# counts, since a wrong no costs more than an answer from too little.
+_WITH_MEANING = (-6.3, 11.3, 2.7, 5.3, -5.5, 4.5, 1.2)
+_WITHOUT_MEANING = (-3.4, 0.0, 4.1, 7.1, -6.1, 4.9, 2.1)
 
 
 def confidence(question: Question, signs: Signs) -> float:

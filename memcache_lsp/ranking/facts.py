@@ -11,13 +11,15 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memcache_lsp.memo import Memo
 from memcache_lsp.ranking.vectors import packed
-from memcache_lsp.tokens import words
+from memcache_lsp.tokens import words_of
 from memcache_lsp.values import Chunk, Definition
 
 LEAST_NAME = 4  # characters; shorter names are defined everywhere
@@ -77,8 +79,8 @@ def name_hash(name: str) -> int:
     return zlib.crc32(name.lower().encode("utf-8", "surrogatepass"))
 
 
-def make_facts(text: str, chunks: Sequence[Chunk], vectors: Sequence[NDArray[np.float32]]) -> Facts:
-    """Return the facts of a document from its text, its chunks and their vectors."""
+def make_facts(found: Iterable[bytes], chunks: Sequence[Chunk], vectors: Sequence[NDArray[np.float32]]) -> Facts:
+    """Return the facts of a document from the pieces of its text, its chunks and their vectors."""
     best: dict[int, tuple[int, int]] = {}
     for place, chunk in enumerate(chunks):
         for definition in chunk.definitions:
@@ -90,7 +92,7 @@ def make_facts(text: str, chunks: Sequence[Chunk], vectors: Sequence[NDArray[np.
         names=np.fromiter(best, dtype=np.uint32, count=len(best)),
         chunks=np.array([place for _, place in best.values()], dtype=np.uint16),
         levels=np.array([level for level, _ in best.values()], dtype=np.uint8),
-        used=_used(words(text), best.keys()),
+        used=_used(found, best.keys()),
         lines=np.array([chunk.span.start_line for chunk in chunks], dtype=np.uint32),
         mean=_mean(vectors),
     )
@@ -104,10 +106,19 @@ def _level(definition: Definition, chunk: Chunk) -> float:
     return 1.0 if not chunk.breadcrumb or definition.kind in _TYPES else 0.6
 
 
-def _used(found: Iterable[str], defined: Iterable[int]) -> NDArray[np.uint32]:
+def _hashes(piece: bytes) -> tuple[int, ...]:
+    return tuple(name_hash(word) for word in words_of(piece) if len(word) >= LEAST_NAME)
+
+
+_USED = Memo(_hashes, most=200_000)
+
+
+def _used(found: Iterable[bytes], defined: Iterable[int]) -> NDArray[np.uint32]:
     """Return the hashes of identifiers that are used and not defined here."""
-    hashes = {name_hash(word) for word in set(found) if len(word) >= LEAST_NAME}
-    return np.array(sorted(hashes.difference(defined))[:_MAX_USED], dtype=np.uint32)
+    hashes = set(chain.from_iterable(map(_USED.__getitem__, set(found)))).difference(defined)
+    used = np.fromiter(hashes, dtype=np.uint32, count=len(hashes))
+    used.sort()
+    return used[:_MAX_USED]
 
 
 def _mean(vectors: Sequence[NDArray[np.float32]]) -> NDArray[np.int8]:

@@ -26,7 +26,7 @@ _BEHIND = 0.1  # that a second place loses, even if it is as good
 PLACES_OF_DOCUMENT = 3  # that stand among the files: the sections of a manual are about as much as several files
 _CLUSTER = 50  # of the best chunks
 _VECTORS = ("text", "file", "name", "dense")  # in the order of `Scores`
-_OF_CHUNKS = ("text", "dense")
+_OF_CHUNKS = {"text": 1.0, "dense": DENSE_OF_CHUNK}  # with what each counts among the chunks of a file
 Owned = tuple[Row, int]  # a point's file, and the point's place there
 Hit = tuple[Owned, float]  # with its score
 _WEIGHTS = np.array([signal.weight for signal in WEIGHTS.values()])
@@ -86,6 +86,7 @@ class Scored:
     values: Values  # (rows, signals), in the order of WEIGHTS
     hits: Mapping[str, Sequence[Hit]]  # by the vector's name
     tops: Mapping[str, float]  # the best score of a chunk, by the vector's name
+    floors: Mapping[str, float]  # what a chunk may have at most that is on no list, by the vector's name
 
     def totals(self) -> Values:
         """Return the files' scores."""
@@ -100,7 +101,7 @@ class Scored:
     def chunks(self, rows: Iterable[Row]) -> dict[Row, dict[int, float]]:
         """Return the scores of the chunks that were found of some files, by their places there."""
         chunks: dict[Row, dict[int, float]] = {row: {} for row in rows}
-        for name, weight in (("text", 1.0), ("dense", DENSE_OF_CHUNK)):
+        for name, weight in _OF_CHUNKS.items():
             if (top := self.tops[name]) <= 0:
                 continue
             for (row, place), value in self.hits[name]:
@@ -108,6 +109,32 @@ class Scored:
                 if mine is not None:
                     mine[place] = mine.get(place, 0.0) + (weight * value / top if value > 0 else 0.0)
         return chunks
+
+    def unsure(self, rows: Sequence[Row]) -> dict[Row, list[int]]:
+        """Return the places of the chunks that may be a file's best, or equal to it, but were not found by every vector.
+
+        Of a document as many are its best as stand among the files.
+        """
+        chunks = self.chunks(rows)
+        lacks = {
+            name: weight * max(0.0, self.floors[name]) / top if (top := self.tops[name]) > 0 else 0.0
+            for name, weight in _OF_CHUNKS.items()
+        }
+        found = {name: {owned for owned, _ in self.hits[name] if owned[0] in chunks} for name in _OF_CHUNKS}
+        unsure: dict[Row, list[int]] = {}
+        for row, mine in chunks.items():
+            bests = sorted(mine.values(), reverse=True)[: _among(row)]
+            least = bests[-1] if len(bests) == _among(row) else 0.0
+            if sum(lacks.values()) >= least:
+                unsure[row] = list(range(len(row.points) - 1))
+                continue
+            unsure[row] = [
+                place
+                for place, value in mine.items()
+                if (lack := sum(each for name, each in lacks.items() if (row, place) not in found[name]))
+                and value + lack >= least
+            ]
+        return unsure
 
 
 def score(
@@ -131,14 +158,15 @@ def score(
     listed = list(known)
     rows = {row: at for at, row in enumerate(listed)}
     lists = {name: _List.of(hits[name], rows) for name in _VECTORS}
-    best = {name: lists[name].best(_floor(hits[name], is_full=_is_full(found, name))) for name in _VECTORS}
+    floors = {name: _floor(hits[name], is_full=_is_full(found, name)) for name in _VECTORS}
+    best = {name: lists[name].best(floors[name]) for name in _VECTORS}
     scores = Scores(best["text"], best["file"], best["name"], best["dense"], lists["text"].cluster())
     kept = _likely(question, listed, scores, asked)
     scores = Scores(*(getattr(scores, name)[kept] for name in Scores.__slots__))
     mine = tuple(listed[at] for at in kept)
     values = matrix(question, mine, scores, meaning=meaning, table=table, cards=cards)
     tops = {name: max((value for _, value in hits[name]), default=0.0) for name in _OF_CHUNKS}
-    return Scored(mine, values, hits, tops)
+    return Scored(mine, values, hits, tops, floors)
 
 
 def _owned(found: Candidates, table: FileTable, above: Above) -> dict[str, list[Hit]]:
@@ -194,12 +222,10 @@ def _share(stem: Sequence[str], classes: Mapping[str, None]) -> float:
     return 0.0 if classes.keys().isdisjoint(stem) else sum(each in classes for each in stem) / len(stem)
 
 
-def completed(scored: Scored, found: Candidates, table: FileTable, searched: Container[Row]) -> Scored:
-    """Return the same with all chunks of some files that were searched by themselves, not only the ones on a list."""
+def completed(scored: Scored, found: Candidates, table: FileTable) -> Scored:
+    """Return the same with what some chunks that were searched by themselves have by every vector."""
     exact = _owned(found, table, Above())
-    hits = {
-        name: [*[hit for hit in scored.hits[name] if hit[0][0] not in searched], *exact[name]] for name in _OF_CHUNKS
-    }
+    hits = {name: list((dict(scored.hits[name]) | dict(exact[name])).items()) for name in _OF_CHUNKS}
     return replace(scored, hits=hits)
 
 
@@ -221,7 +247,7 @@ def rank(
     is_short = per_file or len(best) < limit
     for at in best:
         row = scored.rows[at]
-        among = PLACES_OF_DOCUMENT if row.place.is_document else 1
+        among = _among(row)
         most = limit if is_short else among
         places = _places(question, row, chunks[row], is_any_chunk=is_any_chunk)
         told = _told(scored.values[at])
@@ -233,6 +259,11 @@ def rank(
     for places_found in (firsts, others):
         places_found.sort(key=lambda each: -each.score)
     return firsts + others
+
+
+def _among(row: Row) -> int:
+    """Return how many places of a file stand among the files."""
+    return PLACES_OF_DOCUMENT if row.place.is_document else 1
 
 
 def _told(values: NDArray[np.float64]) -> dict[str, float]:

@@ -21,9 +21,11 @@ from contextlib import suppress
 from typing import Any, Final
 
 from memcache_lsp.reading.formats import read_container
-from memcache_lsp.reading.result import UnreadableError
+from memcache_lsp.reading.result import Course, UnreadableError
 
 HEAD: Final = struct.Struct("<II")  # lengths of a JSON text and of the bytes behind it
+PAGE: Final = 1  # in place of a length of bytes: the other is the number of the page that comes, from 1
+_PAGE_S: Final = 3  # of processor time for one page
 _SOFT: Final = 0.6  # of the processor time: then a reader returns what it has
 _LOOK_S: Final = 0.3  # how long it may outlive its owner
 
@@ -42,9 +44,8 @@ def main(arguments: list[str]) -> None:
             told, size = HEAD.unpack(head)
             asked = json.loads(_received(channel, told))
             _limit("RLIMIT_DATA", size + data_bytes)
-            answer = json.dumps(_answer(asked["path"], _received(channel, size), cpu_s)).encode(
-                "utf-8", "surrogatepass"
-            )
+            told = _answer(asked, _received(channel, size), min(cpu_s, asked["cpu_s"]), channel)
+            answer = json.dumps(told).encode("utf-8", "surrogatepass")
             channel.sendall(HEAD.pack(len(answer), 0) + answer)
     os._exit(0)
 
@@ -57,15 +58,22 @@ def _received(channel: socket.socket, size: int) -> bytes:
     return data
 
 
-def _answer(path: str, data: bytes, cpu_s: int) -> dict[str, Any]:
+def _answer(asked: dict[str, Any], data: bytes, cpu_s: float, channel: socket.socket) -> dict[str, Any]:
     began = time.process_time()
-    _limit("RLIMIT_CPU", int(began) + cpu_s + 1)
+    last = int(began + cpu_s) + 1
+    _limit("RLIMIT_CPU", last)
 
     def spent() -> bool:
         return time.process_time() - began > _SOFT * cpu_s
 
+    def at(page: int) -> None:
+        _limit("RLIMIT_CPU", last if page < 0 else min(last, int(time.process_time()) + _PAGE_S))
+        channel.sendall(HEAD.pack(page + 1, PAGE))
+
     try:
-        return {"reading": read_container(path, data, spent).plain()}
+        without = {int(page): str(why) for page, why in asked["without"].items()}
+        course = Course(spent, at, without, asked["until"])
+        return {"reading": read_container(asked["path"], data, course).plain()}
     except UnreadableError as error:
         return {"why": str(error)}
     except MemoryError:

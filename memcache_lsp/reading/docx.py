@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from xml.parsers import expat
 
@@ -15,6 +16,7 @@ _NOTES: Final = ("word/footnotes.xml", "word/endnotes.xml")
 _STYLES: Final = "word/styles.xml"
 _HEADING: Final = re.compile(r"heading\s*([1-9])", re.IGNORECASE)
 _DEEPEST: Final = 1000
+_TWICE: Final = frozenset(("Fallback", "moveFrom"))  # elements that say what another one says too
 _OLE: Final = b"\xd0\xcf\x11\xe0"  # what Word makes of a document with a password
 
 
@@ -114,65 +116,84 @@ class _Styles:
         """Take no ends: a style holds no style."""
 
 
+@dataclass(slots=True)
+class _Paragraph:
+    """A paragraph that is open; a text box is anchored in one, and holds others."""
+
+    text: list[str] = field(default_factory=list)
+    level: int = 0
+    is_item: bool = False
+
+
 class _Body:
-    """The text as it comes."""
+    """The text as it comes: what a paragraph or a cell holds within itself is written before its end."""
 
     def __init__(self, levels: dict[str, int]) -> None:
         self.out = Pages()
         self._levels = levels
-        self._text: list[str] = []
-        self._level = self._tables = 0
+        self._open: list[_Paragraph] = []
+        self._rows: list[list[str]] = []  # of the tables that are open, one within the other
         self._takes = False
-        self._item = False
-        self._row: list[str] = []
+        self._skipped = 0  # elements around, of which nothing is read
 
     def begun(self, tag: str, attributes: dict[str, str]) -> None:
-        value = attributes.get("w:val", "")
-        if tag == "p":
-            self._text, self._level, self._item = [], 0, False
-        elif tag == "pStyle":
+        if self._skipped or tag in _TWICE:
+            self._skipped += tag in _TWICE
+        elif tag == "p":
+            self._open.append(_Paragraph())
+        elif tag == "tbl":
+            self.out.blank()
+        elif tag == "tr":
+            self._rows.append([])
+        elif self._open:
+            self._within(self._open[-1], tag, attributes.get("w:val", ""))
+
+    def _within(self, paragraph: _Paragraph, tag: str, value: str) -> None:
+        if tag == "pStyle":
             found = _HEADING.match(value)
-            self._level = self._levels.get(value, int(found[1]) if found else 0)
+            paragraph.level = self._levels.get(value, int(found[1]) if found else 0)
         elif tag == "outlineLvl" and value.isdigit() and int(value) < 9:
-            self._level = int(value) + 1
+            paragraph.level = int(value) + 1
         elif tag == "numPr":
-            self._item = True
+            paragraph.is_item = True
         elif tag in {"t", "delText"}:
             self._takes = tag == "t"
         elif tag == "tab":
-            self._text.append("\t")
+            paragraph.text.append("\t")
         elif tag in {"br", "cr"}:
-            self._text.append("\n")
-        elif tag == "tbl":
-            self.out.blank()
-            self._tables += 1
-        elif tag == "tr":
-            self._row = []
+            paragraph.text.append("\n")
 
     def said(self, text: str) -> None:
-        if self._takes:
-            self._text.append(text)
+        if self._takes and self._open:
+            self._open[-1].text.append(text)
 
     def ended(self, tag: str) -> None:
-        if tag == "t":
+        if self._skipped:
+            self._skipped -= tag in _TWICE
+        elif tag == "t":
             self._takes = False
-        elif tag == "p":
-            self._paragraph("".join(self._text).strip())
-            self._text = []
-        elif tag == "tr":
-            self.out.write(" | ".join(cell for cell in self._row if cell))
+        elif tag == "p" and self._open:
+            self._paragraph(self._open.pop())
+        elif tag == "tr" and self._rows:
+            self._row(" | ".join(cell for cell in self._rows.pop() if cell))
         elif tag == "tbl":
-            self._tables -= 1
             self.out.blank()
 
-    def _paragraph(self, text: str) -> None:
-        if self._tables:
-            self._row.append(" ".join(text.split()))
-        elif self._level:
-            self.out.heading(self._level, text)
+    def _row(self, text: str) -> None:
+        if self._rows:  # of a table within a cell
+            self._rows[-1].append(text)
+        else:
+            self.out.write(text)
+
+    def _paragraph(self, paragraph: _Paragraph) -> None:
+        text = "".join(paragraph.text).strip()
+        if self._rows:
+            self._rows[-1].append(" ".join(text.split()))
+        elif paragraph.level:
+            self.out.heading(paragraph.level, text)
         elif text:
-            if not self._item:
+            if not paragraph.is_item:
                 self.out.blank()
             self.out.write(text)
-            if not self._item:
+            if not paragraph.is_item:
                 self.out.blank()

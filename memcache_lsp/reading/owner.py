@@ -11,20 +11,22 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from memcache_lsp.programs import command_for, environment
-from memcache_lsp.reading.child import HEAD
-from memcache_lsp.reading.result import Reading, UnreadableError, reading_of
+from memcache_lsp.reading.child import HEAD, PAGE
+from memcache_lsp.reading.result import SCANNED, Reading, UnreadableError, reading_of
 from memcache_lsp.stall import Watch
 
 DEADLINE_S: Final = 9.0  # of one file
 DATA_BYTES: Final = 96 * 1024 * 1024  # that a reader may take beside the file itself
 _MODULE: Final = "memcache_lsp.reading.child"
 _POLL_S: Final = 0.1
+_LEAST_S: Final = 1.0  # that is worth another look at a file
 _CPU: Final = getattr(signal, "SIGXCPU", 0)  # the kernel's word for the end of the processor time
 _PIECE: Final = 1 << 20
 _WORN_FILES: Final = 500  # then a new process takes over: what a library lost stays lost no longer
@@ -41,6 +43,7 @@ class Reader:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._files = 0
+        self._page: int | None = None  # that is being read, counted from 0
 
     def __del__(self) -> None:
         if self._process is not None:
@@ -56,7 +59,7 @@ class Reader:
         """Read the text out of a file's bytes; UnreadableError says why there is none."""
         with self._turn:
             try:
-                answer = self._exchange(path, data)
+                answer = self._answer(path, data)
             except BaseException:
                 self.close()
                 raise
@@ -82,16 +85,43 @@ class Reader:
             process.kill()
             process.wait()
 
-    def _exchange(self, path: str, data: bytes) -> dict[str, Any]:
+    def _answer(self, path: str, data: bytes) -> dict[str, Any]:
+        """Ask for a text; where a page ends the process, once more without it, and then for what is before the next."""
+        ends = time.monotonic() + self._deadline_s
+        without: dict[int, str] = {}
+        until: int | None = None
+        left_s = self._deadline_s
+        first: UnreadableError | None = None
+        while True:
+            try:
+                answer = self._exchange(path, data, left_s, {"without": without, "until": until})
+                tells_less = first is not None and not answer.get("why", SCANNED).startswith(SCANNED)
+                return {"why": str(first)} if tells_less else answer
+            except UnreadableError as error:
+                first = first or error
+                left_s = ends - time.monotonic()
+                if self._page is None or until is not None or left_s < _LEAST_S:
+                    raise first from None
+                self.close()
+                if without:
+                    until = self._page
+                else:
+                    without = {self._page: str(error).partition(":")[0]}
+
+    def _exchange(self, path: str, data: bytes, deadline_s: float, course: dict[str, Any]) -> dict[str, Any]:
+        self._page = None
         process, channel = self._started()
-        watch = Watch(self._deadline_s)
-        watch.restart(process.pid, self._deadline_s)
-        told = json.dumps({"path": path}).encode()
+        watch = Watch(deadline_s)
+        watch.restart(process.pid, deadline_s)
+        told = json.dumps({"path": path, "cpu_s": deadline_s, **course}).encode()
         try:
             self._send(HEAD.pack(len(told), len(data)) + told, watch)
             for start in range(0, len(data), _PIECE):
                 self._send(data[start : start + _PIECE], watch)
-            size, _ = HEAD.unpack(self._receive(HEAD.size, watch))
+            size, kind = HEAD.unpack(self._receive(HEAD.size, watch))
+            while kind == PAGE:
+                self._page = size - 1 if size else None
+                size, kind = HEAD.unpack(self._receive(HEAD.size, watch))
             answer = json.loads(self._receive(size, watch))
         except (OSError, EOFError, ValueError) as error:
             raise UnreadableError(self._how(error)) from None
@@ -108,6 +138,8 @@ class Reader:
             code = self._process.wait(1) if self._process else 0
         except subprocess.TimeoutExpired:
             code = 0
+        if code == -_CPU and self._page is not None:
+            return f"too slow: its page {self._page + 1} takes longer than a page may"
         if code == -_CPU:
             return f"too slow: reading it took longer than {self._deadline_s:g} s"
         if code == -signal.SIGABRT:  # what PDFium does where it gets no memory

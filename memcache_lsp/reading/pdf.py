@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from memcache_lsp.reading.result import Pages, Reading, UnreadableError
+from memcache_lsp.reading.result import SCANNED, Course, Pages, Reading, UnreadableError
 
 _MOST_CHARACTERS_OF_PAGE: Final = 100_000  # a poster or an attack; a page of a book has 3,000
 _MOST_HEADINGS: Final = 20_000
@@ -51,36 +51,46 @@ def read(data: bytes, spent: Callable[[], bool]) -> Reading:
         reason = "encrypted: it opens with a password only" if locked else "broken: it is no PDF that can be read"
         raise UnreadableError(reason) from None
     try:
-        return _read(document, spent)
+        return _read(document, spent if isinstance(spent, Course) else Course(spent))
     finally:
         document.close()
 
 
-def _read(document: Any, spent: Callable[[], bool]) -> Reading:
+def _read(document: Any, course: Course) -> Reading:
     pages: list[list[_Line]] = []
     failed = size = 0
     out = Pages()
     for number in range(len(document)):
-        if spent() or size > out.limit:
+        if course.spent() or size > out.limit or number == course.until:
             out.problems.append(f"only its first {number} of {len(document)} pages were read")
             break
-        lines = _page(document, number)
+        lines = None
+        if number in course.without:
+            out.problems.append(f"page {number + 1} is left out: {course.without[number]}")
+        else:
+            course.at(number)
+            lines = _page(document, number)
         failed += lines is None
         pages.append(lines or [])
         size += sum(len(line.text) for line in pages[-1])
+    course.at(-1)
     if not len(document):
         raise UnreadableError("empty: it has no pages")
     _drop_running(pages)
     scanned = sum(sum(len(line.text) for line in page) < _FEW for page in pages) - failed
     _drop_contents(pages)
+    left_out = sum(page < len(pages) for page in course.without)
+    if failed > left_out:
+        out.problems.append(f"{failed - left_out} of its {len(pages)} pages cannot be read")
     if failed == len(pages):
         raise UnreadableError("broken: none of its pages can be read")
+    if scanned == len(document):
+        raise UnreadableError(f"{SCANNED}: none of its {len(pages)} pages holds text, only pictures")
     if scanned + failed == len(pages):
-        raise UnreadableError(f"scanned: none of its {len(pages)} pages holds text, only pictures")
+        told = (f"{scanned} of its {len(document)} pages hold no text, only pictures", *out.problems)
+        raise UnreadableError(f"{SCANNED}: {'; '.join(told)}")
     if scanned > max(1, len(pages) // 10):
-        out.problems.append(f"scanned: {scanned} of its {len(pages)} pages hold no text")
-    if failed:
-        out.problems.append(f"{failed} of its {len(pages)} pages cannot be read")
+        out.problems.append(f"{SCANNED}: {scanned} of its {len(pages)} pages hold no text")
     _write(out, pages, _bookmarks(document))
     return out.reading()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from memcache_lsp.values import Heading, Spot, Spots
 
 MOST_CHARACTERS: Final = 3_000_000  # of one file's text: a book of a thousand pages
+SCANNED: Final = "scanned"  # the category of a document whose pages are pictures
 _LINE: Final = 16  # characters that a line counts for at least: it costs memory however short it is
 _LINE_END: Final = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
@@ -45,6 +46,20 @@ def reading_of(plain: Mapping[str, Any]) -> Reading:
         None if spots is None else tuple((int(line), Spot(**spot)) for line, spot in spots),
         tuple(map(str, plain["problems"])),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How far a reader may go, and whom it tells where it is. Pages are counted from 0."""
+
+    spent: Callable[[], bool]
+    at: Callable[[int], None] = lambda _page: None  # told before each page, and -1 behind the last
+    without: Mapping[int, str] = field(default_factory=dict)  # pages that are left out, and what is wrong with them
+    until: int | None = None  # the first page of which, and of those behind it, nothing is read
+
+    def __call__(self) -> bool:
+        """Tell whether the time is spent."""
+        return self.spent()
 
 
 @dataclass(slots=True)

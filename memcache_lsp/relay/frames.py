@@ -54,6 +54,12 @@ class Piece:
         return message if isinstance(message, dict) else None
 
 
+def frame(message: dict[str, Any]) -> bytes:
+    """Return a message as it is sent."""
+    body = json.dumps(message, separators=(",", ":")).encode()
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
 class Splitter:
     """Cut one direction of a connection."""
 

@@ -17,7 +17,8 @@ import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from memcache_lsp.config import PROJECT_FILE, ProjectSettings
+from memcache_lsp.config import ProjectSettings
+from memcache_lsp.paths import PROJECT_SETTINGS
 from memcache_lsp.scan import gitfiles
 from memcache_lsp.scan.names import VCS_FOLDERS
 from memcache_lsp.scan.rules import Rule, RuleList
@@ -27,7 +28,7 @@ BAD_NAME = "name: it is not UTF-8 or has control characters"
 LINK = "link: symbolic links are not followed"
 _VCS = frozenset(map(os.fsencode, VCS_FOLDERS))
 _RULE_FILES = (b".gitignore", b".ignore", b".memcacheignore", b".git")
-RULE_NAMES = frozenset((*_RULE_FILES, os.fsencode(PROJECT_FILE)))  # what they say holds for what lies around them
+RULE_NAMES = frozenset((*_RULE_FILES, os.fsencode(PROJECT_SETTINGS)))  # what they say holds for what lies around them
 _Rules = tuple[RuleList, ...]
 _Stamps = tuple[tuple[int, int, int], ...]
 
@@ -277,7 +278,7 @@ def _first(lists: _Rules, path: bytes, name: bytes, *, is_folder: bool) -> Rule 
 
 def _rules_of_settings(patterns: tuple[str, ...], key: str, base: bytes) -> _Rules:
     text = "\n".join(pattern.replace("\n", "?") for pattern in patterns).encode("utf-8", "surrogateescape")
-    rules = RuleList(text, source=f"{PROJECT_FILE}, {key}", base=base)
+    rules = RuleList(text, source=f"{PROJECT_SETTINGS}, {key}", base=base)
     return () if rules.empty else (rules,)
 
 

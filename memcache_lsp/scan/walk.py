@@ -13,11 +13,13 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from memcache_lsp.config import PROJECT_FILE, ProjectSettings, UserSettings, size_limits
+from memcache_lsp.config import ProjectSettings, UserSettings, size_limits
 from memcache_lsp.errors import Stopped, UserError
+from memcache_lsp.paths import PROJECT_SETTINGS
+from memcache_lsp.reports import Skipped
 from memcache_lsp.scan.folders import BAD_NAME, LINK, MISSING, RULE_NAMES, Folder, Folders, printable_name, unreadable
 from memcache_lsp.scan.names import reason_by_name
-from memcache_lsp.values import Found, Skipped
+from memcache_lsp.values import Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -258,7 +260,7 @@ class Scanner:
         reason = reason_by_name(shown)
         if reason or self._folders.includes(folder, name):
             return reason
-        return f"not included: no include of {PROJECT_FILE} matches it"
+        return f"not included: no include of {PROJECT_SETTINGS} matches it"
 
     def _too_large(self, name: bytes, size_bytes: int) -> str:
         if size_bytes <= self.limits.text_bytes:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from typing import TypeVar
 
 from memcache_lsp.protocol.codec import to_json
+from memcache_lsp.protocol.parts import Cited, Range, Stretch
 from memcache_lsp.protocol.parts import Position as Place
-from memcache_lsp.protocol.parts import Range, Stretch
 from memcache_lsp.protocol.spec import (
+    AskCitation,
     AskDelta,
     AskParams,
     AskPartial,
@@ -21,11 +23,18 @@ from memcache_lsp.protocol.spec import (
     AskStage,
     AskUnsupported,
     ThreadsParams,
+    ThreadsResult,
 )
 from memcache_lsp.session.context import Context, Work
 from memcache_lsp.session.positions import Encoding, Position, Text
 
-_STAGES = {"waiting": (0, 0), "loading": (0, 20), "reading": (20, 80), "writing": (80, 100)}  # shares of the whole
+_STAGES = {  # shares of the whole
+    "waiting": (0, 0),
+    "loading": (0, 20),
+    "reading": (20, 80),
+    "thinking": (80, 80),
+    "writing": (80, 100),
+}
 
 
 async def ask(context: Context, params: AskParams) -> AskResult:
@@ -69,12 +78,37 @@ async def _whole(
 
 
 def in_units(context: Context, result: AskResult) -> AskResult:
-    """Give the stretches of an answer, counted in characters, in the client's units."""
-    if not result.unsupported:
-        return result
+    """Give the stretches and marks of an answer, counted in characters, in the client's units."""
     text, units = result.answer or "", context.client.encoding.units
-    told = (Stretch(start=units(text[: each.start]), end=units(text[: each.end])) for each in result.unsupported)
-    return replace(result, unsupported=tuple(told))
+    told = result.unsupported and tuple(
+        Stretch(start=units(text[: each.start]), end=units(text[: each.end])) for each in result.unsupported
+    )
+    return replace(result, unsupported=told, citations=result.citations and _marked(context, text, result.citations))
+
+
+def threads_in_units(context: Context, result: ThreadsResult) -> ThreadsResult:
+    """Give the marks of the answers of threads in the client's units."""
+    return replace(
+        result,
+        threads=tuple(
+            replace(
+                thread,
+                turns=thread.turns
+                and tuple(
+                    replace(turn, citations=_marked(context, turn.answer, turn.citations)) for turn in thread.turns
+                ),
+            )
+            for thread in result.threads
+        ),
+    )
+
+
+T = TypeVar("T", bound=Cited)
+
+
+def _marked(context: Context, text: str, citations: tuple[T, ...]) -> tuple[T, ...]:
+    units = context.client.encoding.units
+    return tuple(each if each.at is None else replace(each, at=units(text[: each.at])) for each in citations)
 
 
 class _Stream:
@@ -93,6 +127,8 @@ class _Stream:
         elif isinstance(event, AskUnsupported):
             units = self._context.client.encoding.units
             event = replace(event, start=units(self._text[: event.start]), end=units(self._text[: event.end]))
+        elif isinstance(event, AskCitation):
+            (event,) = _marked(self._context, self._text, (event,))
         self._context.progress(self._token, to_json(event), droppable=isinstance(event, AskStage))
 
 

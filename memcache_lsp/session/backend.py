@@ -30,6 +30,7 @@ from memcache_lsp.protocol.spec import (
     SearchParams,
     SearchResult,
     SimilarParams,
+    StatusParams,
     StatusResult,
     ThreadsParams,
     ThreadsResult,
@@ -105,7 +106,7 @@ class Backend(Protocol):
         `AskUnsupported` counts characters here; the session converts.
         """
 
-    async def status(self, session_id: int) -> StatusResult:
+    async def status(self, session_id: int, params: StatusParams) -> StatusResult:
         """Tell what the engine is at."""
 
     async def index(self, session_id: int, params: IndexParams) -> IndexResult:

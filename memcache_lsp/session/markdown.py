@@ -5,7 +5,7 @@ Pure. Must not import the engine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -55,7 +55,7 @@ def _threads(result: ThreadsResult) -> str:
         stale = ", stale" if thread.stale else ""
         parts.append(f"- {thread.title} ({thread.thread_id}{stale})\n")
         for turn in thread.turns or ():
-            places = "".join(f"- [{each.n}] {_link(each.location)} {each.status}\n" for each in turn.citations)
+            places = _lines(f"- [{each.n}] {_link(each.location)} {each.status}\n" for each in turn.citations)
             parts.append(f"## {' '.join(turn.question.split())}\n\n{turn.answer.strip()}\n\n{places}")
     return "\n".join(parts) or "There are no threads yet.\n"
 
@@ -67,7 +67,7 @@ def _answer(result: AskResult, sources: AskSources, title: str) -> str:
     if cited:
         parts.append("## Cited\n")
         parts.append(
-            "".join(f"- [{each.n}] {_link(each.location)} {REMARKS[each.status]}".rstrip() + "\n" for each in cited)
+            _lines(f"- [{each.n}] {_link(each.location)} {REMARKS[each.status]}".rstrip() + "\n" for each in cited)
         )
     if result.unsupported:
         parts.append("## Not borne out by what is cited\n")
@@ -78,6 +78,11 @@ def _answer(result: AskResult, sources: AskSources, title: str) -> str:
         parts.append("## Also found\n")
         parts.append("".join(f"- [{n}] {_link(hit.location)} {_what(hit)}".rstrip() + "\n" for n, hit in others))
     return "\n".join(parts)
+
+
+def _lines(lines: Iterable[str]) -> str:
+    """Join lines, each once: several marks of an answer may stand for the same place."""
+    return "".join(dict.fromkeys(lines))
 
 
 def _hits(result: SearchResult) -> str:

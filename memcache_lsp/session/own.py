@@ -32,7 +32,7 @@ from memcache_lsp.protocol.spec import (
     ThreadsParams,
     ThreadsResult,
 )
-from memcache_lsp.session.asking import ask, ask_again, ask_whole, in_units
+from memcache_lsp.session.asking import ask, ask_again, ask_whole, in_units, threads_in_units
 from memcache_lsp.session.backend import MANY_HITS
 from memcache_lsp.session.context import Context
 from memcache_lsp.session.lsp import Handler, Server, types
@@ -55,8 +55,8 @@ async def _explain(context: Context, params: ExplainParams) -> ExplainResult:
     return await context.backend.explain(context.id, params)
 
 
-async def _status(context: Context, _params: StatusParams) -> StatusResult:
-    return await context.backend.status(context.id)
+async def _status(context: Context, params: StatusParams) -> StatusResult:
+    return await context.backend.status(context.id, params)
 
 
 async def _index(context: Context, params: IndexParams) -> IndexResult:
@@ -68,9 +68,9 @@ async def _threads(context: Context, params: ThreadsParams) -> ThreadsResult:
     if params.action == "askAgain":
         asked = await ask_again(context, params)
         got = await context.backend.threads(context.id, replace(params, action="get"))
-        return replace(got, asked=asked)
+        return replace(threads_in_units(context, got), asked=asked)
     async with context.work(params.work_done_token, "Looking into threads"):
-        return await context.backend.threads(context.id, params)
+        return threads_in_units(context, await context.backend.threads(context.id, params))
 
 
 async def _caches(context: Context, params: CachesParams) -> CachesResult:

@@ -26,6 +26,9 @@ KEPT_ANSWERS = 50
 MAX_AT_ONCE = 8
 _CREATE_S = 2.0  # for the editor to make a bar in
 _MESSAGE_CHARACTERS = 4000
+# What comes together with the answer that an editor waits for is not seen by jsonrpc.el, with which Emacs 28 has eglot,
+# before something else comes: it leaves its filter with the answer.
+_APART_S = 0.2
 
 _numbers = itertools.count(1)
 log = logging.getLogger(__name__)
@@ -42,6 +45,7 @@ def show_later(context: Context, make: Callable[[ProgressToken | None], Awaitabl
 
 
 async def _make_and_show(context: Context, token: str, make: Callable[[ProgressToken | None], Awaitable[str]]) -> None:
+    await asyncio.sleep(_APART_S)
     try:
         markdown = await make(token if await _has_bar(context, token) else None)
         uri = from_path(await asyncio.to_thread(_keep, markdown))

@@ -134,6 +134,9 @@ class ClientStore:
             sparse_vectors_config={name: m.SparseVectorParams(modifier=m.Modifier.IDF) for name in SPARSE},
         )
 
+    def make_ready(self) -> None:
+        """Do nothing: the server is."""
+
     def upsert(self, points: Sequence[Point]) -> None:
         for begin in range(0, len(points), _BATCH_POINTS):
             batch = [self._to_point(point) for point in points[begin : begin + _BATCH_POINTS]]
@@ -197,8 +200,9 @@ class ClientStore:
         with _translated():
             return self._client.count(self._collection, exact=True).count - 1  # the note
 
-    def flush(self) -> None:
+    def flushing(self) -> Iterator[None]:
         """Do nothing: a write was acknowledged when it was durable."""
+        return iter(())
 
     def close(self) -> None:
         with _translated():

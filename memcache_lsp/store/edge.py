@@ -32,6 +32,7 @@ from memcache_lsp.tokens import Sparse
 _SCROLL_POINTS = 10_000
 _LEAST_FREE_BYTES = 64_000_000  # what a batch and the engine's next pre-allocated file may take
 _LEAST_FREE_TO_READ_BYTES = 4_000_000  # opening flushes a page or two
+_MANY_POINTS = 2_000  # below, a filter that reads every payload takes less than 10 ms
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _candidate = partial(tuple.__new__, Candidate)  # a third of what the named tuple takes to make itself; they are many
 _NO_HNSW_KB = 2**40  # exact search is 8.5 ms at 100,000 points; building a graph takes minutes
@@ -41,30 +42,55 @@ class EdgeStore:
     """A shard in a folder that this process owns."""
 
     def __init__(self, folder: Path, *, dimension: Callable[[], int]) -> None:
-        """Open the shard in `folder`, or make it there; raise StoreBroken if what is there cannot be read.
+        """Open the shard in `folder`; raise StoreBroken if what is there cannot be read.
 
-        `dimension` is asked only where the shard has to be made.
+        Where there is none it is made, and `dimension` asked, when it is first needed: to make it takes 20 ms of an idle
+        disk and holds every thread, and by then the files are being read in other processes. What cannot be made is
+        tried again. For one thread at a time.
         """
         self._folder = folder
+        self._dimension = dimension
         self._deleted = False
+        self._points_count = 0
+        self._indexes: set[str] = set()  # by field
+        self._opened: qe.EdgeShard | None = None
         self._require_room(_LEAST_FREE_TO_READ_BYTES if folder.exists() else _LEAST_FREE_BYTES)
         with _translated():
             if (folder / "edge_config.json").exists():
                 if not any((folder / "wal").glob("open-*")):  # the engine would make another and ignore what is written
                     raise StoreBroken("store: the write-ahead log is gone")
                 with _quiet():
-                    self._shard = qe.EdgeShard.load(str(folder))
-                if self._shard.info().payload_schema.keys() < set(INDEXED_FIELDS):
-                    self._make_indexes()  # killed between making the shard and its indexes
-            else:
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir(parents=True)
-                self._shard = qe.EdgeShard.create(str(folder), _config(dimension()))
-                self._make_indexes()
+                    self._opened = qe.EdgeShard.load(str(folder))
+                info = self._opened.info()
+                self._points_count = info.points_count
+                self._indexes = set(info.payload_schema)
+
+    @property
+    def _shard(self) -> qe.EdgeShard:
+        if self._opened is None:
+            config = _config(self._dimension())
+            self._require_room(_LEAST_FREE_BYTES)
+            shutil.rmtree(self._folder, ignore_errors=True)  # what a kill left of one that was being made
+            self._folder.mkdir(parents=True)
+            self._opened = qe.EdgeShard.create(str(self._folder), config)
+        return self._opened
+
+    def make_ready(self) -> None:
+        with _translated():
+            _ = self._shard
 
     def _make_indexes(self) -> None:
-        for name in INDEXED_FIELDS:
+        """Make the indexes of the fields that filters use, which takes the engine 30 ms for no points at all."""
+        for name in self._missing_indexes():
+            self._make_index(name)
+
+    def _missing_indexes(self) -> list[str]:
+        return [name for name in INDEXED_FIELDS if name not in self._indexes]
+
+    def _make_index(self, name: str) -> None:
+        with _translated():
             self._shard.update(qe.UpdateOperation.create_field_index(name, qe.PayloadSchemaType.Keyword))
+        self._indexes.add(name)
 
     def _require_room(self, least_bytes: int) -> None:
         """Refuse to write to a disk that is nearly full: the engine maps its files, and a page without room is a SIGBUS."""
@@ -81,10 +107,13 @@ class EdgeStore:
             batch = [_to_point(point) for point in points[begin : begin + BATCH_POINTS]]
             with _translated():
                 self._shard.update(qe.UpdateOperation.upsert_points(batch))
+                self._points_count += len(batch)
+                if self._points_count >= _MANY_POINTS:
+                    self._make_indexes()
 
     def delete(self, ids: Sequence[int]) -> None:
         with _translated():
-            if ids:
+            if ids and self._opened is not None:
                 self._deleted = True
                 self._shard.update(qe.UpdateOperation.delete_points(list(ids)))
 
@@ -114,12 +143,13 @@ class EdgeStore:
 
     def paths(self) -> list[str]:
         with _translated():
+            self._make_indexes()
             request = qe.FacetRequest("path", limit=self._shard.info().points_count + 1, exact=True)
             return sorted(str(hit.value) for hit in self._shard.facet(request).hits)
 
     def ids(self) -> Iterator[int]:
         offset = None
-        while True:
+        while self._opened is not None:
             request = qe.ScrollRequest(offset=offset, limit=_SCROLL_POINTS, with_payload=False, with_vector=False)
             with _translated():
                 records, offset = self._shard.scroll(request)
@@ -129,9 +159,14 @@ class EdgeStore:
 
     def count(self) -> int:
         with _translated():
-            return self._shard.count(qe.CountRequest(exact=True))
+            return 0 if self._opened is None else self._shard.count(qe.CountRequest(exact=True))
 
-    def flush(self) -> None:
+    def flushing(self) -> Iterator[None]:
+        if self._opened is None:
+            return
+        for name in self._missing_indexes():
+            self._make_index(name)
+            yield
         with _translated():
             self._shard.flush()
 
@@ -141,7 +176,8 @@ class EdgeStore:
                 # Deleted points count in the inverse document frequency until their segment is written anew, which
                 # the engine does where they are many. It takes a second for ten thousand, so only when nobody waits.
                 self._shard.optimize()
-            self._shard.close()
+            if self._opened is not None:
+                self._shard.close()
 
 
 def _config(dimension: int) -> qe.EdgeConfig:

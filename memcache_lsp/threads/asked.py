@@ -22,6 +22,8 @@ from memcache_lsp.values import Hit
 
 Where = Mapping[str, tuple[Path, str]]  # of a path: its root, and the path below it
 
+_SHOWN_AS = "2"  # counts what is done to a model's words before they are shown, and kept
+
 
 @dataclass(frozen=True, slots=True)
 class Before:
@@ -79,7 +81,16 @@ def key_of(
     """Name an answer by all that it is made of; `asked` are the intent, the question and what the model is asked."""
     evidence = [f"{where[e.path][0]}\0{e.n}\0{e.start_line}\0{hash_of(e)}" for e in excerpts]
     told = [f"{message.role}\0{message.text}" for message in earlier.messages]
-    return digest(prompt.fingerprint(), model_sha256, str(max_tokens), "\0".join(asked), *evidence, "", *told)
+    return digest(
+        prompt.fingerprint(), _SHOWN_AS, model_sha256, str(max_tokens), "\0".join(asked), *evidence, "", *told
+    )
+
+
+def summed_up(asked: Mapping[str, Any], excerpts: Sequence[Evidence], where: Where) -> tuple[Path, str] | None:
+    """Return the file, by root and path, that a request asks to sum up as a whole; None where it asks something else."""
+    files = {where[excerpt.path] for excerpt in excerpts}
+    whole = asked["intent"] == "summarize" and asked.get("selection") is None and len(files) == 1
+    return files.pop() if whole else None
 
 
 def hash_of(excerpt: Evidence) -> str:
@@ -135,7 +146,7 @@ def _cited(result: Result, places: Mapping[str, Place], text_at: TextAt) -> tupl
         lines = lines_of(text_at(place) or "")[citation.start_line - 1 : citation.end_line]
         stale = citation.status == "stale"
         text, first, last = "\n".join(lines), citation.start_line, citation.end_line
-        found.append(Cited(citation.n, place, first, last, text, stale=stale, spot=citation.spot))
+        found.append(Cited(citation.n, place, first, last, text, stale=stale, spot=citation.spot, at=citation.at))
     return tuple(found)
 
 

@@ -22,7 +22,7 @@ import filelock
 
 from memcache_lsp import paths
 from memcache_lsp.errors import UserError
-from memcache_lsp.events import Delta
+from memcache_lsp.events import Citation, Delta
 from memcache_lsp.redact import redact
 from memcache_lsp.threads.records import Cited, Place, Thread, Turn, packed, unpacked
 
@@ -97,8 +97,7 @@ class Threads:
             row = db.execute(_ONE, (_storable(thread_id),)).fetchone()
             if row is None:
                 raise _no_thread(thread_id)
-            data = db.execute("select data from turns where thread = ? order by number", (thread_id,)).fetchall()
-            return Thread(thread_id, row[0], row[1], self._roots(db, thread_id), tuple(filter(None, map(_turn, data))))
+            return Thread(thread_id, row[0], row[1], self._roots(db, thread_id), tuple(_turns(db, thread_id)))
 
     def listed(self, roots: Sequence[str] | None = None) -> list[Thread]:
         """Return the threads that know one of the roots, or all, without their turns, latest first."""
@@ -146,6 +145,16 @@ class Threads:
         turn = None if row is None else _turn(row[2:])
         return None if turn is None else (Kept(row[0], row[1]), turn)
 
+    def alone_in(self, thread_id: str) -> list[tuple[str, Turn]]:
+        """Return the answers of a thread that were kept under a key, and in no other thread, with their keys."""
+        with self._reading() as db:
+            rows = db.execute(
+                "select key, data from turns as own where thread = ? and key != '' and not exists"
+                " (select 1 from turns where key = own.key and thread != own.thread)",
+                (_storable(thread_id),),
+            ).fetchall()
+        return [(str(key), turn) for key, data in rows if (turn := _turn((data,))) is not None]
+
     # Writing
 
     def remember(self, turn: Turn, *, thread_id: str | None, roots: Sequence[str], key: str = "") -> Kept:
@@ -176,7 +185,7 @@ class Threads:
                         _storable(c.text),
                         c.stale,
                     )
-                    for c in turn.cited
+                    for c in dict.fromkeys(replace(each, at=None, spot=None) for each in turn.cited)
                 ],
             )
             self._prune(db, keep=name)
@@ -202,12 +211,14 @@ class Threads:
         self._empty_log()
         return thread
 
-    def forget(self, root: str) -> int:
-        """Forget the threads that know a root; return how many."""
+    def forget(self, root: str, is_gone: Callable[[Turn], bool] | None = None) -> int:
+        """Forget the threads that know a root; with `is_gone` those that have such a turn. Return how many."""
         if not self._path.exists():
             return 0
         with self._writing() as db:
             names = [name for (name,) in db.execute("select thread from roots where root = ?", (_storable(root),))]
+            if is_gone is not None:
+                names = [name for name in names if any(map(is_gone, _turns(db, name)))]
             _forget(db, names)
         self._empty_log()
         return len(names)
@@ -329,6 +340,11 @@ class Threads:
             db.execute("pragma wal_checkpoint(truncate)")
 
 
+def _turns(db: sqlite3.Connection, thread_id: str) -> list[Turn]:
+    rows = db.execute("select data from turns where thread = ? order by number", (thread_id,)).fetchall()
+    return list(filter(None, map(_turn, rows)))
+
+
 _ONE = "select title, updated_at from threads where id = ?"
 _CITED = "select number, n, root, path, start_line, end_line, text, stale from cited"
 
@@ -384,10 +400,19 @@ def _redacted(turn: Turn) -> Turn:
     if answer != turn.result.answer:
         others = tuple(each for each in turn.said if not isinstance(each, Delta))
         turn = replace(turn, said=(Delta(0, answer), *others), result=replace(turn.result, answer=answer))
+        turn = _without_offsets(turn)
     if turn.record is not None:
         told = replace(turn.record.told, said=redact(turn.record.told.said).text)
         turn = replace(turn, record=replace(turn.record, told=told))
     return replace(turn, question=question)
+
+
+def _without_offsets(turn: Turn) -> Turn:
+    """Forget where the marks of an answer stand, whose text is another now."""
+    said = tuple(replace(each, at=None) if isinstance(each, Citation) else each for each in turn.said)
+    citations = tuple(dict.fromkeys(replace(each, at=None) for each in turn.result.citations))
+    cited = tuple(dict.fromkeys(replace(each, at=None) for each in turn.cited))
+    return replace(turn, said=said, cited=cited, result=replace(turn.result, citations=citations))
 
 
 def _no_thread(thread_id: str) -> UserError:

@@ -16,10 +16,11 @@ from memcache_lsp.errors import UserError
 from memcache_lsp.events import Event, Result
 from memcache_lsp.models import Answering, place_of
 from memcache_lsp.texts import text_now
+from memcache_lsp.threads import summaries
 from memcache_lsp.threads.asked import Before, Where, record_of, turn_of
 from memcache_lsp.threads.disk import Kept, Threads
 from memcache_lsp.threads.fresh import TextAt, changed, standing
-from memcache_lsp.threads.records import Place, Turn
+from memcache_lsp.threads.records import Place, Thread, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Occasion:
     model: Answering | None
     roots: Sequence[Path]
     key: Callable[[str], str]
+    summed_up: tuple[Path, str] | None = None  # the file that the question asks to sum up as a whole
 
     @property
     def root_names(self) -> list[str]:
@@ -52,10 +54,19 @@ def kept(threads: Threads, occasion: Occasion, text_at: TextAt) -> tuple[Kept, T
         return None
     key = occasion.key(sha256)
     found = threads.find(key)
-    if found is None or changed(standing(found[1].cited, text_at)):
+    turn = found[1] if found is not None else _summary(occasion, key)
+    if turn is None or changed(standing(turn.cited, text_at)):
         return None
-    at = threads.give_again(*found, thread_id=occasion.before.thread_id, roots=occasion.root_names, key=key)
-    return at, found[1]
+    thread_id, roots = occasion.before.thread_id, occasion.root_names
+    if found is None:  # its thread was deleted
+        return threads.remember(turn, thread_id=thread_id, roots=roots, key=key), turn
+    return threads.give_again(*found, thread_id=thread_id, roots=roots, key=key), turn
+
+
+def _summary(occasion: Occasion, key: str) -> Turn | None:
+    if occasion.summed_up is None or occasion.before.thread_id is not None:
+        return None
+    return summaries.read(*occasion.summed_up, key)
 
 
 def keep(
@@ -76,7 +87,19 @@ def keep(
     )
     whole = result.finish_reason in {"stop", "length"} and not any(each.stale for each in turn.cited)
     key = occasion.key(sha256) if sha256 and whole else ""
-    return threads.remember(turn, thread_id=occasion.before.thread_id, roots=occasion.root_names, key=key)
+    at = threads.remember(turn, thread_id=occasion.before.thread_id, roots=occasion.root_names, key=key)
+    if key and occasion.summed_up is not None and (found := threads.find(key)):
+        summaries.write(*occasion.summed_up, key, found[1])  # as it was kept, without secrets
+    return at
+
+
+def delete(threads: Threads, thread_id: str) -> Thread:
+    """Forget a thread, and the summaries of files that were written in it and are in no other; return what it was."""
+    for key, turn in threads.alone_in(thread_id):
+        if turn.asked.get("intent") == "summarize":
+            for place in set(turn.places.values()):
+                summaries.forget(Path(place.root), place.path, key)
+    return threads.delete(thread_id)
 
 
 def replayable(threads: Threads, turn: Turn) -> tuple[Path, Told]:

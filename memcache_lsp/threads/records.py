@@ -45,6 +45,7 @@ class Cited:
     text: str
     stale: bool = False
     spot: Spot | None = None
+    at: int | None = None  # where its bracket stands in the answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ store or chunk or embed anything itself.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from memcache_lsp import machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from memcache_lsp.workers.index import IndexWorker
 
 MOST = 2  # what one process writes keeps no more of them busy
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Crew:
@@ -35,7 +31,7 @@ class Crew:
     def __init__(self, make: Callable[[], IndexWorker], *, wanted: Callable[[], bool]) -> None:
         self._make = make
         self._wanted = wanted
-        self._most = min(MOST, cores())
+        self._most = min(MOST, machine.cores())
         self._lock = threading.Condition()  # of all below
         self._workers = [make()]
         self._busy: set[IndexWorker] = set()
@@ -68,7 +64,7 @@ class Crew:
 
     def hands(self) -> int:
         """Return how many batches are worth preparing at a time."""
-        return self._most if self._wanted() else 1
+        return self._most if len(self._workers) > 1 or self._wanted() else 1
 
     def prepare(self, batch: Sequence[Job], *, cancelled: Callable[[], bool] = lambda: False) -> list[Prepared]:
         """Do as `IndexWorker.prepare` does, by one that is free."""

@@ -61,6 +61,7 @@ class ModelWorker:
         self._log = log
         self._turn = asyncio.Lock()  # the queue of requests; held until the child is at rest again
         self._wanted: Load | None = None
+        self._loads: dict[Answering, Load] = {}  # how each model was loaded last
         self._link: _Link | None = None
         self._leaving: set[_Link] = set()  # killed, not yet reaped
         self._settling: asyncio.Task[None] | None = None
@@ -102,7 +103,7 @@ class ModelWorker:
         await self._begin()
         try:
             link = await self._ready(wanted)
-            self._wanted = wanted
+            self._wanted = self._loads[path] = wanted
             assert link.facts is not None
             return link.facts
         finally:
@@ -117,31 +118,37 @@ class ModelWorker:
         max_tokens: int = ANSWER_TOKENS,
         excerpts: Sequence[Evidence] | None = None,
         earlier: Earlier = ALONE,
+        model: Answering | None = None,
     ) -> AsyncIterator[Event]:
-        """Stream the events of `answering.answer`, with the model that was loaded last.
+        """Stream the events of `answering.answer`, by a model that was loaded: the one that is named, or the last.
+
+        Somebody else may have had another loaded meanwhile, which then gives way again.
 
         Leaving early, by `aclose` or by a cancelled task, stops the model at once and does not wait for it: the next
         request does. Raises UserError where the model's process ends midway; the next request starts another one.
         """
         read = None if excerpts is None else tuple(excerpts)
-        messages = self._streamed(Ask(question, tuple(hits), found, max_tokens, read, earlier))
+        messages = self._streamed(Ask(question, tuple(hits), found, max_tokens, read, earlier), model)
         async with aclosing(messages):
             async for message in messages:
                 yield cast("Event", message)
 
-    async def replay(self, told: Told) -> str:
-        """Compute an answer again as its record tells, from an empty context, with the model that was loaded last."""
+    async def replay(self, told: Told, *, model: Answering | None = None) -> str:
+        """Compute an answer again as its record tells, from an empty context, by a model as `answer` has it."""
         assert told.computed is not None
-        messages = self._streamed(Replay(told.prompt, told.computed, told.max_tokens))
+        messages = self._streamed(Replay(told.prompt, told.computed, told.max_tokens), model)
         async with aclosing(messages):
             return "".join([cast("Delta", message).text async for message in messages])
 
-    async def _streamed(self, request: Ask | Replay) -> AsyncGenerator[object]:
+    async def _streamed(self, request: Ask | Replay, model: Answering | None) -> AsyncGenerator[object]:
         await self._begin()
         try:
-            if self._wanted is None:
+            named = _absolute(model) if isinstance(model, Path) else model
+            wanted = self._wanted if named is None else self._loads.get(named)
+            if wanted is None:
                 raise ModelError("No model is loaded: name one in the settings, or get one with `memcache-lsp models`.")
-            link = await self._ready(self._wanted)
+            link = await self._ready(wanted)
+            self._wanted = wanted
             link.send(request)
             while (message := await self._next(link)) is not None:
                 yield message

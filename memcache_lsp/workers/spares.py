@@ -72,6 +72,12 @@ class Spares:
         with self._lock:
             return [link.child.pid for link in self._links if link.child.pid is not None and not link.ended]
 
+    @property
+    def has_quick(self) -> bool:
+        """Tell whether there is one of normal priority."""
+        with self._lock:
+            return any(not link.ended and not link.background for link in self._links)
+
     def take(self, command: Sequence[str], *, background: bool) -> Link | None:
         """Return a process of a command, None where there is none; unless `background`, none of low priority."""
         with self._lock:

@@ -46,7 +46,7 @@ end
 
 ---Return what the server tells of a cache.
 local function told(client, name)
-  local answer = client:request_sync('memcache/caches', { action = 'list' }, 10000)
+  local answer = client:request_sync('memcache/caches', { action = 'list' }, T.PATIENCE_MS)
   return vim.iter(answer.result.caches):find(function(cache)
     return cache.name == name
   end)
@@ -190,7 +190,7 @@ T.run(function()
   end)
   T.on('manual%.pdf p%. 2`')
   T.keys('<CR>')
-  T.check(#opened == 2 and T.text():find('kept without this passage'), T.text())
+  T.check(#opened == 2 and T.text():find('given up'), T.text())
   T.keys('q')
 
   -- News of a reading folder, which open a page, ask about it and sum it up.
@@ -256,7 +256,17 @@ T.run(function()
   T.wait('a place less', function()
     return #told(client, 'papers').places == 1
   end)
-  T.choosing(last)
+  vim.cmd('Memcache caches add ' .. disk .. '/other/zebu.md papers')
+  T.wait('a second place again', function()
+    return #told(client, 'papers').places == 2
+  end)
+  T.choosing(function(items)
+    if items[1] == false then -- all of it
+      T.equal('All of papers', T.offered[1], 'all of its places')
+      return items[1], 1
+    end
+    return last(items)
+  end)
   vim.cmd('Memcache caches remove papers')
   T.wait('its end', function()
     return T.told('^memcache: papers is forgotten')

@@ -45,7 +45,7 @@ T.run(function()
   vim.cmd('Memcache index nonsense')
   T.check(T.told(':Memcache index takes'), 'a sentence')
 
-  for _, name in ipairs({ 'ask', 'explain', 'summarize', 'similar' }) do
+  for _, name in ipairs({ 'ask', 'explain', 'summarize', 'callers', 'similar' }) do
     T.check(vim.fn.maparg(('<Plug>(memcache-%s)'):format(name), 'x') ~= '', name)
   end
   for _, name in ipairs({
@@ -93,6 +93,13 @@ T.run(function()
     return T.told('is indexed') or T.told('It is in the index')
   end)
 
+  vim.cmd.new()
+  local windows = #vim.api.nvim_list_wins()
+  vim.cmd('Memcache summarize')
+  T.check(T.told('This buffer has no file to tell about'), 'a sentence')
+  T.equal(windows, #vim.api.nvim_list_wins(), 'and no answer')
+  vim.cmd.close()
+
   T.choosing(function(items)
     return items[1]
   end)
@@ -124,6 +131,22 @@ T.run(function()
   T.ask('Memcache! ask what is a dead letter?')
 
   vim.cmd.wincmd('p')
+  vim.cmd.edit('courier/retry.py')
+  for title, heading in pairs({
+    ['Explain'] = 'Explain retry.py:32-34',
+    ['What calls this?'] = 'What calls retry.py:32-34',
+    ['Summarize this file'] = 'Summarize retry.py',
+  }) do
+    local filter = function(action)
+      return action.title == title
+    end
+    vim.lsp.buf.code_action({ range = { start = { 32, 0 }, ['end'] = { 34, 4 } }, filter = filter, apply = true })
+    T.wait(heading, function()
+      return T.lines()[1] == '# ' .. heading and T.text():find('Sources')
+    end)
+    vim.cmd.wincmd('p')
+  end
+
   vim.cmd('checkhealth memcache')
   T.check(T.text():find('memcache%-lsp %d') and not T.text():find('ERROR'), T.text())
   local doc = vim.fn.tempname()

@@ -1,5 +1,7 @@
 ---The daemon is killed: what was asked ends with a sentence, the next question is answered, unsaved text included.
 ---Then the editor's own server process is killed, and the next question starts it anew for all buffers.
+vim.lsp.config('memcache', { settings = { memcache = { answerTokens = 16 } } })
+
 local function knows(turn)
   return vim.iter(turn.sources):any(function(each)
     return each.uri:find('courier/retry%.py$') and each.first < 3
@@ -34,7 +36,11 @@ T.run(function()
     return #vim.lsp.get_clients({ name = 'memcache' }) == 0
   end)
   vim.api.nvim_set_current_win(vim.fn.win_findbuf(source)[1])
-  local _, last = T.ask('Memcache! ask what does the retry policy do in ZEPPELIN_S?')
+  vim.cmd('Memcache! ask what does the retry policy do in ZEPPELIN_S?')
+  local _, last = T.answer()
+  T.wait('the sources', function()
+    return #last.sources > 0
+  end)
   T.check(knows(last), 'unsaved text is known to the new server')
   T.equal(1, #vim.lsp.get_clients({ bufnr = source, name = 'memcache' }), 'and serves the buffer')
 end)

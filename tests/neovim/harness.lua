@@ -2,6 +2,7 @@
 local T = {}
 
 local PATIENCE_MS = tonumber(vim.env.TEST_PATIENCE_MS) or 60000
+T.PATIENCE_MS = PATIENCE_MS
 
 function T.wait(what, condition)
   if not vim.wait(PATIENCE_MS, condition, 10) then
@@ -48,17 +49,6 @@ function T.settled()
     client = vim.lsp.get_clients({ bufnr = 0, name = 'memcache' })[1]
     return client and client.initialized
   end)
-  local quiescent = false
-  vim.api.nvim_create_autocmd('User', {
-    pattern = 'MemcacheStatus',
-    callback = function(event)
-      quiescent = event.data.quiescent
-    end,
-  })
-  quiescent = T.status(client).quiescent
-  T.wait('it is quiescent', function()
-    return quiescent
-  end)
   local status
   T.wait('the root is ready', function() -- a look at what changed may have begun meanwhile
     status = T.status(client)
@@ -68,7 +58,7 @@ function T.settled()
 end
 
 function T.status(client)
-  local answer = client:request_sync('memcache/status', vim.empty_dict(), 10000)
+  local answer = client:request_sync('memcache/status', vim.empty_dict(), PATIENCE_MS)
   return answer and answer.result
 end
 

@@ -4,6 +4,14 @@ T.run(function()
   local origin = vim.api.nvim_get_current_win()
   T.settled()
 
+  -- A search that is asked for in a search takes its place.
+  local former = require('memcache.live').live('queue')
+  local latter = require('memcache.live').live('retry')
+  T.check(not vim.api.nvim_win_is_valid(former.window), 'the former is closed')
+  T.equal(origin, latter.origin, 'files are opened where they were')
+  T.keys('<Esc>q')
+  T.equal(origin, vim.api.nvim_get_current_win(), 'and it closes')
+
   -- The window that follows what is typed; keys are fed as typed, so that Neovim is in insert mode between them.
   local live = require('memcache.live').live('')
   T.equal({ '' }, T.lines(), 'empty at first')

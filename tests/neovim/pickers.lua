@@ -134,6 +134,10 @@ T.run(function()
   T.settled()
 
   local listed = search('telescope', 'dead letters')
+  while listed.picker.prompt_title:find('incomplete', 1, true) do -- a look at what changed may have begun meanwhile
+    T.settled()
+    listed = search('telescope', 'dead letters')
+  end
   T.equal('dead letters', listed.picker.prompt_title, 'title')
   T.equal('previewer', listed.picker.previewer, 'previewer')
   local entry = listed.picker.finder.entry_maker(listed.picker.finder.results[1])
@@ -211,6 +215,14 @@ T.run(function()
   )
   require('memcache').scope({})
 
+  vim.g.memcache_picker = 'snacks'
+  package.preload.snacks, package.loaded.snacks = nil, nil
+  T.choosing(function() end)
+  vim.cmd('Memcache search dead letters')
+  T.wait('a sentence about what is not there, and vim.ui.select', function()
+    return T.told('memcache_picker is snacks, which is not there') and T.offered
+  end)
+  T.offered = nil
   vim.g.memcache_picker = 'nonsense'
   T.choosing(function() end)
   vim.cmd('Memcache search dead letters')

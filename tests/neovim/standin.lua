@@ -1,7 +1,9 @@
 ---A server of the test's own, in Neovim's process: what the protocol allows and the real server seldom does.
 local seen = {} ---@type table<string, table> the last parameters, by method
 local asked ---@type { params: table, reply: fun(err: table?, result: table?) }
+local held = {} ---@type { method: string?, reply: fun(err: table?, result: table?)? } what the test replies to itself
 local dispatchers
+local counted = {} ---@type table<string, integer> how often each method was asked for
 
 local METHODS = { 'ask', 'search', 'similar', 'explain', 'status', 'index', 'threads', 'caches', 'models' }
 local RESULTS = {
@@ -38,6 +40,7 @@ local RESULTS = {
       },
     },
   },
+  ['memcache/status'] = { quiescent = true, roots = {} },
   ['memcache/index'] = { roots = { { uri = 'file:///tmp/p', state = 'paused' } } },
 }
 
@@ -49,6 +52,7 @@ vim.lsp.config('memcache', {
       request = function(method, params, callback, notify)
         id = id + 1
         seen[method] = params
+        counted[method] = (counted[method] or 0) + 1
         local function reply(err, result)
           vim.schedule(function()
             if notify then
@@ -59,6 +63,8 @@ vim.lsp.config('memcache', {
         end
         if method == 'memcache/ask' or params and params.action == 'askAgain' then
           asked = { params = params, reply = reply }
+        elseif method == held.method then
+          held.reply = reply
         else
           reply(nil, RESULTS[method] or {})
         end
@@ -82,6 +88,33 @@ local function send(value)
   dispatchers.notification('$/progress', { token = asked.params.partialResultToken, value = value })
 end
 
+---Have the status be one, and tell of it.
+local function become(quiescent, more)
+  local root = { uri = 'file:///tmp/p', state = quiescent and 'ready' or 'indexing', files = { done = 3, total = 9 } }
+  RESULTS['memcache/status'] = vim.tbl_extend('force', { quiescent = quiescent, roots = { root } }, more or {})
+  dispatchers.notification('memcache/didChangeStatus', { health = 'ok', quiescent = quiescent })
+end
+
+---Return what stands below the last turn of an answer: what is going on, or how it ended.
+local function stage(buf)
+  local last = require('memcache.answer').turns(buf)[#require('memcache.answer').turns(buf)]
+  for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(buf, -1, 0, -1, { details = true })) do
+    if mark[1] == last.stage and mark[4].virt_lines then
+      return vim.iter(mark[4].virt_lines):fold('', function(all, line)
+        return vim.trim(all .. ' ' .. line[1][1])
+      end)
+    end
+  end
+end
+
+local function asks(question)
+  vim.cmd('Memcache! ask ' .. question)
+  T.wait('the request', function()
+    return asked.params.question == question
+  end)
+  return T.answer()
+end
+
 local function location(path, first, last)
   local uri = vim.uri_from_fname(vim.fs.abspath(path))
   local range = { start = { line = first, character = 0 }, ['end'] = { line = last, character = 0 } }
@@ -102,7 +135,11 @@ end
 ---Return what is highlighted in a group, in order.
 local function highlighted(buf, group)
   local found = {}
-  for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(buf, -1, 0, -1, { details = true })) do
+  local marks = vim.api.nvim_buf_get_extmarks(buf, -1, 0, -1, { details = true })
+  table.sort(marks, function(one, other)
+    return one[2] < other[2] or one[2] == other[2] and one[3] < other[3]
+  end)
+  for _, mark in ipairs(marks) do
     if mark[4].hl_group == group then
       local text = vim.api.nvim_buf_get_text(buf, mark[2], mark[3], mark[4].end_row, mark[4].end_col, {})
       table.insert(found, table.concat(text, '\n'))
@@ -134,6 +171,10 @@ T.run(function()
     return progress
   end)
   T.equal('Indexing', progress.value.title, 'title')
+  dispatchers.notification('window/showMessage', { type = 2, message = 'The engine stopped.' })
+  T.wait('a message, on one line', function()
+    return T.told('^memcache: The engine stopped%.$')
+  end)
 
   vim.cmd('2,4Memcache ask what?')
   T.wait('the request', function()
@@ -150,16 +191,21 @@ T.run(function()
   send({ type = 'stage', stage = 'reading', percent = 40 })
   T.wait('the stage', function()
     return vim.iter(vim.api.nvim_buf_get_extmarks(buf, -1, 0, -1, { details = true })):any(function(mark)
-      return vim.deep_equal(mark[4].virt_text, { { 'reading the sources 40 % …', 'MemcacheStage' } })
+      return vim.deep_equal(mark[4].virt_lines, { { { 'reading the sources 40 % …', 'MemcacheStage' } } })
     end)
   end)
   send({ type = 'delta', seq = 0, text = 'A 𝄞 note' })
+  local text = 'A 𝄞 note [1].\nIt is é false [1, 2]. Gone [1], but [1]!'
+  local function cite(n, mark, place)
+    local at = vim.str_utfindex(text, 'utf-16', text:find(mark, 1, true) - 1)
+    send({ type = 'citation', n = n, location = place, status = 'fresh', at = at })
+  end
   send({ type = 'delta', seq = 1, text = ' [1].\nIt is é false' })
-  send({ type = 'citation', n = 1, location = location('courier/retry.py', 9, 11), status = 'fresh' })
-  send({ type = 'delta', seq = 2, text = ' [1, 2].' })
-  send({ type = 'citation', n = 1, location = location('courier/retry.py', 20, 22), status = 'fresh' })
-  send({ type = 'citation', n = 2, location = location('docs/retries.md', 4, 5), status = 'fresh' })
-  local text = 'A 𝄞 note [1].\nIt is é false [1, 2].'
+  cite(1, '[1].', location('courier/retry.py', 9, 11))
+  send({ type = 'delta', seq = 2, text = ' [1, 2]. Gone [1], but [1]!' })
+  cite(1, '[1, 2]', location('courier/retry.py', 20, 22))
+  cite(2, '[1, 2]', location('docs/retries.md', 4, 5))
+  cite(1, '[1]!', location('courier/retry.py', 9, 11))
   local from = vim.str_utfindex(text, 'utf-16', text:find('é false') - 1)
   send({ type = 'unsupported', start = from, ['end'] = from + 7 })
   asked.reply(nil, result('1'))
@@ -168,7 +214,7 @@ T.run(function()
   end)
   T.equal(text, turn.text, 'text')
   T.equal({ 'é false' }, highlighted(buf, 'MemcacheUnsupported'), 'unsupported')
-  T.equal({ '[1]', '[1, 2]', '[1]' }, highlighted(buf, 'MemcacheCitation'), 'citations, and the source')
+  T.equal({ '[1]', '[1, 2]', '[1]', '[1]', '[1]' }, highlighted(buf, 'MemcacheCitation'), 'citations, and the source')
 
   local function line_of(pattern, offset)
     vim.api.nvim_set_current_win(vim.fn.bufwinid(buf))
@@ -181,6 +227,8 @@ T.run(function()
   T.equal('retry.py:10', line_of('%[1%]%.'), 'the first [1]')
   T.equal('retry.py:21', line_of('%[1, 2%]'), 'the second one')
   T.equal('retries.md:5', line_of('%[1, 2%]', 4), 'the other number')
+  T.equal('retry.py:1', line_of('%[1%], but'), 'one whose lines are gone leads to its source')
+  T.equal('retry.py:10', line_of('%[1%]!'), 'the first place once more')
   T.equal('retry.py:1', line_of('^%- %[1%]'), 'the source')
 
   -- Citations that no longer hold.
@@ -198,6 +246,15 @@ T.run(function()
   T.equal({ '[1, 2]' }, highlighted(buf, 'MemcacheStale'), 'the worst of both')
   T.equal('retry.py:25', line_of('%[1, 2%]'), 'the nearer one has moved')
   T.equal('retry.py:10', line_of('%[1%]%.'), 'and the other has not')
+  dispatchers.notification('memcache/didChangeThread', {
+    threadId = 't1',
+    turnId = '1',
+    stale = { { n = 1, location = location('courier/retry.py', 11, 13), status = 'moved' } },
+  })
+  T.wait('the move', function()
+    return line_of('%[1%]%.') == 'retry.py:12'
+  end)
+  T.equal('retry.py:12', line_of('%[1%]!'), 'all marks of these lines moved')
 
   -- Asked again, in the same buffer; an error ends it with its sentence.
   vim.api.nvim_set_current_win(vim.fn.bufwinid(buf))
@@ -219,10 +276,20 @@ T.run(function()
   end)
   T.equal('t1', asked.params.threadId, 'the thread goes on')
   local _, failed = T.answer()
-  asked.reply({ code = -32803, message = 'The model is missing.' })
+  local sentence = ('The model is missing. '):rep(9)
+  asked.reply({ code = -32803, message = sentence })
   T.wait('the failure', function()
     return failed.state == 'failed'
   end)
+  local told = vim.iter(vim.api.nvim_buf_get_extmarks(buf, -1, 0, -1, { details = true })):find(function(mark)
+    return mark[1] == failed.stage and mark[4].virt_lines ~= nil
+  end)
+  local width = vim.api.nvim_win_get_width(vim.fn.bufwinid(buf))
+  local told_lines = vim.tbl_map(function(line)
+    T.check(#line[1][1] <= width, 'as wide as the window')
+    return line[1][1]
+  end, told[4].virt_lines)
+  T.equal(vim.trim(sentence), table.concat(told_lines, ' '), 'the whole sentence')
 
   -- Sources of a later turn count on; a page that changed stays the page that it is.
   vim.cmd('Memcache ask and on which page?')
@@ -321,6 +388,190 @@ T.run(function()
     return T.told('No disk')
   end)
   T.equal('memcache: No disk.', require('memcache').statusline(), 'status line')
+
+  -- What was not found while indexing goes on is asked again when all is indexed, in whatever tab page it is shown.
+  require('memcache.indexing').LOOK_MS = 20
+  local function not_found(turn, thread)
+    asked.reply(nil, result(turn, { threadId = thread, finishReason = 'no_answer', message = 'Not yet.' }))
+  end
+  local function waits(about)
+    T.wait('it waits', function()
+      return stage(about) == 'it is asked again when all is indexed'
+    end)
+  end
+  local function turns(about)
+    return #require('memcache.answer').turns(about)
+  end
+  become(false)
+  local early_buf = asks('where is it?')
+  not_found('5', 't5')
+  waits(early_buf)
+  vim.cmd.tabnew()
+  local here = vim.api.nvim_get_current_win()
+  local windows = #vim.api.nvim_list_wins()
+  become(true)
+  T.wait('another turn', function()
+    return turns(early_buf) == 2 and asked.params.threadId == 't5'
+  end)
+  T.equal('where is it?', asked.params.question, 'the same')
+  T.equal(here, vim.api.nvim_get_current_win(), 'the user stays where he is')
+  T.equal(windows, #vim.api.nvim_list_wins(), 'and nothing is opened')
+  local hidden = vim.fn.win_findbuf(early_buf)[1]
+  T.equal('# where is it?', T.lines(early_buf)[vim.fn.getwininfo(hidden)[1].topline], 'it has its window to itself')
+  not_found('6', 't5')
+  T.wait('the end', function()
+    return (stage(early_buf) or ''):find('^no answer')
+  end)
+  T.equal(2, turns(early_buf), 'but not once more')
+
+  -- An answer that is shown in another tab page is gone to, not shown twice.
+  T.choosing(function(items)
+    return items[1]
+  end)
+  RESULTS['memcache/threads'] =
+    { threads = { { threadId = 't5', title = 'where is it?', updated = '2025-01-31T18:05:00Z', turns = {} } } }
+  vim.cmd('Memcache threads')
+  T.wait('its window', function()
+    return vim.api.nvim_get_current_win() == hidden
+  end)
+  RESULTS['memcache/threads'] = nil
+  vim.cmd.tabclose({ args = { '2' } })
+
+  -- A wait for the index is stopped; closed, an answer does not wait; a question that follows takes its place.
+  become(false)
+  local stopped_buf = asks('when is it?')
+  not_found('8', 't8')
+  waits(stopped_buf)
+  vim.cmd('Memcache stop')
+  T.equal('stopped', stage(stopped_buf), 'what is told')
+  local closed_buf = asks('who is it?')
+  not_found('9', 't9')
+  waits(closed_buf)
+  vim.api.nvim_buf_delete(closed_buf, { force = true })
+  local left_buf = asks('why is it?')
+  not_found('10', 't10')
+  waits(left_buf)
+  vim.cmd.hide()
+  become(true)
+  T.wait('nobody sees it', function()
+    return stage(left_buf) == 'all is indexed by now; ask again'
+  end)
+  T.equal({ 1, 1 }, { turns(stopped_buf), turns(left_buf) }, 'none is asked again')
+  T.equal('why is it?', asked.params.question, 'none')
+
+  -- Of caches no notification tells: the server is asked for them, and the project's indexing does not matter.
+  local cache = { name = 'handbook', state = 'indexing', files = { done = 0, total = 0 } }
+  become(false, { caches = { cache } })
+  require('memcache').scope({ 'handbook' })
+  local cache_buf = asks('what is in it?')
+  not_found('11', 't11')
+  waits(cache_buf)
+  cache.state, cache.files = 'ready', { done = 4, total = 4 }
+  T.wait('another turn', function()
+    return turns(cache_buf) == 2 and asked.params.threadId == 't11'
+  end)
+  asked.reply(nil, result('12', { threadId = 't11' }))
+  T.wait('the end of a whole index', function()
+    return stage(cache_buf) == '1 of 2 places read, 0.2 s'
+  end)
+  require('memcache').scope({ 'workspace' })
+
+  -- The first answer, too, tells that it came before all was indexed: a server that starts has told nothing of it yet.
+  become(true)
+  RESULTS['memcache/status'].roots[1].state = 'unindexed'
+  local soon_buf = asks('how early?')
+  send({ type = 'delta', seq = 0, text = 'Early.' })
+  asked.reply(nil, result('7', { threadId = 't7' }))
+  T.wait('that it was early', function()
+    return stage(soon_buf) == '1 of 2 places read, 0.2 s, before all was indexed'
+  end)
+  vim.cmd.wincmd('p')
+  become(true)
+  T.wait('it is at rest', function()
+    return require('memcache').statusline() == ''
+  end)
+
+  -- What is searched for while indexing goes on is searched for again when all is indexed; the choice stays.
+  local first = vim.tbl_extend('force', hit, { snippet = 'x', score = 1, origin = 'index' })
+  local second = vim.tbl_extend('force', first, { location = location('courier/queue.py', 4, 6) })
+  RESULTS['memcache/search'] = { hits = { first, second }, complete = false, notes = {} }
+  become(false)
+  local live = require('memcache.live').live('parcels')
+  T.wait('what there is', function()
+    return #live.items == 2 and live.incomplete
+  end)
+  live.selected = 2
+  local third = vim.tbl_extend('force', first, { location = location('docs/retries.md', 4, 6) })
+  local all = { hits = { third, first, second }, complete = true, notes = {} }
+  RESULTS['memcache/search'] = all
+  become(true)
+  T.wait('all there is', function()
+    return #live.items == 3
+  end)
+  T.equal(3, live.selected, 'the chosen one')
+  T.check(not live.incomplete, 'nothing more is waited for')
+
+  -- So is what was under way when the indexing ended.
+  local function type_in(text)
+    vim.api.nvim_buf_set_lines(live.buf, 0, 1, false, { text })
+    vim.api.nvim_exec_autocmds('TextChangedI', { buffer = live.buf })
+  end
+  become(false)
+  held = { method = 'memcache/search' }
+  type_in('letters')
+  T.wait('the search', function()
+    return held.reply
+  end)
+  become(true)
+  T.wait('the news', function()
+    return require('memcache').statusline() == ''
+  end)
+  local late = held.reply
+  held = {}
+  late(nil, { hits = { first }, complete = false, notes = {} })
+  T.wait('all there is', function()
+    return #live.items == 3 and not live.incomplete
+  end)
+
+  -- A paused index stays incomplete: it is looked for more once, not without pause.
+  RESULTS['memcache/search'] = { hits = { first }, complete = false, notes = {} }
+  local before = counted['memcache/search']
+  type_in('paused')
+  local looks = counted['memcache/status']
+  T.wait('looks', function()
+    return counted['memcache/status'] > looks + 5
+  end)
+  T.equal(before + 2, counted['memcache/search'], 'searches')
+  RESULTS['memcache/search'] = all
+  become(false)
+  T.wait('it goes on', function()
+    return live.settled == false
+  end)
+  become(true)
+  T.wait('all there is', function()
+    return #live.items == 3
+  end)
+
+  -- The only window stays when the search in it ends, and shows what was there before as it was shown.
+  local about = live.about
+  vim.cmd.only()
+  local other = require('memcache.live').live('other parcels')
+  T.check(not vim.api.nvim_buf_is_valid(live.buf), 'one takes the place of another')
+  T.equal({ 2, about }, { #vim.api.nvim_list_wins(), other.about }, 'and it is about the same')
+  vim.cmd.only()
+  T.keys('<Esc>q')
+  T.equal({ about, '' }, { vim.api.nvim_get_current_buf(), vim.wo.winbar }, 'what there was before')
+  T.check(not vim.api.nvim_buf_is_valid(other.buf), 'the search is gone')
+  T.equal({ true, false }, { vim.wo.wrap, vim.wo.winfixheight }, 'with its options')
+  live = require('memcache.live').live('parcels')
+  T.wait('hits', function()
+    return #live.items == 3
+  end)
+  vim.cmd.wincmd('T') -- into a tab page of its own
+  T.keys('j<CR>')
+  T.equal('retries.md', vim.fs.basename(vim.api.nvim_buf_get_name(0)), 'the hit')
+  T.equal(1, #vim.api.nvim_list_tabpages(), 'and no page is left')
+  vim.cmd.edit('courier/retry.py')
 
   -- A server that ends takes what waits with it.
   local open = select(2, T.answer())

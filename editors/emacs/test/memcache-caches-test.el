@@ -38,9 +38,9 @@
 
 (defun memcache-test--cache-state (name)
   "Return the state of the cache NAME, nil where there is none."
-  (when-let ((cache (cl-find name (memcache-caches-result-caches
-                                   (memcache-test--get memcache-method-caches '(:action "list")))
-                             :key #'memcache-cache-name :test #'equal)))
+  (when-let* ((cache (cl-find name (memcache-caches-result-caches
+                                    (memcache-test--get memcache-method-caches '(:action "list")))
+                              :key #'memcache-cache-name :test #'equal)))
     (memcache-cache-state cache)))
 
 (defun memcache-test--find (query)
@@ -214,7 +214,7 @@ Each is a cons of what the prompt has to begin with, and the answer."
                 (lambda (page &rest _)
                   (setq memcache-test--turned (cons (buffer-file-name (window-buffer)) page)))))
        (unwind-protect (progn ,@body)
-         (when-let ((buffer (get-file-buffer (memcache-test--papers "manual.pdf"))))
+         (when-let* ((buffer (get-file-buffer (memcache-test--papers "manual.pdf"))))
            (kill-buffer buffer))))))
 
 (ert-deftest memcache-test-a-page-opens-in-a-viewer-else-its-passage ()
@@ -337,7 +337,7 @@ Each is a cons of what the prompt has to begin with, and the answer."
              (should (equal (memcache--place-file (car (memcache--turn-sources turn))) page))))
        (memcache--caches-do "remove" :name "reading")
        (memcache-test-until (not (member "reading" (memcache--known-caches))))
-       (when-let ((buffer (get-file-buffer page))) (kill-buffer buffer))
+       (when-let* ((buffer (get-file-buffer page))) (kill-buffer buffer))
        (delete-file page)))))
 
 (provide 'memcache-caches-test)

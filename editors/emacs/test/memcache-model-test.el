@@ -4,6 +4,8 @@
 
 (require 'memcache-test-util)
 
+(setq memcache-answer-tokens 64)        ; which is enough to see it stream
+
 (ert-deftest memcache-test-streams-and-stops ()
   (memcache-test-fresh
    (let ((turn (memcache-test-ask "what happens to a parcel that fails too often?"))

@@ -114,6 +114,18 @@
   "Return the text of TURN without its numbers, which go on through a thread."
   (replace-regexp-in-string "\\[[0-9]+\\]" "[]" (memcache-test-text turn)))
 
+(defun memcache-test--numbered (turn)
+  "Hold the numbers in the text of TURN against its list of sources."
+  (let ((buttons (memcache-test--buttons turn)))
+    (should buttons)
+    (dolist (button buttons)
+      (with-current-buffer (memcache--turn-buffer turn)
+        (save-excursion
+          (goto-char (button-start button))
+          (should (search-backward (concat "\n  " (button-label button) " "
+                                           (memcache--place-path (memcache--button-place button)))
+                                   nil t)))))))
+
 (ert-deftest memcache-test-follows-up-asks-again-and-lists-threads ()
   (memcache-test-fresh
    (memcache-test--settle)
@@ -125,11 +137,13 @@
        (memcache-test-written (current-buffer))
        (should (equal memcache--thread thread))
        (should (= (length memcache--turns) 2))
+       (memcache-test--numbered (car memcache--turns))
        (goto-char (memcache--turn-text turn))
        (memcache-answer-again)
        (memcache-test-written (current-buffer))
        (should (= (length memcache--turns) 3))
        (should (eq (memcache--turn-state (car memcache--turns)) 'done))
+       (memcache-test--numbered (car memcache--turns))
        (should (equal (memcache-test--unnumbered (car memcache--turns)) (memcache-test--unnumbered turn))))
      (let ((text (memcache-test-text turn))
            (default-directory memcache-test-project))
@@ -200,13 +214,6 @@
        (should (search-forward "ready: " nil t))
        (should (search-forward "Emacs" nil t))
        (kill-buffer)))))
-
-(defun memcache-test--last-message ()
-  "Return the last message."
-  (with-current-buffer (messages-buffer)
-    (goto-char (point-max))
-    (forward-line -1)
-    (buffer-substring-no-properties (line-beginning-position) (line-end-position))))
 
 (ert-deftest memcache-test-what-is-not-there-says-so ()
   (memcache-test-fresh
@@ -344,6 +351,23 @@
       (should (equal (line-number-at-pos) (car (memcache--place-lines place))))
       (should (file-remote-p buffer-file-name))
       (kill-buffer)))))
+
+(ert-deftest memcache-test-far-unsaved-text-takes-part ()
+  (memcache-test-far
+   (let ((memcache-test-project default-directory))
+     (memcache-test-fresh
+      (memcache-test-ask memcache-test--question)
+      (memcache-test-visiting "courier/retry.py"
+        (should (file-remote-p buffer-file-name))
+        (goto-char (point-max))
+        (insert "\n\ndef aardvark_termite():\n    return 1\n")
+        (let ((hit (car (memcache-search-result-hits
+                         (memcache-test--get memcache-method-search
+                                             (memcache-make-search-params
+                                              :query "aardvark_termite" :limit 3))))))
+          (should (equal (memcache-hit-origin hit) "buffer"))
+          (should (equal (memcache--place-file (memcache--hit-place hit (memcache--host)))
+                         buffer-file-name))))))))
 
 (ert-deftest memcache-test-far-machines-without-the-program-are-named ()
   (memcache-test-far

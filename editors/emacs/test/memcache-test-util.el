@@ -33,6 +33,31 @@
        (accept-process-output nil 0.02))
      value))
 
+;; Where something gets out of a test past ERT's debugger, ERT says that the test
+;; was aborted and ends Emacs without a word of what it was.
+
+(defvar memcache-test--signals nil
+  "What was signalled lately, latest first.")
+
+(defun memcache-test--note-signal (symbol data)
+  "Note that SYMBOL was signalled with DATA."
+  (push (list (format-time-string "%T.%3N") symbol data) memcache-test--signals)
+  (when-let* ((older (nthcdr 9 memcache-test--signals)))
+    (setcdr older nil)))
+
+(setq signal-hook-function #'memcache-test--note-signal)
+
+(defun memcache-test--tell-abort (run &rest args)
+  "Call RUN with ARGS; where it does not come to an end, tell why it may be so."
+  (let (ended)
+    (unwind-protect
+        (prog1 (apply run args)
+          (setq ended t))
+      (unless ended
+        (message "Signalled before that: %S" memcache-test--signals)))))
+
+(advice-add 'ert-run-tests-batch :around #'memcache-test--tell-abort)
+
 (defun memcache-test-file (name)
   "Return the file NAME of the project."
   (expand-file-name name memcache-test-project))
@@ -84,16 +109,74 @@ The buffer is killed afterwards, the file is as before."
 (defun memcache-test-connection ()
   "Return a connection that nobody answers."
   (let ((connection
-         (make-instance 'memcache-connection :name "nobody" :host nil
-                        :notification-dispatcher #'ignore :request-dispatcher #'ignore
-                        :events-buffer-scrollback-size 0
-                        :process (lambda ()
-                                   (make-process :name "nobody" :command '("sleep" "600")
-                                                 :connection-type 'pipe :noquery t)))))
+         (apply #'make-instance 'memcache-connection :name "nobody" :host nil
+                :notification-dispatcher #'ignore :request-dispatcher #'ignore
+                :process (lambda ()
+                           (make-process :name "nobody" :command '("sleep" "600")
+                                         :connection-type 'pipe :noquery t))
+                memcache--no-events)))
     (oset connection progress (make-hash-table :test #'equal))
     (oset connection state 'ready)
     (oset connection methods (list memcache-method-ask memcache-method-threads))
     connection))
+
+(defun memcache-test--last-message ()
+  "Return the last message."
+  (with-current-buffer (messages-buffer)
+    (goto-char (point-max))
+    (forward-line -1)
+    (buffer-substring-no-properties (line-beginning-position) (line-end-position))))
+
+;;;; A turn that the test writes
+
+(defmacro memcache-test-turn (&rest body)
+  "Evaluate BODY in a buffer with a turn `turn' that is being written."
+  `(let* ((default-directory memcache-test-project)
+          (connection (memcache-test-connection))
+          (turn (memcache--ask-turn (memcache--new-buffer) "Why?" connection
+                                    memcache-method-ask (list :question "Why?"))))
+     (ignore turn)
+     (unwind-protect
+         (with-current-buffer (memcache--turn-buffer turn) ,@body)
+       (kill-buffer (memcache--turn-buffer turn)))))
+
+(defun memcache-test--location (name start end)
+  "Return the location of lines START to END, counted from 0, of file NAME."
+  (memcache-make-location
+   :uri (memcache--uri (memcache-test-file name))
+   :range (memcache-make-range :start (memcache-make-position :line start :character 0)
+                               :end (memcache-make-position :line end :character 0))))
+
+(defun memcache-test--hits (&rest names)
+  "Return a partial result with hits in the files NAMES."
+  (list :type "sources"
+        :items (vconcat (mapcar (lambda (name)
+                                  (memcache-make-hit
+                                   :location (memcache-test--location name 2 6)
+                                   :path name :symbol "it" :kind "function"
+                                   :language "text" :score 1 :snippet "x" :origin "index"))
+                                names))))
+
+(defun memcache-test--hear (turn &rest values)
+  "Have TURN hear VALUES, texts being deltas, and write them."
+  (dolist (value values)
+    (memcache--heard turn (if (stringp value) (list :type "delta" :seq 0 :text value) value)))
+  (while (memcache--turn-queue turn)
+    (memcache--flush turn)))
+
+(defconst memcache-test--result
+  '(:threadId "t1" :turnId "t1.1" :finishReason "stop" :evidence (:read 2 :found 3)
+    :usage (:promptTokens 9 :reusedTokens 0 :answerTokens 4)
+    :timings (:firstTextSeconds 0.1 :totalSeconds 0.2))
+  "How an answer ended.")
+
+(defun memcache-test--read-out (name &rest where)
+  "Return the location of text that was read out of the file NAME; WHERE is told too."
+  (append (list :uri (concat (memcache--uri (memcache-test-file name))
+                             (if-let* ((page (plist-get where :page))) (format "#page=%d" page) ""))
+                :range (plist-get (memcache-test--location name 40 44) :range)
+                :extracted t)
+          where))
 
 (provide 'memcache-test-util)
 ;;; memcache-test-util.el ends here

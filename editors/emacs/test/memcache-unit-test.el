@@ -40,14 +40,6 @@
   (should (equal (memcache--file "file:///a/m%23n.pdf#page=12" nil) "/a/m#n.pdf"))
   (should-not (memcache--file "untitled:x" nil)))
 
-(defun memcache-test--read-out (name &rest where)
-  "Return the location of text that was read out of the file NAME; WHERE is told too."
-  (append (list :uri (concat (memcache--uri (memcache-test-file name))
-                             (if-let ((page (plist-get where :page))) (format "#page=%d" page) ""))
-                :range (plist-get (memcache-test--location name 40 44) :range)
-                :extracted t)
-          where))
-
 (ert-deftest memcache-test-places-in-what-is-no-text-have-no-lines ()
   (cl-loop for (name where label) in '(("m.pdf" (:page 12) "m.pdf p. 12")
                                        ("n.ipynb" (:cell 4) "n.ipynb cell 4")
@@ -83,7 +75,7 @@
   (with-temp-buffer
     (insert text)
     (seq-doseq (change changes)
-      (if-let ((range (plist-get change :range)))
+      (if-let* ((range (plist-get change :range)))
           (pcase-let ((`(,start . ,end) (memcache--bounds range)))
             (delete-region start end)
             (goto-char start)
@@ -174,47 +166,6 @@
 
 ;;;; Answers
 
-(defmacro memcache-test-turn (&rest body)
-  "Evaluate BODY in a buffer with a turn `turn' that is being written."
-  `(let* ((default-directory memcache-test-project)
-          (connection (memcache-test-connection))
-          (turn (memcache--ask-turn (memcache--new-buffer) "Why?" connection
-                                    memcache-method-ask (list :question "Why?"))))
-     (ignore turn)
-     (unwind-protect
-         (with-current-buffer (memcache--turn-buffer turn) ,@body)
-       (kill-buffer (memcache--turn-buffer turn)))))
-
-(defun memcache-test--location (name start end)
-  "Return the location of lines START to END, counted from 0, of file NAME."
-  (memcache-make-location
-   :uri (memcache--uri (memcache-test-file name))
-   :range (memcache-make-range :start (memcache-make-position :line start :character 0)
-                               :end (memcache-make-position :line end :character 0))))
-
-(defun memcache-test--hits (&rest names)
-  "Return a partial result with hits in the files NAMES."
-  (list :type "sources"
-        :items (vconcat (mapcar (lambda (name)
-                                  (memcache-make-hit
-                                   :location (memcache-test--location name 2 6)
-                                   :path name :symbol "it" :kind "function"
-                                   :language "text" :score 1 :snippet "x" :origin "index"))
-                                names))))
-
-(defun memcache-test--hear (turn &rest values)
-  "Have TURN hear VALUES, texts being deltas, and write them."
-  (dolist (value values)
-    (memcache--heard turn (if (stringp value) (list :type "delta" :seq 0 :text value) value)))
-  (while (memcache--turn-queue turn)
-    (memcache--flush turn)))
-
-(defconst memcache-test--result
-  '(:threadId "t1" :turnId "t1.1" :finishReason "stop" :evidence (:read 2 :found 3)
-    :usage (:promptTokens 9 :reusedTokens 0 :answerTokens 4)
-    :timings (:firstTextSeconds 0.1 :totalSeconds 0.2))
-  "How an answer ended.")
-
 (defun memcache-test--buttons (turn)
   "Return label and lines of each button in the text of TURN."
   (let ((at (memcache--turn-text turn)) found)
@@ -259,14 +210,118 @@
    (memcache-test--hear
     turn (memcache-test--hits "README.md" "docs/retries.md")
     "First [1]."
-    (list :type "citation" :n 1 :location (memcache-test--location "README.md" 10 11) :status "fresh")
-    " Then [1]"
-    (list :type "citation" :n 1 :location (memcache-test--location "README.md" 20 22) :status "fresh")
-    " and [2], and [1]."
+    (list :type "citation" :n 1 :location (memcache-test--location "README.md" 10 11) :status "fresh"
+          :at 6)
+    " Then [1, 2]"
+    (list :type "citation" :n 1 :location (memcache-test--location "README.md" 20 22) :status "fresh"
+          :at 16)
+    " and [2], [1], gone [1]."
+    (list :type "citation" :n 1 :location (memcache-test--location "README.md" 10 11) :status "fresh"
+          :at 32)
     (cons 'result memcache-test--result))
    (should (equal (memcache-test--buttons turn)
-                  '(("[1]" . "README.md:11-11") ("[1]" . "README.md:21-22")
-                    ("[2]" . "docs/retries.md:3-6") ("[1]" . "README.md:11-11"))))))
+                  '(("[1]" . "README.md:11-11") ("1" . "README.md:21-22")
+                    ("2" . "docs/retries.md:3-6") ("[2]" . "docs/retries.md:3-6")
+                    ("[1]" . "README.md:11-11") ("[1]" . "README.md:3-6"))))
+   (memcache--thread-changed
+    connection
+    (list :threadId "t1" :turnId "t1.1"
+          :stale (vector (list :n 1 :location (memcache-test--location "README.md" 12 13)
+                               :status "moved"))))
+   (should (equal (mapcar #'cdr (memcache-test--buttons turn))
+                  '("README.md:13-13" "README.md:21-22" "docs/retries.md:3-6"
+                    "docs/retries.md:3-6" "README.md:13-13" "README.md:3-6")))))
+
+(ert-deftest memcache-test-marks-of-an-answer-that-was-kept-lead-to-their-own-lines ()
+  (memcache-test-turn
+   (memcache--writing
+     (memcache--write-whole
+      turn "First [1]. Then [1]."
+      (list (list :n 1 :location (memcache-test--location "README.md" 10 11) :status "fresh" :at 6)
+            (list :n 1 :location (memcache-test--location "README.md" 20 22) :status "stale" :at 16)))
+     (memcache--end-turn turn 'done ""))
+   (should (equal (memcache-test--buttons turn)
+                  '(("[1]" . "README.md:11-11") ("[1]" . "README.md:21-22"))))
+   (should (eq (button-get (next-button (+ 10 (memcache--turn-text turn))) 'face) 'memcache-stale))))
+
+(ert-deftest memcache-test-numbers-go-on-through-a-thread ()
+  (memcache-test-turn
+   (memcache-test--hear turn (memcache-test--hits "README.md" "docs/retries.md") "So [2]."
+                        (cons 'result memcache-test--result))
+   (setq turn (memcache--ask-turn (current-buffer) "And?" connection
+                                  memcache-method-ask (list :question "And?")))
+   (memcache-test--hear
+    turn (append (memcache-test--hits "courier/retry.py") '(:first 3))
+    "First [3], then [2], never [4]."
+    (list :type "citation" :n 3 :location (memcache-test--location "courier/retry.py" 4 5)
+          :status "fresh")
+    (cons 'result memcache-test--result))
+   (should (equal (memcache-test--buttons turn)
+                  '(("[3]" . "courier/retry.py:5-5") ("[2]" . "docs/retries.md:3-6"))))
+   (should (string-search "\n  [3] courier/retry.py:3-6 " (buffer-string)))
+   (memcache-answer-copy)
+   (should (string-match-p "^3\\. \\[courier/retry\\.py:3-6\\]" (current-kill 0)))
+   (memcache--thread-changed
+    connection
+    (list :threadId "t1" :turnId "t1.1"
+          :stale (vector (list :n 3 :location (memcache-test--location "courier/retry.py" 4 5)
+                               :status "stale"))))
+   (should (string-match-p "\n  \\[3\\] courier/retry.py:3-6 .*changed since\n" (buffer-string)))))
+
+(defun memcache-test--is-partial (told quiescent bars &optional indexed)
+  "Return whether an answer says that it was early.
+The server TOLD of QUIESCENT, or shows BARS, while it drew the sources; of two
+projects the one INDEXED is, when it is asked."
+  (memcache-test-turn
+   (let ((uri "file:///courier"))
+     (oset connection told told)
+     (oset connection quiescent quiescent)
+     (oset connection bars bars)
+     (when indexed
+       (setf (memcache--turn-params turn) (list memcache-method-ask (list :scope (list :roots (vector uri)))))
+       (oset connection roots '("/courier/" "/other/")))
+     (cl-letf (((symbol-function 'memcache--request)
+                (lambda (_connection method _params &rest more)
+                  (should (eq method memcache-method-status))
+                  (funcall (plist-get more :success)
+                           (list :roots (vector (list :uri indexed :state "indexing")
+                                                (list :uri "file:///third" :state "ready")))))))
+       (memcache-test--hear turn (memcache-test--hits "README.md")))
+     (oset connection bars nil)         ; done by the time of the answer
+     (oset connection quiescent t)
+     (memcache-test--hear turn "So [1]." (cons 'result memcache-test--result))
+     (and (string-search "g asks again" (buffer-string)) t))))
+
+(ert-deftest memcache-test-what-is-drawn-from-half-an-index-says-so ()
+  (let ((bars '(("b" . 40))))
+    (should (memcache-test--is-partial nil nil bars))
+    (should-not (memcache-test--is-partial nil nil nil))
+    (should (memcache-test--is-partial t nil nil))
+    (should-not (memcache-test--is-partial t t bars)) ; they are those of a cache
+    (should (memcache-test--is-partial t nil bars "file:///courier"))
+    (should-not (memcache-test--is-partial t nil bars "file:///other"))))
+
+(ert-deftest memcache-test-a-question-that-waits-hears-of-the-end-of-its-server ()
+  (memcache-test-turn
+   (let ((memcache--early (list turn)))
+     (memcache--retry turn)
+     (cl-letf (((symbol-function 'jsonrpc-running-p) #'ignore)
+               ((symbol-function 'memcache--last-words) (lambda (_connection) "The server ended.")))
+       (memcache--ask-early))
+     (should-not memcache--early)
+     (with-timeout (10 (ert-fail "the turn still waits"))
+       (while (eq (memcache--turn-state turn) 'asked)
+         (accept-process-output nil 0.01)))
+     (should (eq (memcache--turn-state turn) 'failed))
+     (should (string-search "The server ended." (buffer-string))))))
+
+(ert-deftest memcache-test-percents-are-shown-in-header-and-mode-line ()
+  (memcache-test-turn
+   (setq memcache--title "100% wool")
+   (memcache-test--hear turn '(:type "stage" :stage "reading" :percent 40))
+   (should (string-match-p "100%% wool.*Reading the sources 40 %%" (memcache--header)))
+   (let ((memcache--chosen '((nil . ("100% wool")))))
+     (should (string-suffix-p " [100%% wool]" (memcache--lighter))))))
 
 (ert-deftest memcache-test-stale-looks-stale ()
   (memcache-test-turn
@@ -293,6 +348,30 @@
      (should (search-forward "changed since" nil t))
      (should (string-match-p "no longer" (memcache--button-help
                                           nil (current-buffer) (button-start button)))))))
+
+;; Of an answer that was kept only what it cited is known: source 1 is not.
+(ert-deftest memcache-test-what-an-opened-thread-cited-looks-stale-too ()
+  (memcache-test-turn
+   (memcache--writing
+     (memcache--write-whole
+      turn "So [2], and [3]."
+      (list (list :n 2 :location (memcache-test--location "README.md" 10 11) :status "fresh" :at 3)
+            (list :n 3 :location (memcache-test--location "README.md" 20 22) :status "fresh" :at 12)))
+     (memcache--end-turn turn 'done ""))
+   (setf (memcache--turn-id turn) "t1.1")
+   (setq memcache--thread "t1")
+   (let ((before (buffer-substring-no-properties (point-min) (point-max))))
+     (should-not (string-search "changed since" before))
+     (memcache--thread-changed
+      connection
+      (list :threadId "t1" :turnId "t1.1"
+            :stale (vector (list :n 3 :location (memcache-test--location "README.md" 20 22)
+                                 :status "stale"))))
+     (should (equal (string-replace "  changed since" ""
+                                    (buffer-substring-no-properties (point-min) (point-max)))
+                    before))
+     (should (string-match-p "\n  \\[3\\] README.md:21-22  changed since\n" (buffer-string)))
+     (should-not (string-match-p "\n  \\[2\\] .*changed since" (buffer-string))))))
 
 (ert-deftest memcache-test-unsupported-stretches-are-marked ()
   (memcache-test-turn
@@ -333,17 +412,27 @@
 
 (ert-deftest memcache-test-a-burst-is-written-in-portions ()
   (memcache-test-turn
-   (dotimes (n 2000)
+   (dotimes (n 60)
      (memcache--heard turn (list :type "delta" :seq n :text (format "word %d [1] " n)))
      (memcache--heard turn '(:type "stage" :stage "writing" :percent 0)))
-   (let ((flushes 0))
+   (let ((flushes 0) (memcache--flush-budget 0))
      (while (memcache--turn-queue turn)
-       (let ((start (float-time)))
-         (memcache--flush turn)
-         (cl-incf flushes)
-         (should (< (- (float-time) start) 1))))
-     (should (> flushes 1))
-     (should (string-suffix-p "word 1999 [1] " (buffer-string))))))
+       (memcache--flush turn)
+       (cl-incf flushes))
+     (should (> flushes 60))
+     (should (string-suffix-p "word 59 [1] " (buffer-string))))))
+
+(ert-deftest memcache-test-what-comes-behind-the-end-is-not-written ()
+  "What a dead server said last may be read behind its end."
+  (memcache-test-turn
+   (memcache--heard turn '(:type "delta" :seq 0 :text "so far"))
+   (memcache--heard turn '(problem :code -1 :message "The server ended."))
+   (memcache--heard turn '(:type "delta" :seq 1 :text " too late"))
+   (memcache--flush turn)
+   (should (eq (memcache--turn-state turn) 'failed))
+   (should-not (memcache--busy))
+   (should-not (memcache--turn-queue turn))
+   (should (equal (memcache-test-text turn) "so far"))))
 
 (ert-deftest memcache-test-copies-with-links-and-exports ()
   (memcache-test-turn
@@ -377,7 +466,25 @@
   (with-current-buffer (window-buffer)
     (should (string-search "m.pdf p. 12" (buffer-string)))
     (should (string-search "not kept" (buffer-string)))
+    (let ((place (memcache--place-of (memcache-test--read-out "m.pdf" :page 12) nil)))
+      (setf (memcache--place-passage place) "It was read once.")
+      (should (equal (memcache--passage-text place nil) "It was read once.")))
     (should-error (memcache-passage-open) :type 'user-error)))
+
+(ert-deftest memcache-test-a-file-that-is-gone-is-told-not-shown ()
+  (let* ((name "docs/gone.md") (file (memcache-test-file name)))
+    (memcache-test-turn
+     (with-temp-file file (insert "one\ntwo\nthree\nfour\nfive\n"))
+     (memcache-test--hear turn (memcache-test--hits name))
+     (goto-char (point-min))
+     (memcache-answer-next)
+     (should (overlay-buffer memcache--highlight))
+     (delete-file file)
+     (memcache-answer-show)
+     (should (equal (memcache-test--last-message) "docs/gone.md is not there any more"))
+     (should-not (overlay-buffer memcache--highlight))
+     (should-error (memcache-answer-open) :type 'user-error)
+     (should (eq (memcache--turn-state turn) 'asked)))))
 
 (ert-deftest memcache-test-places-follow-a-buffer-that-is-visited-later ()
   (memcache-test-turn

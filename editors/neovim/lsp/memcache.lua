@@ -20,6 +20,7 @@ return {
   },
   handlers = {
     ['$/progress'] = client.on_progress,
+    ['window/showMessage'] = client.on_message,
     ['memcache/didChangeStatus'] = client.on_status,
     ['memcache/didChangeThread'] = function(_, params)
       require('memcache.answer').thread_changed(params)

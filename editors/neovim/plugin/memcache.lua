@@ -17,7 +17,7 @@ end, {
   end,
 })
 
-for _, name in ipairs({ 'ask', 'explain', 'summarize', 'similar' }) do
+for _, name in ipairs({ 'ask', 'explain', 'summarize', 'callers', 'similar' }) do
   vim.keymap.set('n', ('<Plug>(memcache-%s)'):format(name), ('<Cmd>Memcache %s<CR>'):format(name))
   vim.keymap.set('x', ('<Plug>(memcache-%s)'):format(name), (':Memcache %s<CR>'):format(name), { silent = true })
 end

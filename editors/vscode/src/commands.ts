@@ -6,7 +6,7 @@ import type { About, Intent } from "./conversation";
 import type { Parts } from "./extension";
 import { fromRange, label, toRange } from "./places";
 import { type AskParams, type IndexParams, Method, type Thread } from "./protocol";
-import { telling } from "./server";
+import { telling } from "./sentences";
 import { showStatus } from "./report";
 
 /** What a code action of the server brings. */
@@ -27,6 +27,9 @@ function asking({ conversation, panel }: Parts): Handlers {
     await conversation.ask({ question: question(about.label), intent, about });
   };
   const explain = (about: string): string => `Explain ${about}.`;
+  const callers = (about: string): string => `Who uses ${about}?`;
+  const summarize = (about: string): string => `Summarize ${about}.`;
+  const fixed: Partial<Record<Intent, (about: string) => string>> = { explain, callers, summarize };
   return {
     ask: async (given?: Given | string) => {
       if (typeof given === "string") {
@@ -35,7 +38,8 @@ function asking({ conversation, panel }: Parts): Handlers {
         return;
       }
       const about = given?.textDocument && aboutGiven(given.textDocument.uri, given.selection);
-      if (given?.intent === "explain") await askAbout("explain", explain, about);
+      const question = given?.intent && fixed[given.intent];
+      if (given?.intent && question) await askAbout(given.intent, question, about);
       else await panel.focus(about);
     },
     askSelection: async () => {
@@ -45,12 +49,12 @@ function asking({ conversation, panel }: Parts): Handlers {
       await askAbout("explain", explain, aboutSelection() ?? (await aboutSymbol()));
     },
     callers: async () => {
-      await askAbout("callers", (about) => `Who uses ${about}?`, aboutSelection() ?? (await aboutSymbol()));
+      await askAbout("callers", callers, aboutSelection() ?? (await aboutSymbol()));
     },
     summarize: async (uri?: vscode.Uri) => {
       const file = uri ?? vscode.window.activeTextEditor?.document.uri;
       if (file === undefined) return;
-      await askAbout("summarize", (about) => `Summarize ${about}.`, aboutGiven(file.toString()));
+      await askAbout("summarize", summarize, aboutGiven(file.toString()));
     },
     stop: () => {
       conversation.stop();

@@ -6,8 +6,9 @@ import type { ToPanel } from "./messages";
 import { fromRange, nameOf, nameOfHit } from "./places";
 import { type AskParams, type AskPartial, type Location, Method, type Range, type Scope, type TextDocumentIdentifier } from "./protocol";
 import type { ScopeChoice } from "./scope";
-import { NoServer, type Server, isCancelled, sentence } from "./server";
-import { type Turn, finish, keptTurn, newTurn, restate, take } from "./turn";
+import { NoServer, isCancelled, sentence } from "./sentences";
+import type { Server } from "./server";
+import { type Turn, begin, finish, keptTurn, newTurn, restate, take } from "./turn";
 
 const GATHERED_MS = 25; // how long partial results are gathered before the panel gets them
 const KEPT_QUESTIONS = 50;
@@ -91,20 +92,25 @@ export class Conversation implements vscode.Disposable {
     const turn = newTurn(question.question, question.about?.label);
     this.#questions.set(turn.key, question);
     this.#begin(turn);
-    await this.#remember(question.question);
     const params = this.#params(question);
     await this.#answer(turn, async (wishes) => {
-      const wasReady = await this.server.isQuiescent();
+      await this.#remember(question.question);
+      const caches = params.scope?.caches ?? [];
+      let before = await this.server.indexed(caches, wishes.token);
       let result = await this.server.request(Method.ask, params, wishes);
-      if (result.finishReason === "no_answer" && !wasReady) {
-        turn.message = "This is looked for again when the index is complete.";
-        this.#messages.fire({ type: "turn", turn });
-        await this.server.quiescent(wishes.token); // it may be in what was not indexed yet
-        delete turn.message;
+      // It may have begun just after the question, as when the server starts.
+      if (result.finishReason === "no_answer" && !(before.isQuiescent && (await this.server.indexed(caches, wishes.token)).isQuiescent)) {
+        await this.#untilIndexed(turn, caches, wishes);
+        // Of a question that was asked once one thread is to be listed.
+        const { threadId } = result;
+        if (params.threadId === undefined && threadId !== "")
+          await this.server.request(Method.threads, { action: "delete", threadId }).catch(() => undefined); // it may be gone
+        before = await this.server.indexed(caches, wishes.token);
         result = await this.server.request(Method.ask, params, wishes);
       }
       if (this.turn(turn.key) !== undefined) this.#threadId = result.threadId;
       finish(turn, result);
+      if (!before.isWhole) turn.message = [turn.message, "Not all was indexed yet."].filter(Boolean).join(" ");
     });
   }
 
@@ -123,6 +129,10 @@ export class Conversation implements vscode.Disposable {
     this.#questions.set(turn.key, known);
     this.#begin(turn);
     await this.#answer(turn, async (wishes) => {
+      const caches = known.scope?.caches ?? [];
+      // Each answer is a turn of the thread that stays, so one that would say no once more is waited for before.
+      const { isQuiescent } = await this.server.indexed(caches, wishes.token);
+      if (old.finish === "no_answer" && !isQuiescent) await this.#untilIndexed(turn, caches, wishes);
       const params = { action: "askAgain", threadId, turnId } as const;
       const { asked } = await this.server.request(Method.threads, params, wishes);
       if (asked !== undefined) finish(turn, asked);
@@ -165,6 +175,16 @@ export class Conversation implements vscode.Disposable {
     this.#messages.fire({ type: "turn", turn });
   }
 
+  /** Wait, for what was asked may be in what was not indexed yet; then forget that nothing was found. */
+  async #untilIndexed(turn: Turn, caches: readonly string[], { flush, token }: Wishes): Promise<void> {
+    flush();
+    turn.message = "This is asked again when the index is complete.";
+    this.#messages.fire({ type: "turn", turn });
+    await this.server.quiescent(caches, token);
+    begin(turn);
+    this.#messages.fire({ type: "turn", turn });
+  }
+
   async #answer(turn: Turn, ask: (wishes: Wishes) => Promise<void>): Promise<void> {
     const running = (this.#running = new vscode.CancellationTokenSource());
     const gathered = new Gathering((items) => {
@@ -174,6 +194,9 @@ export class Conversation implements vscode.Disposable {
     try {
       await ask({
         token: running.token,
+        flush: () => {
+          gathered.flush();
+        },
         partial: (told) => {
           const partial = named(told);
           take(turn, partial);
@@ -182,6 +205,7 @@ export class Conversation implements vscode.Disposable {
       });
     } catch (error) {
       turn.state = isCancelled(error) ? "stopped" : "failed";
+      delete turn.message; // it may promise that this is asked again
       const message = error instanceof NoServer ? error.message : sentence(error);
       if (message !== undefined) turn.message = message;
     } finally {
@@ -245,6 +269,8 @@ function named(partial: AskPartial): AskPartial {
 interface Wishes {
   readonly token: vscode.CancellationToken;
   readonly partial: (partial: AskPartial) => void;
+  /** Send what was gathered for the panel. */
+  readonly flush: () => void;
 }
 
 /** Gathers what comes quickly, so that the panel is not sent a message for each token. */

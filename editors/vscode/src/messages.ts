@@ -13,7 +13,7 @@ export type ToPanel =
   | { readonly type: "about"; readonly about: string | null }
   | { readonly type: "scope"; readonly label: string }
   | { readonly type: "focus" }
-  | { readonly type: "peeked"; readonly key: string; readonly n: number; readonly peek: Peek | null };
+  | { readonly type: "peeked"; readonly key: string; readonly n: number; readonly at?: number; readonly peek: Peek | null };
 
 /** To the extension. */
 export type FromPanel =
@@ -22,11 +22,20 @@ export type FromPanel =
   | { readonly type: "stop" }
   | { readonly type: "again"; readonly key: string }
   | { readonly type: "copy"; readonly key: string }
-  | { readonly type: "open"; readonly key: string; readonly n: number; readonly source: boolean; readonly beside: boolean }
-  | { readonly type: "peek"; readonly key: string; readonly n: number; readonly source: boolean }
+  | ({ readonly type: "open"; readonly beside: boolean } & Mark)
+  | ({ readonly type: "peek" } & Mark)
   | { readonly type: "forgetAbout" }
   | { readonly type: "chooseScope" }
   | { readonly type: "newThread" };
+
+/** A mark of an answer, or the line of a source. */
+export interface Mark {
+  readonly key: string;
+  readonly n: number;
+  /** Where the mark stands in the answer. */
+  readonly at?: number;
+  readonly source: boolean;
+}
 
 /** Lines as they are now, or the passage of a file that has none. */
 export interface Peek {

@@ -6,7 +6,8 @@ import { openWhole } from "./documents";
 import type { Panel } from "./panel";
 import { nameOf } from "./places";
 import type { DidReadDocumentParams } from "./protocol";
-import { type Server, telling } from "./server";
+import { telling } from "./sentences";
+import type { Server } from "./server";
 
 const SHOWN_MS = 15_000; // a message is then among VS Code's earlier notifications, which tell nobody that they are
 const KEPT_PAGES = 50;

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 import type { About, Conversation } from "./conversation";
-import type { FromPanel, Peek, ToPanel } from "./messages";
+import type { FromPanel, Mark, Peek, ToPanel } from "./messages";
 import { passageOf } from "./documents";
 import { nameOf, open, read } from "./places";
 import type { Cited, Hit } from "./protocol";
@@ -117,13 +117,13 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
     const turn = this.conversation.turn(key);
     if (turn === undefined) return;
     const places = turn.citations.map(({ n, location }) => `[${n}]: ${nameOf(location.uri)}${spot(location)}`);
-    await vscode.env.clipboard.writeText([turn.text.trim(), places.join("\n")].filter(Boolean).join("\n\n") + "\n");
+    await vscode.env.clipboard.writeText([turn.text.trim(), [...new Set(places)].join("\n")].filter(Boolean).join("\n\n") + "\n");
     vscode.window.setStatusBarMessage("The answer was copied.", 3000);
   }
 
-  #place({ key, n, source }: { key: string; n: number; source: boolean }): Cited | Hit | undefined {
+  #place({ key, n, at, source }: Mark): Cited | Hit | undefined {
     const turn = this.conversation.turn(key);
-    return turn && (source ? (sourceOf(turn, n) ?? cited(turn, n)) : cited(turn, n));
+    return turn && (source ? (sourceOf(turn, n) ?? cited(turn, n, at)) : cited(turn, n, at));
   }
 
   async #open(message: FromPanel & { type: "open" }): Promise<void> {
@@ -138,10 +138,10 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   async #peek(message: FromPanel & { type: "peek" }): Promise<void> {
-    const { key, n } = message;
+    const { key, n, at } = message;
     const [turn, place] = [this.conversation.turn(key), this.#place(message)];
     const peek = turn === undefined || place === undefined ? null : await peekOf(place, sourceOf(turn, n));
-    this.#send({ type: "peeked", key, n, peek });
+    this.#send({ type: "peeked", key, n, ...(at === undefined ? {} : { at }), peek });
   }
 
   #giveFocus(): void {
@@ -170,7 +170,10 @@ async function peekOf(place: Cited | Hit, source: Hit | undefined): Promise<Peek
     place: (source?.path ?? nameOf(location.uri)) + spot(location),
     status: "status" in place ? place.status : "fresh",
   } as const;
-  if (location.extracted === true) return { ...told, text: source === undefined ? "" : passageOf(source), language: "" };
+  if (location.extracted === true) {
+    const kept = "passage" in place ? (place.passage ?? "") : ""; // of an earlier answer
+    return { ...told, text: source === undefined ? kept : passageOf(source), language: "" };
+  }
   const found = await read(location);
   return found === undefined ? null : { ...told, text: found.text, language: source?.language ?? found.language };
 }

@@ -211,8 +211,11 @@ export interface ExplainParams {
   readonly query?: string;
 }
 
-/** Nothing. */
-export type StatusParams = Record<string, never>;
+/** What is asked of in particular. */
+export interface StatusParams {
+  /** What is meant to be searched or asked: the result tells how far its index is. */
+  readonly scope?: Scope;
+}
 
 /** What to do with the index of a root. */
 export interface IndexParams {
@@ -300,6 +303,10 @@ export interface Cited {
   readonly location: Location;
   /** Whether the lines still say what was read: as they were, elsewhere, or no more. */
   readonly status: "fresh" | "moved" | "stale";
+  /** What was read there, of an earlier answer and where no editor shows the lines (`extracted`). */
+  readonly passage?: string;
+  /** Where the `[` of the mark stands in the answer's text, in the units of the negotiated position encoding: the same number may stand for other lines at each mark. Absent in what `didChangeThread` tells, which is of all marks of the number at these lines, and where it is not known. */
+  readonly at?: number;
 }
 
 /** A stretch of an answer's text. */
@@ -350,8 +357,8 @@ export interface AskSources {
 export interface AskStage {
   /** The kind of this partial result. */
   readonly type: "stage";
-  /** Waiting for the model, loading it, it reads the evidence, it writes. */
-  readonly stage: "waiting" | "loading" | "reading" | "writing";
+  /** Waiting for the model, loading it, it reads the evidence, it reasons before it answers, it writes. */
+  readonly stage: "waiting" | "loading" | "reading" | "thinking" | "writing";
   /** How much of the stage is done; 0 where that is not known. */
   readonly percent: number;
 }
@@ -366,7 +373,7 @@ export interface AskDelta {
   readonly text: string;
 }
 
-/** The lines that a `[n]` in the text so far stands for, once for each place. */
+/** The lines that a `[n]` in the text so far stands for, once for each mark. */
 export interface AskCitation {
   /** The number in the answer, which is also the place among the sources. */
   readonly n: number;
@@ -374,6 +381,10 @@ export interface AskCitation {
   readonly location: Location;
   /** Whether the lines still say what was read: as they were, elsewhere, or no more. */
   readonly status: "fresh" | "moved" | "stale";
+  /** What was read there, of an earlier answer and where no editor shows the lines (`extracted`). */
+  readonly passage?: string;
+  /** Where the `[` of the mark stands in the answer's text, in the units of the negotiated position encoding: the same number may stand for other lines at each mark. Absent in what `didChangeThread` tells, which is of all marks of the number at these lines, and where it is not known. */
+  readonly at?: number;
   /** The kind of this partial result. */
   readonly type: "citation";
 }
@@ -562,6 +573,16 @@ export interface ModelStatus {
   readonly chosen?: readonly string[];
 }
 
+/** How far the index of what a scope names is. */
+export interface ScopeStatus {
+  /** Whether any of it is being indexed, or is about to be. */
+  readonly indexing: boolean;
+  /** Whether it is in step with the files; while indexing is paused it is not. */
+  readonly complete: boolean;
+  /** Another whenever the index or the files changed: what was found before may be old. */
+  readonly version: number;
+}
+
 /** What the server is at. */
 export interface StatusResult {
   /** Version of the server. */
@@ -594,8 +615,10 @@ export interface StatusResult {
   readonly message?: string;
   /** The language model; without one answers are quotations. */
   readonly model?: ModelStatus;
-  /** How much the latest answer of this session was made from, where there was one. */
+  /** How much the latest answer was made from: this session's, else any; absent before the first. */
   readonly lastRead?: Evidence;
+  /** How far the index of the scope is, where one was given. */
+  readonly scope?: ScopeStatus;
 }
 
 /** What a root's index is at. */

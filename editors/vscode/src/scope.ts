@@ -3,9 +3,7 @@
 import * as vscode from "vscode";
 import { Method, type Scope } from "./protocol";
 import { STATES } from "./report";
-import type { Server } from "./server";
-
-const WORKSPACE = "workspace"; // the project's name among the caches of a scope
+import { type Server, WORKSPACE } from "./server";
 
 export class ScopeChoice implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();

@@ -2,10 +2,12 @@
 
 import * as vscode from "vscode";
 import { showPassage } from "./documents";
+import { LOOK_MS, every } from "./looking";
 import { nameOfHit, open } from "./places";
 import { type Hit, Method, type SearchResult } from "./protocol";
 import type { ScopeChoice } from "./scope";
-import { type Server, isCancelled, sentence, telling } from "./server";
+import { NoServer, sentence, telling } from "./sentences";
+import type { Server } from "./server";
 import { spot } from "./spots";
 
 const PAUSE_MS = 80; // of typing, before a search
@@ -54,7 +56,7 @@ export class Search {
 
   /** Search by what is typed. */
   async run(query = ""): Promise<void> {
-    const picker = new Picker(`Search by Meaning in ${this.scope.label}`, "Words, names, an error message, or a question");
+    const picker = new Picker(this.#title, "Words, names, an error message, or a question");
     let latest: vscode.CancellationTokenSource | undefined;
     let timer: NodeJS.Timeout | undefined;
     const search = (value: string): void => {
@@ -69,10 +71,33 @@ export class Search {
         void picker.fill(value, current.token, () => this.#search(value, current.token));
       }, PAUSE_MS);
     };
-    picker.onType(search);
-    const again = this.server.onStatus(({ quiescent }) => {
-      if (quiescent && !picker.isComplete) search(picker.value);
-    });
+    // The version of the index, at least, that what is shown was searched in: paused, an index stays incomplete.
+    let searched: number | undefined;
+    const anew = (): void => {
+      searched = undefined;
+      search(picker.value);
+    };
+    const look = async (): Promise<void> => {
+      if (!picker.mayGetMore()) return;
+      const value = picker.value;
+      try {
+        const { isQuiescent, version } = await this.server.indexed(this.scope.asked.scope?.caches);
+        if (!picker.mayGetMore() || picker.value !== value || !isQuiescent || version === searched) return;
+        searched = version;
+        search(value);
+      } catch {
+        picker.isComplete = true; // the next search tells what is wrong
+      }
+    };
+    picker.onType(anew);
+    const again = vscode.Disposable.from(
+      every(LOOK_MS, () => void look()),
+      this.server.onStatus(() => void look()),
+      this.scope.onChange(() => {
+        picker.title = this.#title;
+        anew();
+      }),
+    );
     picker.value = query;
     if (query !== "") search(query);
     await picker.closed;
@@ -87,13 +112,19 @@ export class Search {
   /** Show what resembles a stretch of a document. */
   async similar(uri: vscode.Uri, range: Hit["location"]["range"]): Promise<void> {
     const picker = new Picker(`Find Similar in ${this.scope.label}`, "Narrow down", true);
-    const { token } = new vscode.CancellationTokenSource();
+    const source = new vscode.CancellationTokenSource();
+    const { token } = source;
     const params = { textDocument: { uri: uri.toString() }, range, limit: LIMIT, ...this.scope.asked };
-    await picker.fill("", token, () => this.server.request(Method.similar, params, { token }));
+    void picker.fill("", token, () => this.server.request(Method.similar, params, { token }));
     await picker.closed;
+    source.cancel(); // whoever closes it waits for nothing
     if (!picker.wantsScope) return;
     await this.scope.choose();
     await this.similar(uri, range);
+  }
+
+  get #title(): string {
+    return `Search by Meaning in ${this.scope.label}`;
   }
 
   async #search(query: string, token: vscode.CancellationToken): Promise<SearchResult> {
@@ -113,12 +144,14 @@ class Picker {
   isComplete = true;
   /** Whether it was left in order to search elsewhere. */
   wantsScope = false;
+  #isClosed = false;
   #preview: NodeJS.Timeout | undefined;
+  #shown = "";
   #accepted = false;
   #previewed = false;
 
   constructor(
-    private readonly title: string,
+    public title: string,
     placeholder: string,
     private readonly filters = false,
   ) {
@@ -138,6 +171,7 @@ class Picker {
     picker.onDidTriggerItemButton(({ item }) => void this.#accept(item, vscode.ViewColumn.Beside));
     this.closed = new Promise((resolve) => {
       picker.onDidHide(() => {
+        this.#isClosed = true;
         clearTimeout(this.#preview);
         if (!this.#accepted) void this.#restore();
         picker.dispose();
@@ -155,7 +189,7 @@ class Picker {
     this.#picker.value = text;
   }
 
-  onType(listener: (value: string) => void): void {
+  onType(listener: () => void): void {
     this.#picker.onDidChangeValue(listener);
   }
 
@@ -166,21 +200,34 @@ class Picker {
       const result = await search();
       if (!token.isCancellationRequested) this.show(result, query);
     } catch (error) {
-      if (isCancelled(error) || token.isCancellationRequested) return;
+      if (token.isCancellationRequested) return; // by another search, which goes on
       const message = sentence(error);
-      if (message === undefined) this.#picker.hide();
-      else this.#picker.items = said([message]);
+      if (error instanceof NoServer) this.#picker.hide();
+      else if (message !== undefined) {
+        this.#shown = "";
+        this.#picker.items = said([message]);
+        this.isComplete = true; // nothing is to be asked again
+      }
+      this.#picker.busy = false;
     }
-    this.#picker.busy = false;
   }
 
   show({ hits, complete, notes = [] }: SearchResult, query: string): void {
     this.isComplete = complete;
-    this.#picker.title = complete ? this.title : `${this.title} (indexing goes on)`;
+    this.#picker.busy = false;
+    this.#picker.title = complete ? this.title : `${this.title} (the index is incomplete)`;
+    const shown = JSON.stringify([query, notes, hits]);
+    if (shown === this.#shown) return; // what goes on being indexed changed nothing
+    this.#shown = shown;
     const found = hits.map((hit) => this.#item(hit));
     const nothing = hits.length === 0 && (query !== "" || this.filters) ? ["Nothing was found."] : [];
     this.#picker.items = [...said([...notes, ...nothing]), ...found];
     if (notes.length > 0) this.#picker.activeItems = found.slice(0, 1);
+  }
+
+  /** Whether another search may find more than what is shown. */
+  mayGetMore(): boolean {
+    return !this.isComplete && !this.#picker.busy && !this.#isClosed;
   }
 
   /** A hit's label is an icon alone: by a text the quick pick would put its own order in place of the server's. */

@@ -13,19 +13,21 @@ import {
   type WorkDoneProgressReport,
 } from "vscode-languageclient/node";
 import { findServer } from "./locate";
+import { LOOK_MS, every } from "./looking";
 import {
   type AskPartial,
   type DidChangeStatusParams,
   type DidChangeThreadParams,
   type DidReadDocumentParams,
-  ErrorCode,
   Method,
   type Requests,
   capability,
 } from "./protocol";
+import { NoServer } from "./sentences";
 
 /** What the server takes from an editor; the rest of the section is the extension's own. */
 const TOLD = ["codeActions", "indexOnStart", "useModel", "answerTokens"] as const;
+export const WORKSPACE = "workspace"; // the project's name among the caches of a scope
 const INDEXING = "memcache/indexing/"; // how the tokens of its progress bars begin
 
 const declared: StaticFeature = {
@@ -43,13 +45,18 @@ const declared: StaticFeature = {
 
 export type ServerState = "stopped" | "starting" | "running" | "missing";
 
-/** Says that there is no server; the user has been told. */
-export class NoServer extends Error {}
-
 export interface Wishes {
   readonly token?: vscode.CancellationToken;
   readonly partial?: (partial: AskPartial) => void;
   readonly work?: (work: { message?: string; percentage?: number }) => void;
+}
+
+/** How far the index is of what is asked. */
+export interface Indexed {
+  readonly isQuiescent: boolean;
+  /** Another whenever the index changed. */
+  readonly version: number;
+  readonly isWhole: boolean;
 }
 
 export class Server implements vscode.Disposable {
@@ -107,32 +114,46 @@ export class Server implements vscode.Disposable {
     }
   }
 
-  /** Tell whether nothing is being indexed. */
-  async isQuiescent(): Promise<boolean> {
-    return (await this.request(Method.status, {})).quiescent;
+  /**
+   * Tell how far the index is of some caches, or of the project where it is among them or there are none: also where
+   * indexing is paused or begins, it may be less than whole.
+   */
+  async indexed(asked: readonly string[] = [], token?: vscode.CancellationToken): Promise<Indexed> {
+    const status = this.request(Method.status, { scope: { caches: asked } }, token && { token });
+    // A stop is heard also while the server starts.
+    const { quiescent, roots, caches = [], scope } = await (token === undefined ? status : unlessCancelled(status, token));
+    const asksProject = asked.length === 0 || asked.includes(WORKSPACE);
+    const ofCaches = caches.filter(({ name }) => asked.includes(name));
+    const all = [...ofCaches, ...(asksProject ? roots : [])];
+    return {
+      isQuiescent: scope === undefined ? quiescent : !scope.indexing,
+      version: scope?.version ?? 0,
+      isWhole: all.every(({ state, files: { done, total } }) => state === "ready" || (total > 0 && done >= total)),
+    };
   }
 
-  /** Wait until nothing is being indexed, or somebody does not want to wait any more. */
-  async quiescent(token: vscode.CancellationToken): Promise<void> {
+  /** Wait until nothing of them is being indexed, or somebody does not want to wait any more. */
+  async quiescent(asked: readonly string[], token: vscode.CancellationToken): Promise<void> {
     const listeners: vscode.Disposable[] = [];
     try {
       await new Promise<void>((resolve, reject) => {
         const giveUp = (): void => {
           reject(new vscode.CancellationError());
         };
+        const look = (): void => {
+          this.indexed(asked).then(({ isQuiescent }) => {
+            if (isQuiescent) resolve();
+          }, reject);
+        };
         listeners.push(
-          this.onStatus((status) => {
-            if (status.quiescent) resolve();
-          }),
+          every(LOOK_MS, look),
+          this.onStatus(look),
           this.onState((state) => {
-            if (state === "stopped") giveUp();
+            if (state === "stopped") reject(new Error("The server ended meanwhile: ask again."));
           }),
           token.onCancellationRequested(giveUp),
         );
-        // What was told before anybody listened.
-        this.isQuiescent().then((is) => {
-          if (is) resolve();
-        }, reject);
+        look();
       });
     } finally {
       for (const listener of listeners) listener.dispose();
@@ -236,26 +257,18 @@ export class Server implements vscode.Disposable {
   }
 }
 
-/** Tell whether a request ended because it was cancelled. */
-export function isCancelled(error: unknown): boolean {
-  if (error instanceof vscode.CancellationError) return true;
-  return error instanceof Error && "code" in error && error.code === ErrorCode.RequestCancelled;
-}
-
-/** Give the sentence of an error for the user; none where there is nothing to tell. */
-export function sentence(error: unknown): string | undefined {
-  if (error instanceof NoServer || isCancelled(error)) return undefined;
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Do something; what goes wrong is told in one sentence. */
-export async function telling(run: () => Promise<unknown>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    const message = sentence(error);
-    if (message !== undefined) void vscode.window.showErrorMessage(message);
-  }
+/** Give what was promised, or CancellationError as soon as somebody does not want to wait any more. */
+function unlessCancelled<T>(promised: Promise<T>, token: vscode.CancellationToken): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => {
+      reject(new vscode.CancellationError());
+    };
+    const listener = token.onCancellationRequested(giveUp);
+    if (token.isCancellationRequested) giveUp();
+    promised.then(resolve, reject).finally(() => {
+      listener.dispose();
+    });
+  });
 }
 
 function settings(): Record<string, unknown> {

@@ -1,6 +1,6 @@
 /** A question and its answer as the panel shows them, and how what streams changes them. Must not import vscode. */
 
-import type { AskPartial, AskResult, AskStage, Cited, Hit, Turn as Kept } from "./protocol";
+import type { AskPartial, AskResult, AskStage, Cited, Hit, Location, Turn as Kept } from "./protocol";
 
 export interface Stretch {
   readonly start: number;
@@ -35,8 +35,11 @@ let count = 0;
 
 export function newTurn(question: string, about?: string): Turn {
   const key = `turn-${++count}`;
-  const empty = { sources: [], first: 1, citations: [], unsupported: [], text: "", names: {} };
-  return { key, question, ...empty, state: "running", ...(about === undefined ? {} : { about }) };
+  return { key, question, ...nothing(), state: "running", ...(about === undefined ? {} : { about }) };
+}
+
+function nothing(): Pick<Turn, "sources" | "first" | "citations" | "unsupported" | "text" | "names"> {
+  return { sources: [], first: 1, citations: [], unsupported: [], text: "", names: {} };
 }
 
 /** Show a turn that the server kept. */
@@ -64,12 +67,19 @@ export function take(turn: Turn, partial: AskPartial): void {
       turn.text += partial.text;
       break;
     case "citation":
-      turn.citations.push({ n: partial.n, location: partial.location, status: partial.status });
+      turn.citations.push(withoutType(partial));
       break;
     case "unsupported":
       turn.unsupported.push({ start: partial.start, end: partial.end });
       break;
   }
+}
+
+/** Forget what streamed, for the question is asked anew. */
+export function begin(turn: Turn): void {
+  Object.assign(turn, { ...nothing(), state: "running" });
+  delete turn.stage;
+  delete turn.message;
 }
 
 /** Take the end of an answer. */
@@ -82,25 +92,40 @@ export function finish(turn: Turn, result: AskResult): void {
   if (result.message !== undefined) turn.message = result.message;
 }
 
-/** Replace the citations that changed, each by the nearest one of its number. */
+function withoutType({ n, location, status, at }: AskPartial & { type: "citation" }): Cited {
+  return { n, location, status, ...(at === undefined ? {} : { at }) };
+}
+
+/** Replace the citations that changed, each being the nearest one of its number, at all marks that stand for its lines. */
 export function restate(turn: Turn, changed: readonly Cited[]): void {
   for (const now of changed) {
     const line = now.location.range.start.line;
     const [best] = turn.citations
-      .map((cited, index) => ({ cited, index, away: Math.abs(cited.location.range.start.line - line) }))
+      .map((cited) => ({ cited, away: Math.abs(cited.location.range.start.line - line) }))
       .filter(({ cited }) => cited.n === now.n)
       .sort((a, b) => a.away - b.away);
     if (best === undefined) continue;
     // What is told of a text that was read out has no page or cell.
     const { uri, page, cell } = best.cited.location;
     const kept = { uri, ...(page === undefined ? {} : { page }), ...(cell === undefined ? {} : { cell }) };
-    turn.citations[best.index] = now.location.extracted === true ? { ...now, location: { ...now.location, ...kept } } : now;
+    const stated = now.location.extracted === true ? { ...now, location: { ...now.location, ...kept } } : now;
+    const was = best.cited.location;
+    turn.citations = turn.citations.map((each) =>
+      each.n === now.n && isSame(each.location, was) ? { ...stated, ...(each.at === undefined ? {} : { at: each.at }) } : each,
+    );
   }
 }
 
-/** The places that `[n]` stands for: the cited lines, or else the source. */
-export function cited(turn: Turn, n: number): Cited | Hit | undefined {
-  return turn.citations.find((each) => each.n === n) ?? source(turn, n);
+function isSame(one: Location, other: Location): boolean {
+  const [a, b] = [one.range, other.range];
+  return one.uri === other.uri && a.start.line === b.start.line && a.end.line === b.end.line;
+}
+
+/** The place that `[n]` stands for in the mark at `at`, or at all: the cited lines, or else the source. */
+export function cited(turn: Turn, n: number, at?: number): Cited | Hit | undefined {
+  const all = turn.citations.filter((each) => each.n === n);
+  if (at === undefined) return all[0] ?? source(turn, n);
+  return all.find((each) => each.at === at) ?? all.find((each) => each.at === undefined) ?? source(turn, n);
 }
 
 export function source({ sources, first }: Turn, n: number): Hit | undefined {

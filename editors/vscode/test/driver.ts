@@ -1,10 +1,12 @@
 /** A real VS Code for tests: its server, a window of its web workbench in Chromium, and what a user does in it. */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type Browser, type Frame, type FrameLocator, type Locator, type Page, chromium } from "playwright-core";
+import { promisify } from "node:util";
+import { installOthers } from "./others";
+import { type Browser, type BrowserContext, type Frame, type FrameLocator, type Locator, type Page, chromium } from "playwright-core";
 
 export const TIMEOUT_MS = 60_000;
 
@@ -26,10 +28,18 @@ export function setup(): Setup {
   return JSON.parse(readFileSync(file, "utf8")) as Setup;
 }
 
+interface Opening {
+  readonly trust?: boolean;
+  /** Whether it was open before, so that nobody is asked whether it is trusted. */
+  readonly isKnown?: boolean;
+}
+
 export class Workbench {
   private constructor(
     private readonly server: ChildProcess,
     readonly browser: Browser,
+    /** One for all windows, so that each loads the workbench out of the first one's cache. */
+    private readonly context: BrowserContext,
     private readonly url: string,
   ) {}
 
@@ -37,28 +47,29 @@ export class Workbench {
     const data = join(folder, "data");
     const shared = ["--accept-server-license-terms", "--extensions-dir", join(folder, "extensions"), "--server-data-dir", data];
     mkdirSync(join(data, "data", "Machine"), { recursive: true });
-    const settings = { "workbench.startupEditor": "none", "telemetry.telemetryLevel": "off", "memcache.answerTokens": 24 };
+    const quick = { "workbench.reduceMotion": "on", "git.enabled": false, "extensions.ignoreRecommendations": true };
+    const settings = { "workbench.startupEditor": "none", "telemetry.telemetryLevel": "off", "memcache.answerTokens": 24, ...quick };
     writeFileSync(join(data, "data", "Machine", "settings.json"), JSON.stringify(settings));
-    writeProbe(join(folder, "extensions", "memcache-lsp.probe-0.0.1"));
-    const installed = spawnSync(process.execPath, [vscode, "--install-extension", vsix, ...shared], { encoding: "utf8" });
-    if (installed.status !== 0) throw new Error(`The extension cannot be installed: ${installed.stdout}${installed.stderr}`);
+    installOthers(join(folder, "extensions"));
     const flags = ["--without-connection-token", "--host", "127.0.0.1", "--port", "0", "--telemetry-level", "off", "--force-disable-user-env"];
     const server = spawn(process.execPath, [vscode, ...flags, ...shared], { stdio: ["ignore", "pipe", "ignore"] });
-    const port = await listening(server);
-    const args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
-    const browser = await chromium.launch({ executablePath, args });
-    return new Workbench(server, browser, `http://127.0.0.1:${port}/`);
+    const [port, browser] = await Promise.all([
+      listening(server),
+      chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] }),
+      promisify(execFile)(process.execPath, [vscode, "--install-extension", vsix, ...shared]),
+    ]);
+    const context = await browser.newContext({ viewport: { width: 1100, height: 720 } });
+    context.setDefaultTimeout(TIMEOUT_MS);
+    return new Workbench(server, browser, context, `http://127.0.0.1:${port}/`);
   }
 
   /** Open a folder, or a file that lists folders, in a window of its own. */
-  async open(path: string, { trust = true }: { trust?: boolean } = {}): Promise<Window> {
-    const context = await this.browser.newContext({ viewport: { width: 1100, height: 720 } });
-    context.setDefaultTimeout(TIMEOUT_MS);
-    const page = await context.newPage();
+  async open(path: string, { trust = true, isKnown = false }: Opening = {}): Promise<Window> {
+    const page = await this.context.newPage();
     const kind = path.endsWith(".code-workspace") ? "workspace" : "folder";
-    await page.goto(`${this.url}?${kind}=${encodeURIComponent(path)}`);
+    await page.goto(`${this.url}?${kind}=${encodeURIComponent(path)}`, { waitUntil: "commit" });
     const answer = trust ? /^(Yes, I trust the authors|Trust)/ : /^(No, I don't trust the authors|Don't Trust)/;
-    await page.getByRole("button", { name: answer }).first().click();
+    if (!isKnown) await page.getByRole("button", { name: answer }).first().click();
     await page.getByRole("tab", { name: /memcache/ }).first().waitFor();
     return new Window(page);
   }
@@ -100,7 +111,13 @@ export class Window {
   async search(text: string): Promise<void> {
     await this.run("memcache: Search by Meaning…");
     await this.page.locator(".quick-input-title", { hasText: "Search by Meaning" }).waitFor();
+    await this.page.mouse.move(0, 0); // what it rests on tells about itself, in front of the title
     await this.page.locator(".quick-input-widget input").first().pressSequentially(text, { delay: 20 });
+  }
+
+  /** Our item of the status bar, by what it tells. */
+  status(told = ""): Locator {
+    return this.page.locator(`.statusbar-item [aria-label^="memcache: ${told}"]`);
   }
 
   /** A line of what was opened from above. */
@@ -136,17 +153,20 @@ export class Window {
 
   async ask(question: string): Promise<void> {
     const before = await this.panel.locator(".turn").count();
-    await this.panel.getByRole("textbox", { name: "Question" }).fill(question);
-    await this.page.keyboard.press("Enter");
-    await this.panel.locator(".turn").nth(before).waitFor();
+    const box = this.panel.getByRole("textbox", { name: "Question" });
+    await box.fill(question);
+    // An editor that is still being opened may take the focus, and the key.
+    await this.until(this.panel.locator(".turn").nth(before), async () => {
+      if ((await box.inputValue()) === question) await box.press("Enter");
+    });
   }
 
   /** Do something again until this is shown: what the window is busy with may swallow a click, or scroll it away. */
-  async until(shown: Locator, act: () => Promise<void>): Promise<Locator> {
+  async until(shown: Locator, act: () => Promise<void>, timeout = 4000): Promise<Locator> {
     for (let left = 10; ; left--) {
       try {
         await act();
-        await shown.waitFor({ timeout: 4000 });
+        await shown.waitFor({ timeout });
         return shown;
       } catch (error) {
         if (left === 0) throw error;
@@ -176,10 +196,11 @@ export class Window {
     return { file: file ?? "", line: Number(/Ln (\d+)/.exec(status ?? "")?.[1]) };
   }
 
-  /** Wait until the cursor is in a file, and give its line. */
-  async cursorIn(file: string): Promise<number> {
+  /** Wait until the cursor is in a file, at a line, and give that. What is a preview only has not the focus. */
+  async cursorIn(file: string, line?: number): Promise<number> {
     await this.page.locator(".tab.active", { hasText: file }).waitFor();
-    await this.page.locator('[id="status.editor.selection"]', { hasText: /Ln \d+/ }).waitFor();
+    await this.page.locator(".editor-group-container.active .monaco-editor.focused").first().waitFor();
+    await this.page.locator('[id="status.editor.selection"]', { hasText: new RegExp(`Ln ${line ?? "\\d+"}\\b`) }).waitFor();
     return (await this.cursor()).line;
   }
 }
@@ -197,27 +218,3 @@ async function listening(server: ChildProcess): Promise<number> {
   throw new Error("VS Code's server ended before it listened.");
 }
 
-/** Others: an assistant that uses our extension by what VS Code offers for that, and an editor for PDF. */
-function writeProbe(folder: string): void {
-  mkdirSync(folder, { recursive: true });
-  const commands = [{ command: "probe.tool", title: "Use the Tool", category: "probe" }];
-  const customEditors = [{ viewType: "probe.pdf", displayName: "PDF", selector: [{ filenamePattern: "*.pdf" }] }];
-  const about = { name: "probe", publisher: "memcache-lsp", version: "0.0.1", engines: { vscode: "^1.95.0" } };
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ ...about, main: "probe.js", contributes: { commands, customEditors } }));
-  writeFileSync(
-    join(folder, "probe.js"),
-    `const vscode = require("vscode");
-exports.activate = (context) => {
-  context.subscriptions.push(vscode.window.registerCustomEditorProvider("probe.pdf", {
-    openCustomDocument: (uri) => ({ uri, dispose: () => undefined }),
-    resolveCustomEditor: ({ uri }) => void vscode.window.showInformationMessage("The PDF editor shows #" + uri.fragment),
-  }));
-  context.subscriptions.push(vscode.commands.registerCommand("probe.tool", async () => {
-    const input = { query: "dead letters", limit: 3 };
-    const { content } = await vscode.lm.invokeTool("memcache_search", { input, toolInvocationToken: undefined });
-    vscode.window.showInformationMessage("The tool said: " + content[0].value.slice(0, 200));
-  }));
-};
-`,
-  );
-}

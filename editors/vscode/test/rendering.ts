@@ -1,7 +1,7 @@
 /** What the panel makes of an answer, with a server that says what it is to show. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -40,18 +40,16 @@ check("a server that is not there is told, with a button that shows how", async 
   await window.run("memcache: Ask…");
   await window.ask("how long?");
   await window.ended("failed");
+  await window.page.getByText("The setting memcache.server.path names no program: /nowhere/memcache-lsp").first().waitFor();
   await window.page.getByRole("button", { name: "How to Install" }).click();
   await window.page.locator(".tab.active", { hasText: "INSTALL.md" }).waitFor();
   await window.page.keyboard.press("Control+F4");
 });
 
 check("an answer is rendered: Markdown, code, citations, what is not supported, no HTML", async () => {
-  const program = join(folder, "memcache-lsp");
-  const standIn = join(dirname(fileURLToPath(import.meta.url)), "stand-in.mjs");
-  writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${standIn}" "$@"\n`, { mode: 0o755 });
   await window.run("memcache: New Thread");
   await window.panel.locator("#empty").waitFor();
-  writeFileSync(settings, JSON.stringify({ "memcache.server.path": program }));
+  writeFileSync(settings, JSON.stringify({ "memcache.server.path": standIn(folder, "set") }));
   await askUntilServed("how long?");
   const answer = window.turn.locator(".answer");
   assert.equal(await answer.locator("strong").textContent(), "waits");
@@ -62,6 +60,15 @@ check("an answer is rendered: Markdown, code, citations, what is not supported, 
   assert.match((await answer.textContent()) ?? "", /<img src=x onerror=alert\(1\)>/);
   assert.equal(await answer.locator("pre .hljs-keyword").first().textContent(), "def");
 });
+
+/** Write a program that runs the stand-in, which calls itself by a version; give the program's path. */
+function standIn(where: string, version: string): string {
+  mkdirSync(where, { recursive: true });
+  const script = join(dirname(fileURLToPath(import.meta.url)), "stand-in.mjs");
+  const program = join(where, "memcache-lsp");
+  writeFileSync(program, `#!/bin/sh\nVERSION=${version} exec "${process.execPath}" "${script}" "$@"\n`, { mode: 0o755 });
+  return program;
+}
 
 /** Ask until the setting that was written has been seen. */
 async function askUntilServed(question: string): Promise<void> {
@@ -78,7 +85,31 @@ check("a citation opens its line by the keyboard alone", async () => {
   await window.page.keyboard.press("Escape");
   await window.panel.locator("#peek").waitFor({ state: "hidden" });
   await window.page.keyboard.press("Enter");
-  assert.equal(await window.cursorIn("sample.py"), 5);
+  assert.equal(await window.cursorIn("sample.py", 5), 5);
+});
+
+check("what stands in the editor is explained, summed up, and asked for its users", async () => {
+  await window.run("memcache: Summarize File");
+  await window.turn.getByText("Asked to summarize sample.py whole.").waitFor();
+  assert.equal(await window.turn.locator("h2").textContent(), "Summarize sample.py.");
+  await window.page.locator(".monaco-editor .view-line", { hasText: "def wait_1" }).click();
+  await window.page.keyboard.press("Home");
+  await window.page.keyboard.press("Shift+ArrowDown");
+  await window.run("memcache: Explain");
+  await window.turn.getByText("Asked to explain sample.py 4.").waitFor();
+  await window.run("memcache: Who Uses This?");
+  await window.turn.getByText("Asked to callers sample.py 4.").waitFor();
+  assert.equal(await window.turn.locator("h2").textContent(), "Who uses sample.py:5?");
+});
+
+check("an answer is copied with the places that it cites", async () => {
+  await window.turn.getByRole("button", { name: "Copy" }).click();
+  await window.page.getByText("The answer was copied.").waitFor();
+  const box = window.panel.getByRole("textbox", { name: "Question" });
+  await box.focus();
+  await window.page.keyboard.press("Control+v");
+  assert.match(await box.inputValue(), /^It \*\*waits\*\* `base_s` \[1\]\.[^]*\n\n\[1\]: sample\.py:1-2\n\[2\]: sample\.py:5-6\n\[3\]: sample\.py:9-10\n?$/);
+  await box.fill("");
 });
 
 check("a citation that no longer holds is marked", async () => {
@@ -86,6 +117,22 @@ check("a citation that no longer holds is marked", async () => {
   await window.ended();
   await window.turn.locator(".badge", { hasText: "changed since" }).waitFor();
   await window.turn.locator('button.cite[data-n="1"][data-status="stale"]').waitFor();
+});
+
+check("the panel runs no script but its own, and loads nothing", async () => {
+  const tried = `new Promise((resolve) => {
+    const refused = [];
+    document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+      refused.push(effectiveDirective);
+      if (refused.length === 3) resolve(refused.sort());
+    });
+    const add = (name, attributes) => document.body.append(Object.assign(document.createElement(name), attributes));
+    add("script", { textContent: "document.title = 'taken'" });
+    add("img", { src: "https://localhost/x.png", alt: "" });
+    add("style", { textContent: "body { display: none }" });
+  })`;
+  assert.deepEqual(await (await window.frame()).evaluate<string[]>(tried), ["img-src", "script-src-elem", "style-src-elem"]);
+  assert.equal(await (await window.frame()).title(), "memcache answers");
 });
 
 check("axe finds nothing wrong in any theme", async () => {
@@ -148,7 +195,7 @@ check("a new page is told of, and asked about", async () => {
   await window.panel.locator("#about-label", { hasText: "About Rain" }).waitFor();
   await window.run("memcache: New Pages…");
   await window.row("Rain").click();
-  assert.equal(await window.cursorIn("page.md"), 1);
+  assert.equal(await window.cursorIn("page.md", 1), 1);
 });
 
 check("a cache is removed after a question, and not asked any more", async () => {
@@ -156,6 +203,75 @@ check("a cache is removed after a question, and not asked any more", async () =>
   await window.row("handbook").click();
   await window.page.getByRole("button", { name: "Remove", exact: true }).click();
   await window.panel.getByRole("button", { name: "In: this project", exact: true }).waitFor();
+});
+
+check("a long question is shown by its beginning, and whole when that is asked for", async () => {
+  const question = "how long does it wait, and why? ".repeat(40).trim();
+  await window.ask(question);
+  await window.ended();
+  const heading = window.turn.locator("h2");
+  assert.match((await heading.textContent()) ?? "", /^.{200,300}…$/);
+  await window.turn.getByRole("button", { name: "The whole question" }).click();
+  assert.equal(await heading.textContent(), question);
+});
+
+check("a source that was deleted since is told", async () => {
+  await window.ask("gone?");
+  await window.ended();
+  const source = window.turn.locator(".source");
+  const peek = await window.pointAt(source);
+  assert.equal(await peek.textContent(), "These lines are gone.");
+  await source.click();
+  await window.page.getByText(/gone\.py cannot be opened any more\./).first().waitFor();
+});
+
+check("sources that change keep the focus where it is", async () => {
+  await window.ask("stale now?");
+  await window.turn.locator(".source").nth(1).focus();
+  await window.turn.locator(".badge", { hasText: "changed since" }).waitFor();
+  assert.ok(await window.turn.locator(".source").nth(1).evaluate((source) => source === source.ownerDocument.activeElement));
+});
+
+check("a question that comes before the index is asked anew when that is complete, and shown once", async () => {
+  await window.run("memcache: New Thread");
+  await window.panel.locator("#empty").waitFor();
+  await window.run("memcache: Pause Indexing"); // the stand-in finds nothing until it goes on
+  await window.ask("cold storage?");
+  await window.turn.getByText("This is asked again when the index is complete.").waitFor();
+  await window.run("memcache: Stop the Answer");
+  await window.turn.getByText("Stopped.").waitFor();
+  assert.equal(await window.turn.getByText("This is asked again when the index is complete.").count(), 0);
+  await window.run("memcache: New Thread");
+  await window.panel.locator("#empty").waitFor();
+  await window.ask("cold start?");
+  await window.turn.getByText("Nothing was found. Indexing goes on.").waitFor();
+  await window.turn.getByText("This is asked again when the index is complete.").waitFor();
+  await window.run("memcache: Resume Indexing");
+  await window.ended();
+  assert.match((await window.turn.locator(".answer").textContent()) ?? "", /^It waits/);
+  assert.equal(await window.panel.locator(".turn").count(), 1);
+  const told = (await window.turn.locator(".message").textContent()) ?? "";
+  assert.equal(told.split("cold start?").length - 1, 1, told);
+});
+
+check("an index that begins just after the question is waited for", async () => {
+  await window.ask("soon?");
+  await window.turn.getByText("This is asked again when the index is complete.").waitFor();
+  await window.run("memcache: Resume Indexing");
+  await window.ended();
+  assert.match((await window.turn.locator(".answer").textContent()) ?? "", /^It waits/);
+});
+
+check("an answer out of half an index says so", async () => {
+  await window.run("memcache: Start Indexing"); // the stand-in does not get far
+  await window.ask("half?");
+  await window.ended();
+  await window.turn.getByText("Not all was indexed yet.").waitFor();
+  await window.turn.getByText("1 more source", { exact: true }).waitFor();
+  await window.run("memcache: Resume Indexing");
+  await window.ask("whole?");
+  await window.ended();
+  assert.equal(await window.turn.getByText("Not all was indexed yet.").count(), 0);
 });
 
 check(`no frame scripts for long while 2,000 tokens stream`, async () => {
@@ -174,4 +290,25 @@ check(`no frame scripts for long while 2,000 tokens stream`, async () => {
   assert.ok(frames.length > 30, `only ${frames.length} frames`);
   assert.ok((await window.turn.locator(".answer h4").count()) >= 9);
   assert.ok(at(0.95) < FRAME_MS, told);
+});
+
+check("the program of the selected Python environment is run", async () => {
+  standIn(join(folder, ".venv", "bin"), "of-python");
+  writeFileSync(settings, "{}");
+  const title = window.page.locator(".quick-input-title", { hasText: "memcache-lsp of-python" });
+  const look = async (): Promise<void> => {
+    await window.page.keyboard.press("Escape");
+    await window.run("memcache: Status");
+  };
+  await window.until(title, look, 1000); // the change of a setting is seen some time after it is written
+  await window.page.keyboard.press("Escape");
+});
+
+check("where there is no program at all, that is told", async () => {
+  rmSync(join(folder, ".venv"), { recursive: true });
+  await window.run("probe: Forget the Path");
+  await window.page.getByText("The path is forgotten.").first().waitFor();
+  await window.run("memcache: Restart Server");
+  await window.page.getByText("memcache-lsp was found neither in the selected Python environment nor on PATH.").first().waitFor();
+  await window.status("The server is not installed.").waitFor();
 });

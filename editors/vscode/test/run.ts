@@ -15,7 +15,7 @@ export function workbench(): Promise<Workbench> {
 /** Open a folder in the window's place. */
 export async function open(path: string, options: { trust?: boolean } = {}): Promise<void> {
   const opened = await (await workbench()).open(path, options);
-  if ((window as Window | undefined) !== undefined) await window.page.context().close();
+  if ((window as Window | undefined) !== undefined) await window.page.close();
   window = opened;
 }
 

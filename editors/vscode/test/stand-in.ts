@@ -1,7 +1,7 @@
 /** A server that says what a test wants to see: long answers at speed, stale citations, models and caches. */
 
 import { pathToFileURL } from "node:url";
-import type { AskPartial, Cache, Cited, Hit, Model, Thread } from "../src/protocol";
+import type { AskParams, AskPartial, Cache, Cited, Hit, Model, RootStatus } from "../src/protocol";
 
 const TOKENS = 2000;
 const PER_TICK = 10; // tokens every TICK_MS: some 600 a second, many times what a model writes here
@@ -27,6 +27,10 @@ const handbook: Cache = {
 };
 let caches: Cache[] = [handbook, { ...handbook, name: "attic", state: "offline", failed: [] }];
 const asked: string[] = [];
+/** Titles of the threads that are kept, by their ids. */
+const kept = new Map<string, string>();
+let isIndexed = true;
+let isWhole = true; // what is there of the index
 let root = "";
 
 function send(message: object): void {
@@ -43,6 +47,11 @@ function place(line: number): Cited["location"] {
 function hit(n: number): Hit {
   const about = { path: "sample.py", symbol: `wait_${n}`, kind: "function", language: "python" } as const;
   return { ...about, location: place(n * 4), score: 1 / (n + 1), snippet: `def wait_${n}():`, origin: "index" };
+}
+
+/** A place in a file that was deleted since. */
+function gone(): Hit {
+  return { ...hit(0), path: "gone.py", location: { ...place(0), uri: `${root}/gone.py` } };
 }
 
 /** A page and a cell, whose lines are those of the text that was read out of their files. */
@@ -71,15 +80,20 @@ function* tokens(): Generator<string> {
   }
 }
 
-async function answer(id: number | string, token: unknown, question: string): Promise<void> {
+async function answer(id: number | string, asks: AskParams): Promise<void> {
+  const { partialResultToken: token, question, threadId } = asks;
   const isOfPages = question.startsWith("pages");
   const tell = (value: AskPartial): void => {
     send({ method: "$/progress", params: { token, value } });
   };
-  tell({ type: "sources", items: isOfPages ? pages() : Array.from({ length: 8 }, (_, n) => hit(n)) });
+  const found = question.startsWith("gone") ? [gone()] : Array.from({ length: question.startsWith("half") ? 6 : 8 }, (_, n) => hit(n));
+  tell({ type: "sources", items: isOfPages ? pages() : found });
   tell({ type: "stage", stage: "writing", percent: 0 });
   let seq = 0;
-  if (question.startsWith("stream")) {
+  if (question.startsWith("soon") && !asked.includes(question)) isIndexed = false; // it begins to index just now
+  const isFound = isIndexed;
+  if (!isFound) tell({ type: "delta", seq: seq++, text: "Nothing was found. Indexing goes on." });
+  else if (question.startsWith("stream")) {
     let tick = 0;
     for (const text of tokens()) {
       tell({ type: "delta", seq: seq++, text });
@@ -96,26 +110,49 @@ async function answer(id: number | string, token: unknown, question: string): Pr
   }
   asked.push(question);
   const turnId = String(asked.length);
+  const thread = threadId ?? `t${turnId}`;
+  if (!kept.has(thread)) kept.set(thread, question);
   const usage = { promptTokens: 1, reusedTokens: 0, answerTokens: seq };
   const timings = { firstTextSeconds: 0, totalSeconds: 1 };
-  send({ id, result: { threadId: "t1", turnId, finishReason: "stop", evidence: { read: 3, found: 8 }, usage, timings } });
+  const finishReason = isFound ? "stop" : "no_answer";
+  const message = messageOf(asks);
+  send({ id, result: { threadId: thread, turnId, finishReason, evidence: { read: 3, found: 8 }, usage, timings, ...(message && { message }) } });
   if (isOfPages) send({ method: "memcache/didReadDocument", params: { cache: "handbook", uri: `${root}/page.md`, title: "Rain" } });
   if (question.startsWith("stale")) {
     const stale: Cited[] = [{ n: 1, location: place(0), status: "stale" }];
-    send({ method: "memcache/didChangeThread", params: { threadId: "t1", turnId, stale } });
+    send({ method: "memcache/didChangeThread", params: { threadId: thread, turnId, stale } });
   }
 }
 
-const thread: Thread = { threadId: "t1", title: "how long", updated: "2026-01-31T18:05:00Z" };
-const status = { health: "ok", quiescent: true, version: "0.0.0", mode: "in_process", pid: process.pid, roots: [] };
+function project(): RootStatus {
+  const files = { done: isWhole ? 9 : 3, total: 9, failed: 0, skipped: 0 };
+  return { uri: root, state: isWhole ? "ready" : "paused", files, chunks: 27, failed: [] };
+}
+
+/** Tell what a test wants to know. */
+function messageOf({ question, intent, textDocument, selection }: AskParams): string | undefined {
+  if (question.startsWith("cold")) return `Threads kept: ${[...kept.values()].join(", ")}.`;
+  return intent && `Asked to ${intent} ${textDocument?.uri.split("/").pop() ?? ""} ${selection?.start.line ?? "whole"}.`;
+}
+
+const status = { health: "ok", version: process.env["VERSION"] ?? "", mode: "in_process", pid: process.pid };
 const answers: Record<string, (params: Record<string, unknown>) => unknown> = {
   initialize: (params) => {
     root = String(params["rootUri"]);
     return { capabilities: { experimental: { memcache: {} } } };
   },
   shutdown: () => null,
-  "memcache/status": () => ({ ...status, embedder: "none", sessions: [], workers: [], queue: { questions: 0, files: 0 }, memoryBytes: 1e7 }),
-  "memcache/threads": ({ action }) => ({ threads: action === "list" && asked.length > 0 ? [thread] : [] }),
+  "memcache/status": () => ({ ...status, quiescent: isIndexed, roots: [project()], embedder: "none", sessions: [], workers: [], queue: { questions: 0, files: 0 }, memoryBytes: 1e7 }),
+  "memcache/threads": ({ action, threadId }) => {
+    if (action === "delete") kept.delete(String(threadId));
+    return { threads: [...kept].map(([name, title]) => ({ threadId: name, title, updated: "2026-01-31T18:05:00Z" })) };
+  },
+  "memcache/index": ({ action }) => {
+    isIndexed = action !== "pause";
+    isWhole = action !== "start";
+    send({ method: "memcache/didChangeStatus", params: { health: "ok", quiescent: isIndexed } });
+    return { roots: [] };
+  },
   "memcache/models": ({ action, name }) => {
     for (const [index, model] of models.entries()) {
       if (action === "pull" && model.name === name) models[index] = { ...model, fetched: true };
@@ -133,7 +170,7 @@ const answers: Record<string, (params: Record<string, unknown>) => unknown> = {
 function heard({ id, method = "", params = {} }: Message): void {
   if (method === "exit") process.exit(0);
   if (id === undefined) return;
-  if (method === "memcache/ask") void answer(id, params["partialResultToken"], String(params["question"]));
+  if (method === "memcache/ask") void answer(id, params as unknown as AskParams);
   else if (method in answers) send({ id, result: answers[method]?.(params) });
   else send({ id, error: { code: -32601, message: `The stand-in has no ${method}.` } });
 }

@@ -1,5 +1,8 @@
 /** What needs no editor: how places are told, lines after edits, Markdown in pieces, a turn's life. */
 
+import "./conversing";
+import "./edges";
+import "./searching";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Edit, moved } from "../src/edits";
@@ -111,10 +114,49 @@ test("citations become buttons, and nothing of the text becomes HTML", () => {
   assert.ok(!/<img|javascript:[^<]*"/.test(html));
 });
 
+test("a button tells where its mark stands, whatever was rendered before it", () => {
+  const text = `\u{1D11E} One [1].\n\n\`[1]\` and [1](https://a.example), then [1, 2].\n\n- so [1]`;
+  for (const stretches of [[], [{ start: 0, end: 8 }, { start: 12, end: text.length }]]) {
+    const html = inPieces(text, [20], stretches);
+    const told = [...html.matchAll(/data-n="(\d)" data-at="(\d+)"/g)].map(([, n, at]) => [Number(n), Number(at)]);
+    const second = text.indexOf("[1, 2]");
+    assert.deepEqual(told, [[1, text.indexOf("[1]")], [1, second], [2, second], [1, text.lastIndexOf("[1]")]]);
+    assert.ok(!/[\u{100000}-\u{10FFFD}]/u.test(html));
+  }
+});
+
+test("a range is a button for each of its numbers, all at one place", () => {
+  const numbers = (text: string): string[] => [...inPieces(text, [], []).matchAll(/data-n="(\d+)" data-at="(\d+)"/g)].map(([, n, at]) => `${n} at ${at}`);
+  assert.deepEqual(numbers("So [1-3]."), ["1 at 3", "2 at 3", "3 at 3"]);
+  assert.deepEqual(numbers("So [1, 4–5]; [2-900]"), ["1 at 3", "4 at 3", "5 at 3", "2 at 13", "900 at 13"]);
+  assert.deepEqual(numbers("So [5-3]"), ["5 at 3", "3 at 3"]);
+});
+
+test("icons of fonts stay, and what could be taken for our marks does not", () => {
+  const html = inPieces("A \uE001 or \u{F0A1E} icon `\u{F0A1E}` [1]. \u{10FFFC}\u{100002}", [], [{ start: 0, end: 4 }]);
+  assert.match(html, /\uE001 <\/mark>or \u{F0A1E} icon <code>\u{F0A1E}<\/code>/u);
+  assert.ok(!/[\u{100000}-\u{10FFFD}]/u.test(html));
+});
+
+test("each mark of a number leads to its own lines", () => {
+  const turn = newTurn("how long?");
+  const hit: Hit = { location: place(lines(1, 2)), path: "a.py", symbol: "", kind: "block", language: "python", score: 1, snippet: "", origin: "index" };
+  take(turn, { type: "sources", items: [hit] });
+  for (const [line, at] of [[4, 10], [40, 20], [4, 30]] as const) take(turn, { type: "citation", ...citation(1, line), at });
+  const line = (at?: number): number | undefined => cited(turn, 1, at)?.location.range.start.line;
+  assert.deepEqual([line(10), line(20), line(30), line()], [4, 40, 4, 4]);
+  assert.equal(line(25), 1, "the source, for a mark whose lines are gone");
+  restate(turn, [citation(1, 6, "moved")]);
+  assert.deepEqual([line(10), line(20), line(30)], [6, 40, 6]);
+  assert.deepEqual(turn.citations.map(({ at }) => at), [10, 20, 30]);
+  const kept = keptTurn({ turnId: "1", question: "why?", answer: "Be", citations: [citation(1, 4)] });
+  assert.equal(cited(kept, 1, 10)?.location.range.start.line, 4, "of an answer whose marks are not known");
+});
+
 test("a stretch is marked wherever it begins and ends", () => {
   const said = (start: number, end: number): string => {
     const html = inPieces(MARKDOWN, [], [{ start, end }]);
-    assert.ok(!/[\uE000\uE001]/.test(html), `${start} to ${end}`);
+    assert.ok(!/[\u{100000}-\u{10FFFD}]/u.test(html), `${start} to ${end}`);
     assert.equal(html.replace(/<mark[^>]*>|<\/mark>/g, ""), inPieces(MARKDOWN, [], []), `${start} to ${end}`);
     return [...html.matchAll(/<mark[^>]*>(.*?)<\/mark>/gs)].map(([, text]) => text).join("");
   };

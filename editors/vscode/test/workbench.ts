@@ -8,6 +8,8 @@ import { check, here, open, window } from "./run";
 
 const project = join(here.folder, "courier");
 const QUESTION = "what happens to a parcel that fails too often?";
+const OTHER = "how long does a retry wait?";
+
 /** A line of a file on disk. */
 function lineOf(file: string, line: number): string {
   return readFileSync(join(here.folder, file), "utf8").split("\n")[line - 1] ?? "";
@@ -24,6 +26,13 @@ function daemon(): number {
   return (JSON.parse(stdout) as { daemon: { pid: number } }).daemon.pid;
 }
 
+/** What the caches are made of. */
+function added(): string[] {
+  const { stdout } = spawnSync("memcache-lsp", ["caches", "list", "--json"], { encoding: "utf8" });
+  const caches = stdout.trim().split("\n").map((line) => JSON.parse(line) as { places: { path: string }[] });
+  return caches.flatMap(({ places }) => places.map(({ path }) => path));
+}
+
 check("nothing runs until it is used", async () => {
   mkdirSync(join(here.folder, "notes"));
   writeFileSync(join(here.folder, "notes", "rain.md"), "# Rain\n\nUmbrellas are lent out at the gate when it rains.\n");
@@ -31,7 +40,7 @@ check("nothing runs until it is used", async () => {
   writeFileSync(join(here.folder, "two.code-workspace"), JSON.stringify({ folders }));
   await open(join(here.folder, "two.code-workspace"));
   assert.deepEqual(readdirSync(process.env["MEMCACHE_HOME"] ?? "").filter((name) => name === "runtime"), []);
-  await window.page.locator('[id="memcache.status"]').waitFor({ state: "detached" });
+  assert.equal(await window.status().count(), 0); // not activated, not started
 });
 
 check("a question is answered from its sources, and streams", async () => {
@@ -40,6 +49,7 @@ check("a question is answered from its sources, and streams", async () => {
   await window.turn.locator(".source").first().waitFor();
   await window.ended();
   assert.notEqual(await window.turn.locator(".answer").textContent(), "");
+  await window.status("The index is up to date.").waitFor();
 });
 
 check("a source opens at its lines, also in an edited file", async () => {
@@ -47,7 +57,7 @@ check("a source opens at its lines, also in an edited file", async () => {
   const [path, first] = await shownAt(source);
   const [name, text] = [path.split("/").pop() ?? "", lineOf(path, first)];
   await source.click();
-  assert.equal(await window.cursorIn(name), first);
+  assert.equal(await window.cursorIn(name, first), first);
   await window.page.keyboard.press("Control+Home");
   await window.page.keyboard.type("# one\n# two\n# three\n");
   await window.turn.locator(".path", { hasText: new RegExp(`${path}:${first + 3}\\b`) }).waitFor();
@@ -84,12 +94,31 @@ check("the next question goes on with the thread, and the arrow key brings quest
   assert.equal(await window.panel.locator(".turn").count(), 3);
 });
 
+check("a question is asked again, in its thread", async () => {
+  await window.panel.locator(".turn").first().getByRole("button", { name: "Ask Again" }).click();
+  await window.panel.locator(".turn").nth(3).locator(".source").first().waitFor();
+  // While the model reads: VS Code shows what is in a list some seconds after that is opened first.
+  const threads = window.page.getByRole("button", { name: "Threads Section" });
+  await threads.click();
+  await window.page.locator(".monaco-list-row", { hasText: QUESTION.slice(0, 30) }).first().waitFor();
+  await threads.click();
+  await window.ended();
+  assert.equal(await window.turn.locator("h2").textContent(), QUESTION);
+  assert.notEqual(await window.turn.locator(".answer").textContent(), "");
+});
+
 check("a killed daemon is told, and the next question is answered", async () => {
-  await window.ask(QUESTION);
-  process.kill(daemon(), "SIGKILL");
-  await window.ended("failed", "done");
-  await window.ask(QUESTION);
+  await window.run("memcache: New Thread"); // less for the model to read than a thread's questions
+  await window.panel.locator("#empty").waitFor();
+  const running = daemon();
+  await window.ask(OTHER);
+  await window.turn.locator(".source").first().waitFor(); // the model reads them for seconds now
+  process.kill(running, "SIGKILL");
+  await window.ended("failed");
+  assert.notEqual(await window.turn.locator(".message").textContent(), "");
+  await window.ask(OTHER);
   await window.ended("done");
+  assert.notEqual(daemon(), running);
 });
 
 check("hits are listed as one types, and shown", async () => {
@@ -152,16 +181,20 @@ check("a reading folder is added by the editor's picker, asked, and its new page
   await window.run("memcache: Add a Reading Folder…");
   const input = window.page.locator(".quick-input-widget input").first();
   await window.page.locator(".quick-input-title", { hasText: "Folder to search" }).waitFor();
-  await input.fill(`${pages}/`);
-  await window.row("saved").waitFor();
+  // The dialog puts a folder of its own there, some time after its title is shown.
+  await window.page.waitForFunction('document.querySelector(".quick-input-widget input").value !== ""');
   const add = window.page.getByRole("button", { name: "Add", exact: true });
   const name = window.page.locator(".quick-input-title", { hasText: "Name of the cache" });
   await window.until(name, async () => {
+    if (await name.isVisible()) return; // it came late after a click
+    await window.until(window.row("saved"), () => input.fill(`${pages}/`));
+    assert.equal(await input.inputValue(), `${pages}/`); // it completes what is typed, to the folder below
     await add.click({ timeout: 4000 });
   });
   assert.equal(await input.inputValue(), "reading");
   await window.page.keyboard.press("Enter");
   await window.page.getByRole("button", { name: "Ask It Too" }).click();
+  assert.deepEqual(added(), [pages]);
   await window.search("wandering dunes");
   await window.row("dunes.md").filter({ hasText: "reading" }).waitFor();
   await window.page.keyboard.press("Escape");
@@ -174,7 +207,9 @@ check("a workspace that is not trusted has nothing run, and is served all the sa
   const evil = join(folder, "memcache-lsp");
   mkdirSync(join(folder, ".vscode"), { recursive: true });
   writeFileSync(join(folder, "plans.md"), "# Plans\n\nThe moon is reached by a ladder.\n");
-  writeFileSync(evil, `#!/bin/sh\ntouch ${join(here.folder, "harmed")}\n`, { mode: 0o755 });
+  mkdirSync(join(folder, ".venv", "bin"), { recursive: true });
+  for (const program of [evil, join(folder, ".venv", "bin", "memcache-lsp")])
+    writeFileSync(program, `#!/bin/sh\ntouch ${join(here.folder, "harmed")}\n`, { mode: 0o755 });
   writeFileSync(join(folder, ".vscode", "settings.json"), JSON.stringify({ "memcache.server.path": evil }));
   await open(folder, { trust: false });
   await window.search("ladder to the moon");

@@ -6,10 +6,14 @@ import type { StateCore, Token } from "markdown-it/index.js";
 import type { Stretch } from "../src/turn";
 import { escape, highlight } from "./highlight";
 
-const [BEGIN, END] = ["\uE000", "\uE001"]; // stand in the text where a stretch begins and ends
-const MARKS = /[\uE000\uE001]/g;
-const CITATION = /\[\s*\d{1,4}(?:\s*[,;]\s*\d{1,4})*\s*\]/; // as the server reads them, dashes aside
-const PIECES = new RegExp(`(${BEGIN}|${END}|${CITATION.source})`);
+// Ours are private characters of the last plane, for those before it are the icons of fonts.
+const [BEGIN, END] = ["\u{10FFFC}", "\u{10FFFD}"]; // stand in the text where a stretch begins and ends
+const MARKS = /[\u{100000}-\u{10FFFD}]/gu;
+const FIRST_OFFSET = 0x100000; // a character from here on stands behind a mark's bracket, and tells where the bracket is
+const LAST_OFFSET = 0xfffb;
+const CITATION = /\[[\u{100000}-\u{10FFFB}]?\s*\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*\s*\]/u; // as the server reads them
+const MOST_OF_RANGE = 20;
+const PIECES = new RegExp(`(${BEGIN}|${END}|${CITATION.source})`, "u");
 const BLOCK_PREFIX = /^(?:\s*(?:[-*+]|\d{1,9}[.)]|#{1,6}|>|\|)\s+|\s+)+/;
 const STRUCTURE = /^\s*(?:`{3,}.*|~{3,}.*|[|:\-=\s]*)$/; // fences, rules, blank lines: a mark there would change the block
 const UNSUPPORTED = '<mark class="unsupported" title="The cited lines do not bear this out.">';
@@ -44,7 +48,7 @@ markdown.renderer.rules["table_close"] = () => "</table></div>";
 /** Render text that begins at `offset` of an answer. */
 export function render(text: string, offset: number, unsupported: readonly Stretch[]): Rendered {
   const env: Env = { within: unsupported.some(({ start, end }) => start < offset && offset < end) };
-  const tokens = markdown.parse(marked(text.replace(MARKS, " "), offset, unsupported), env);
+  const tokens = markdown.parse(marked(text.replace(MARKS, (mark) => " ".repeat(mark.length)), offset, unsupported), env);
   const last = tokens.findLastIndex((token) => token.level === 0 && token.nesting >= 0 && token.map !== null);
   const line = tokens[last]?.map?.[0] ?? 0;
   const html = (some: Token[]): string => markdown.renderer.render(some, markdown.options, env);
@@ -71,14 +75,16 @@ function offsetOf(line: number, text: string): number {
   return at;
 }
 
-/** Put marks where stretches begin and end. */
+/** Put marks where stretches begin and end, and behind the bracket of a citation where that is. */
 function marked(text: string, offset: number, unsupported: readonly Stretch[]): string {
-  const marks = unsupported.flatMap(({ start, end }) => [
+  const brackets = [...text.matchAll(new RegExp(CITATION, "gu"))]
+    .map(({ index }) => ({ at: index + 1, mark: String.fromCodePoint(FIRST_OFFSET + Math.min(LAST_OFFSET, offset + index)) }));
+  const stretches = unsupported.flatMap(({ start, end }) => [
     { at: placed(text, start - offset, BEGIN), mark: BEGIN },
     { at: placed(text, end - offset, END), mark: END },
   ]);
   let made = text;
-  for (const { at, mark } of marks.sort((a, b) => b.at - a.at)) if (at >= 0) made = made.slice(0, at) + mark + made.slice(at);
+  for (const { at, mark } of [...brackets, ...stretches].sort((a, b) => b.at - a.at)) if (at >= 0) made = made.slice(0, at) + mark + made.slice(at);
   return made;
 }
 
@@ -90,7 +96,7 @@ function placed(text: string, at: number, mark: string): number {
   const line = text.slice(begin, next < 0 ? text.length : next);
   if (STRUCTURE.test(line)) return next < 0 ? -1 : placed(text, next + 1, mark);
   const place = Math.max(at, begin + (BLOCK_PREFIX.exec(line)?.[0].length ?? 0));
-  for (const { index, 0: found } of text.matchAll(new RegExp(CITATION, "g")))
+  for (const { index, 0: found } of text.matchAll(new RegExp(CITATION, "gu")))
     if (index < place && place < index + found.length) return mark === BEGIN ? index : index + found.length;
   return place;
 }
@@ -121,7 +127,7 @@ function lower(tag: string): string {
 }
 
 function follow(text: string, env: Env): void {
-  for (const [mark] of text.matchAll(MARKS)) env.within = mark === BEGIN;
+  for (const [mark] of text.matchAll(MARKS)) if (mark === BEGIN || mark === END) env.within = mark === BEGIN;
 }
 
 function pieces(text: string, env: Env, inLink: boolean, state: StateCore): Token[] {
@@ -129,7 +135,7 @@ function pieces(text: string, env: Env, inLink: boolean, state: StateCore): Toke
   for (const piece of text.split(PIECES)) {
     if (piece === BEGIN || piece === END) env.within = piece === BEGIN;
     else if (piece !== "") {
-      const inner = !inLink && CITATION.test(piece) ? citations(piece) : escape(piece);
+      const inner = !inLink && CITATION.test(piece) ? citations(piece) : escape(bare(piece));
       html += env.within ? `${UNSUPPORTED}${inner}</mark>` : inner;
     }
   }
@@ -139,9 +145,23 @@ function pieces(text: string, env: Env, inLink: boolean, state: StateCore): Toke
 }
 
 function citations(text: string): string {
-  return text.replace(/[[\]]/g, "").split(/\s*[,;]\s*/).map((each) => citation(Number(each))).join("");
+  const at = (text.codePointAt(1) ?? 0) - FIRST_OFFSET;
+  const mark = bare(text);
+  const buttons = numbersOf(mark).map((each) => citation(each, at)).join("");
+  // It may be a class of characters as well: once it is known what was cited, that is shown again.
+  return /[–-]/.test(mark) ? `<span data-range="${escape(mark)}">${buttons}</span>` : buttons;
 }
 
-function citation(n: number): string {
-  return `<button type="button" class="cite" data-n="${n}" aria-label="Source ${n}">[${n}]</button>`;
+/** The numbers of a mark such as `[1, 3-5]`; of a long range the ends. */
+function numbersOf(mark: string): number[] {
+  return [...mark.matchAll(/(\d+)(?:\s*[–-]\s*(\d+))?/g)].flatMap(([, from, to]) => {
+    const [first, last] = [Number(from), Number(to ?? from)];
+    if (last <= first) return to === undefined || last === first ? [first] : [first, last];
+    if (last - first >= MOST_OF_RANGE) return [first, last];
+    return Array.from({ length: last - first + 1 }, (_, n) => first + n);
+  });
+}
+
+function citation(n: number, at: number): string {
+  return `<button type="button" class="cite" data-n="${n}" data-at="${at}" aria-label="Source ${n}">[${n}]</button>`;
 }

@@ -3,7 +3,7 @@
 import type { FromPanel, ToPanel } from "../src/messages";
 import { type Turn, take } from "../src/turn";
 import { byId } from "./dom";
-import { PeekView, keyOf } from "./peek";
+import { PeekView, markOf } from "./peek";
 import { type Draft, Questions } from "./questions";
 import { TurnView } from "./turnview";
 
@@ -38,11 +38,11 @@ window.addEventListener("message", ({ data }: MessageEvent<ToPanel>) => {
 });
 turns.addEventListener("click", (event) => {
   const target = (event.target as Element).closest<HTMLElement>("button[data-n]");
-  const key = target ? keyOf(target) : undefined;
-  if (!target || key === undefined) return;
+  const mark = target ? markOf(target) : undefined;
+  if (mark === undefined) return;
   peek.hide();
   const beside = event.ctrlKey || event.metaKey;
-  post({ type: "open", key, n: Number(target.dataset["n"]), source: "source" in target.dataset, beside });
+  post({ type: "open", ...mark, beside });
 });
 stop.addEventListener("click", () => {
   post({ type: "stop" });
@@ -95,7 +95,7 @@ function heard(message: ToPanel): void {
       questions.focus();
       break;
     case "peeked":
-      peek.show(message.key, message.n, message.peek);
+      peek.show(message);
       break;
   }
 }
@@ -111,7 +111,7 @@ function add(turn: Turn): void {
     return;
   }
   const wasRunning = known.turn.state === "running";
-  Object.assign(known.turn, { message: undefined }, turn);
+  Object.assign(known.turn, { message: undefined, stage: undefined }, turn);
   redraw(known);
   if (wasRunning && turn.state !== "running") requestAnimationFrame(() => (live.textContent = told(known)));
 }

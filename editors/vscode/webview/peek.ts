@@ -1,6 +1,6 @@
 /** The peek: lines of a source as they are now, beside the `[n]` that is pointed at or has the focus. */
 
-import type { FromPanel, Peek } from "../src/messages";
+import type { FromPanel, Mark, ToPanel } from "../src/messages";
 import { byId, element } from "./dom";
 import { block } from "./markdown";
 
@@ -40,18 +40,19 @@ export class PeekView {
   }
 
   /** Show what came for a mark, if that is still the one. */
-  show(key: string, n: number, peek: Peek | null): void {
+  show({ key, n, at, peek }: ToPanel & { type: "peeked" }): void {
     const target = this.#target;
-    if (target?.isConnected !== true || keyOf(target) !== key || Number(target.dataset["n"]) !== n) return;
+    const mark = target && markOf(target);
+    if (target?.isConnected !== true || mark?.key !== key || mark.n !== n || mark.at !== at) return;
     const title = peek === null ? "These lines are gone." : peek.place + STATUS[peek.status];
     this.#view.replaceChildren(element("p", "", title));
     if (peek !== null && peek.text !== "") this.#view.insertAdjacentHTML("beforeend", block(peek.text, peek.language));
     this.#view.querySelector("pre")?.removeAttribute("tabindex");
     this.#view.hidden = false;
     target.setAttribute("aria-describedby", this.#view.id);
-    const [mark, own] = [target.getBoundingClientRect(), this.#view.getBoundingClientRect()];
-    const below = mark.bottom + GAP + own.height <= window.innerHeight;
-    this.#view.style.top = `${Math.max(0, below ? mark.bottom + GAP : mark.top - GAP - own.height)}px`;
+    const [pointed, own] = [target.getBoundingClientRect(), this.#view.getBoundingClientRect()];
+    const below = pointed.bottom + GAP + own.height <= window.innerHeight;
+    this.#view.style.top = `${Math.max(0, below ? pointed.bottom + GAP : pointed.top - GAP - own.height)}px`;
   }
 
   #pointed(target: EventTarget | null): void {
@@ -67,15 +68,18 @@ export class PeekView {
     if (target === this.#target && this.isShown) return;
     this.#timer = window.setTimeout(() => {
       this.hide();
-      const key = target && keyOf(target);
-      if (target === undefined || key === undefined) return;
+      const mark = target && markOf(target);
+      if (target === undefined || mark === undefined) return;
       this.#target = target;
-      this.post({ type: "peek", key, n: Number(target.dataset["n"]), source: "source" in target.dataset });
+      this.post({ type: "peek", ...mark });
     }, DELAY_MS);
   }
 }
 
-/** The key of the turn that an element is in. */
-export function keyOf(target: HTMLElement): string | undefined {
-  return target.closest<HTMLElement>(".turn")?.dataset["key"];
+/** What a button of a turn stands for. */
+export function markOf(target: HTMLElement): Mark | undefined {
+  const { n, at, source } = target.dataset;
+  const key = target.closest<HTMLElement>(".turn")?.dataset["key"];
+  if (key === undefined) return undefined;
+  return { key, n: Number(n), ...(at === undefined ? {} : { at: Number(at) }), source: source !== undefined };
 }

@@ -8,7 +8,15 @@ import { Answer } from "./answer";
 import { button, element } from "./dom";
 
 const FIRST_SOURCES = 5; // the others are shown on demand
-const STAGES = { waiting: "Waiting for the model", loading: "Loading the model", reading: "Reading", writing: "Writing" };
+const LONG = 400; // characters of a question, beyond which its first ones are shown
+const SHORT = 280;
+const STAGES = {
+  waiting: "Waiting for the model",
+  loading: "Loading the model",
+  reading: "Reading",
+  thinking: "Thinking",
+  writing: "Writing",
+};
 const ENDS = {
   stop: undefined,
   length: "The answer was cut at its limit.",
@@ -37,8 +45,12 @@ export class TurnView {
     post: (message: FromPanel) => void,
   ) {
     const { key, question, about } = turn;
-    const heading = element("h2", "", question);
+    const heading = element("h2", "", question.length > LONG ? `${question.slice(0, SHORT).trimEnd()}…` : question);
     heading.id = `${key}-question`;
+    const whole = button("more", "The whole question", () => {
+      heading.textContent = question;
+      whole.remove();
+    });
     this.element.dataset["key"] = key;
     this.element.setAttribute("aria-labelledby", heading.id);
     this.#sources.setAttribute("aria-label", "Sources");
@@ -54,6 +66,7 @@ export class TurnView {
       }),
     );
     this.element.append(heading);
+    if (question.length > LONG) this.element.append(whole);
     if (about !== undefined && !question.includes(about)) this.element.append(element("p", "about", `About ${about}`));
     this.element.append(this.#sources, this.#more, this.#stage, this.#answer.element, this.#message, this.#tools);
     this.draw();
@@ -81,8 +94,9 @@ export class TurnView {
   }
 
   #end(): string | undefined {
-    const { state, finish } = this.turn;
+    const { state, finish, text } = this.turn;
     if (state === "stopped") return "Stopped.";
+    if (finish === "no_answer" && text !== "") return undefined; // which says so itself
     return finish && ENDS[finish];
   }
 
@@ -103,12 +117,27 @@ export class TurnView {
       const cited = citations.find(({ n }) => n === index + first);
       return { n: index + first, hit, ...(cited && { cited }) };
     });
-    if (listed.length === 0) for (const cited of citations) listed.push({ n: cited.n, cited });
+    if (listed.length === 0) for (const cited of distinct(citations)) listed.push({ n: cited.n, cited });
     const shown = listed.filter(({ cited }, index) => this.#all || index < FIRST_SOURCES || cited !== undefined);
-    this.#sources.replaceChildren(...shown.map(({ n, hit, cited }) => item(n, hit, cited, names)));
+    this.#list(shown.map(({ n, hit, cited }) => item(n, hit, cited, names)));
     this.#sources.hidden = shown.length === 0;
     this.#more.hidden = shown.length === listed.length;
-    this.#more.textContent = `${listed.length - shown.length} more sources`;
+    const left = listed.length - shown.length;
+    this.#more.textContent = `${left} more source${left === 1 ? "" : "s"}`;
+  }
+
+  /** Put lines in the place of those that are there; their buttons stay, for one may have the focus or be pointed at. */
+  #list(lines: readonly HTMLLIElement[]): void {
+    for (const [index, line] of lines.entries()) {
+      const [known, button] = [this.#sources.children[index], line.firstElementChild];
+      const kept = known?.firstElementChild;
+      if (known === undefined) this.#sources.append(line);
+      else if (kept instanceof HTMLElement && button instanceof HTMLElement && isFor(kept, button)) {
+        known.className = line.className;
+        if (kept.innerHTML !== button.innerHTML) kept.replaceChildren(...button.childNodes);
+      } else known.replaceWith(line);
+    }
+    while (this.#sources.children.length > lines.length) this.#sources.lastElementChild?.remove();
   }
 
   /** Tell at each `[n]` of the answer what it stands for, and disable those that stand for nothing. */
@@ -123,10 +152,24 @@ export class TurnView {
       mark.dataset["named"] = "";
       if (path !== undefined) mark.setAttribute("aria-label", `Source ${n}: ${path}`);
     }
-    for (const { n, status } of citations)
-      for (const mark of this.#answer.element.querySelectorAll<HTMLElement>(`button.cite[data-n="${n}"]`))
-        mark.dataset["status"] = status;
+    for (const range of this.#answer.element.querySelectorAll<HTMLElement>("[data-range]"))
+      if (range.querySelector("button:disabled") !== null) range.replaceWith(range.dataset["range"] ?? "");
+    for (const { n, at, status } of citations) {
+      const which = `button.cite[data-n="${n}"]${at === undefined ? "" : `[data-at="${at}"]`}`;
+      for (const mark of this.#answer.element.querySelectorAll<HTMLElement>(which)) mark.dataset["status"] = status;
+    }
   }
+}
+
+/** Tell whether two buttons of the list stand for the same place. */
+function isFor(one: HTMLElement, other: HTMLElement): boolean {
+  return one.dataset["n"] === other.dataset["n"] && one.dataset["at"] === other.dataset["at"];
+}
+
+/** Give citations, each place of a number once. */
+function distinct(citations: readonly Cited[]): Cited[] {
+  const known = new Map(citations.map((each) => [JSON.stringify([each.n, each.location, each.status]), each]));
+  return [...known.values()];
 }
 
 function item(n: number, hit?: Hit, cited?: Cited, names: Turn["names"] = {}): HTMLLIElement {
@@ -135,11 +178,11 @@ function item(n: number, hit?: Hit, cited?: Cited, names: Turn["names"] = {}): H
   const link = button("source", "", () => undefined);
   link.dataset["n"] = String(n);
   link.dataset["source"] = "";
-  link.append(
-    element("span", "number", `[${n}]`),
-    element("span", "path", path + (location === undefined ? "" : spot(location))),
-    element("span", "symbol", hit?.symbol ?? ""),
-  );
+  if (hit === undefined && cited?.at !== undefined) link.dataset["at"] = String(cited.at);
+  const place = element("span", "place");
+  place.append(element("span", "number", `[${n}]`), pathOf(path, location === undefined ? "" : spot(location)));
+  link.append(place);
+  if (hit !== undefined && hit.symbol !== "") link.append(element("span", "symbol", hit.symbol));
   if (hit?.cache !== undefined) link.append(element("span", "badge", hit.cache));
   if (cited?.status === "stale") link.append(element("span", "badge", "changed since"));
   if (cited?.status === "moved") link.append(element("span", "badge", "moved"));
@@ -147,4 +190,13 @@ function item(n: number, hit?: Hit, cited?: Cited, names: Turn["names"] = {}): H
   line.classList.toggle("cited", cited !== undefined);
   line.append(link);
   return line;
+}
+
+/** A path with its spot; where there is too little room the folders are cut first. */
+function pathOf(path: string, where: string): HTMLSpanElement {
+  const made = element("span", "path");
+  const name = path.lastIndexOf("/") + 1;
+  if (name > 0) made.append(element("span", "folders", path.slice(0, name)));
+  made.append(element("span", "file", path.slice(name) + where));
+  return made;
 }

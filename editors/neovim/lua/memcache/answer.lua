@@ -3,18 +3,12 @@
 ---Owns the state of an answer (waiting, writing, done, stopped, failed), its request, and the keys of its buffer.
 
 local client = require('memcache.client')
+local indexing = require('memcache.indexing')
 local links = require('memcache.links')
 local page = require('memcache.page')
 local places = require('memcache.places')
 
 local M = {}
-
-local STAGES = {
-  waiting = 'waiting for the model',
-  loading = 'loading the model',
-  reading = 'reading the sources',
-  writing = 'writing',
-}
 
 ---@type table<integer, memcache.Answer> by buffer
 local answers = {}
@@ -131,13 +125,12 @@ local function take(answer, turn, value)
   elseif value.type == 'sources' then
     page.add_sources(answer, turn, value.items, value.first or 1)
   elseif value.type == 'stage' then
-    local percent = value.percent > 0 and (' %d %%'):format(value.percent) or ''
-    page.stage(answer, turn, (STAGES[value.stage] or value.stage) .. percent .. ' …')
+    page.stage(answer, turn, page.stage_text(value))
   elseif value.type == 'delta' then
     add_text(answer, turn, value.text)
     page.stage(answer, turn, 'writing …')
   elseif value.type == 'citation' then
-    table.insert(turn.citations, links.citation(value, #turn.text))
+    table.insert(turn.citations, links.citation(value, turn.text))
     page.mark(answer, turn)
   elseif value.type == 'unsupported' then
     page.add_unsupported(answer, turn, value.start, value['end'])
@@ -149,7 +142,8 @@ end
 ---@param turn memcache.AnswerTurn
 ---@param err? string
 ---@param result? memcache.AskResult
-local function finish(answer, turn, err, result)
+---@param lacking? boolean Whether not all was indexed when it was asked.
+local function finish(answer, turn, err, result, lacking)
   answer.cancel = nil
   if not vim.api.nvim_buf_is_valid(answer.buf) then
     return
@@ -166,6 +160,7 @@ local function finish(answer, turn, err, result)
     result.evidence.found,
     result.timings.totalSeconds
   )
+  seconds = seconds .. (lacking and ', before all was indexed' or '')
   local endings = { length = 'cut at its limit', extract = 'quotations, no model', no_answer = 'no answer' }
   local ending = endings[result.finishReason]
   local message = result.message or (turn.text == '' and 'Nothing in the index answers this.' or nil)
@@ -175,6 +170,23 @@ local function finish(answer, turn, err, result)
   end
   page.stage(answer, turn, (ending and ending .. ', ' or '') .. seconds)
   vim.api.nvim_exec_autocmds('User', { pattern = 'MemcacheAnswer', data = { buf = answer.buf }, modeline = false })
+end
+
+---Ask once more when all is indexed, unless the answer is stopped or closed before. Whoever is elsewhere stays there.
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param caches string[]
+---@param again fun()
+local function ask_when_indexed(answer, turn, caches, again)
+  page.stage(answer, turn, 'it is asked again when all is indexed')
+  answer.cancel = indexing.wait(answer.buf, caches, function(err)
+    answer.cancel = nil
+    if err or not page.window(answer) then
+      page.stage(answer, turn, err or 'all is indexed by now; ask again', err and 'DiagnosticError')
+    else
+      again()
+    end
+  end)
 end
 
 ---Return the answer that a buffer shows.
@@ -189,6 +201,47 @@ end
 ---@field method? string `memcache/ask` where left out.
 ---@field mods? table Modifiers of the command.
 ---@field new? boolean Whether a new thread is opened even in an answer.
+---@field stay? boolean Whether the user stays where he is, while the answer comes in the windows that show it.
+
+---Send a question. What is not found while indexing goes on is asked again at its end.
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param params table
+---@param options memcache.AskOptions
+---@param looked memcache.Looked
+local function send(answer, turn, params, options, looked)
+  local caches = indexing.asked(params)
+  answer.cancel = client.request(options.buf, options.method or 'memcache/ask', params, function(err, result, server)
+    if result and server and vim.api.nvim_buf_is_valid(answer.buf) then
+      vim.b[answer.buf].memcache_client = server.id
+    end
+    result = result and (result.asked or result)
+    finish(answer, turn, err, result, looked.lacking)
+    if not result or result.finishReason ~= 'no_answer' or not vim.api.nvim_buf_is_valid(answer.buf) then
+      return
+    end
+    local function wait()
+      ask_when_indexed(answer, turn, caches, function()
+        M.ask(params, turn.question, { buf = answer.buf, method = options.method, stay = true })
+      end)
+    end
+    if not looked.at_rest then
+      wait()
+    else -- it may have begun just after the question, as when the server starts
+      answer.cancel = indexing.look(answer.buf, caches, function(_, now)
+        answer.cancel = nil
+        if now and not now.at_rest then
+          wait()
+        end
+      end)
+    end
+  end, {
+    quiet = true,
+    stream = function(value)
+      take(answer, turn, value)
+    end,
+  })
+end
 
 ---Ask, and show the answer while it comes. In an answer's buffer, its thread goes on.
 ---@param params table of `memcache/ask`, or of `memcache/threads` to ask again
@@ -202,21 +255,19 @@ function M.ask(params, title, options)
   end
   answer = answer or create(title)
   params = vim.tbl_extend('keep', params, { threadId = answer.thread_id })
-  show(answer, options.mods)
+  if not options.stay then
+    show(answer, options.mods)
+  end
   local turn = add_turn(answer, title)
-  vim.api.nvim_win_set_cursor(0, { page.position(answer, turn.tail) + 1, 0 })
+  page.reveal(answer, turn)
   page.stage(answer, turn, 'asking …')
-  answer.cancel = client.request(options.buf, options.method or 'memcache/ask', params, function(err, result, server)
-    if result and server and vim.api.nvim_buf_is_valid(answer.buf) then
-      vim.b[answer.buf].memcache_client = server.id
+  answer.cancel = indexing.look(options.buf, indexing.asked(params), function(err, looked)
+    if looked then
+      send(answer, turn, params, options, looked)
+    else
+      finish(answer, turn, err)
     end
-    finish(answer, turn, err, result and (result.asked or result))
-  end, {
-    quiet = true,
-    stream = function(value)
-      take(answer, turn, value)
-    end,
-  })
+  end)
   return answer
 end
 
@@ -237,7 +288,9 @@ function M.show_thread(thread, server, mods)
   show(answer, mods)
   for _, past in ipairs(thread.turns or {}) do
     local turn = add_turn(answer, past.question)
-    turn.citations = vim.tbl_map(links.citation, past.citations)
+    turn.citations = vim.tbl_map(function(cited)
+      return links.citation(cited, past.answer)
+    end, past.citations)
     add_text(answer, turn, past.answer)
     turn.id, turn.state = past.turnId, 'done'
     page.add_below(answer, links.list(turn.citations))
@@ -249,35 +302,16 @@ end
 ---@return boolean whether one was open
 function M.stop(buf)
   local answer = buf and answers[buf] or latest
-  if not (answer and answer.cancel) then
+  local cancel = answer and answer.cancel
+  if not answer or not cancel then
     return false
   end
-  answer.cancel()
+  cancel()
   answer.cancel = nil
   local turn = answer.turns[#answer.turns]
   turn.state = 'stopped'
   page.stage(answer, turn, 'stopped')
   return true
-end
-
----Return the window that files are opened in: the one asked from, another one with a file, or a new one.
----@param answer memcache.Answer
----@return integer
-local function target(answer)
-  local here = vim.api.nvim_get_current_tabpage()
-  local windows = vim.list_extend({ answer.origin }, vim.api.nvim_tabpage_list_wins(here))
-  for _, window in ipairs(windows) do
-    if
-      vim.api.nvim_win_is_valid(window)
-      and vim.api.nvim_win_get_tabpage(window) == here
-      and vim.bo[vim.api.nvim_win_get_buf(window)].buftype == ''
-      and vim.api.nvim_win_get_config(window).relative == ''
-    then
-      return window
-    end
-  end
-  vim.cmd.split({ mods = { split = 'aboveleft' } })
-  return vim.api.nvim_get_current_win()
 end
 
 ---Return the turn that a row belongs to, and the offset of a place in its answer (negative or too great outside of it).
@@ -320,22 +354,24 @@ function M.open_at_cursor()
   if not answer or #answer.turns == 0 then
     return
   end
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  local n, at = links.number_at(vim.api.nvim_get_current_line(), column)
+  local cursor = vim.api.nvim_win_get_cursor(0)
+  local n, at = links.number_at(vim.api.nvim_get_current_line(), cursor[2])
   if not n then
     vim.notify('memcache: There is no [n] here.', vim.log.levels.INFO)
     return
   end
-  local turn, offset = locate(answer, row - 1, at)
-  local cited = links.find(turn.citations, n, offset)
-  local source = source_of(answer, turn, n)
-  local place = offset <= #turn.text and cited or source or cited
+  local turn, offset = locate(answer, cursor[1] - 1, at)
+  local within, source = offset <= #turn.text, source_of(answer, turn, n)
+  local line = vim.api.nvim_get_current_line()
+  local cited = not within and links.listed(turn.citations, line)
+    or links.find(turn.citations, n, within and offset or nil)
+  local place = within and cited or source or cited
   if not place then
     vim.notify(('memcache: [%d] is none of the sources.'):format(n), vim.log.levels.WARN)
     return
   end
   place.hit = place.hit or source and source.hit
-  places.open(target(answer), place)
+  places.open(page.target(answer), place)
 end
 
 ---Take that citations of an answer no longer hold.

@@ -85,7 +85,7 @@ local function choose(things, prompt, format_item, act)
     return
   end
   vim.ui.select(things, { prompt = prompt, kind = 'memcache', format_item = format_item }, function(thing)
-    if thing then
+    if thing ~= nil then -- false is a choice
       act(thing)
     end
   end)
@@ -127,10 +127,14 @@ function M.remove(name)
     choose(caches, 'Which cache?', function(cache)
       return cache.name
     end, function(cache)
-      local parts = #cache.places > 1 and vim.list_extend({ false }, cache.places) or { false }
-      choose(parts, 'What of it?', function(place)
+      local parts = { false } ---@type (memcache.CachePlace|false)[]
+      vim.list_extend(parts, #cache.places > 1 and cache.places or {})
+      ---@param place memcache.CachePlace|false
+      ---@return string
+      local function format_part(place)
         return place and locations.path(place.uri) or ('All of ' .. cache.name)
-      end, function(place)
+      end
+      choose(parts, 'What of it?', format_part, function(place)
         remove(cache, place or nil)
       end)
     end)

@@ -9,7 +9,7 @@ M.NAME = 'memcache'
 local READY_POLL_MS = 20
 local ROOT_MARKERS = { 'memcache.toml', '.memcacheignore', '.git', '.hg', '.svn', '.jj' }
 
----@type table<string, fun(value: table)> by token
+---@type table<integer|string, fun(value: table)> by token
 local streams = {}
 ---@type table<integer, table<table, true>> the requests that wait, by client
 local pending = {}
@@ -38,7 +38,9 @@ function M.root(bufnr)
 end
 
 ---Take `$/progress`: what is on a token of ours is ours, the rest is Neovim's.
----@type lsp.Handler
+---@param err? lsp.ResponseError
+---@param params lsp.ProgressParams
+---@param context lsp.HandlerContext
 function M.on_progress(err, params, context)
   local stream = params and streams[params.token]
   if not stream then
@@ -49,7 +51,15 @@ function M.on_progress(err, params, context)
   end
 end
 
----@type lsp.Handler
+---Tell what the server says. Neovim ends such a message with a new line, so that it has to be acknowledged.
+---@param params lsp.ShowMessageParams
+function M.on_message(_, params)
+  M.notify(params.message, params.type > 2 and vim.log.levels.INFO or nil)
+  return params
+end
+
+---@param params memcache.DidChangeStatusParams
+---@param context lsp.HandlerContext
 function M.on_status(_, params, context)
   local before = statuses[context.client_id]
   statuses[context.client_id] = params
@@ -135,7 +145,8 @@ function M.ensure(bufnr)
     end
     return found
   end
-  local config = vim.deepcopy(vim.lsp.config[M.NAME])
+  local configs = vim.lsp.config --[[@as table<string, vim.lsp.ClientConfig>]]
+  local config = vim.deepcopy(configs[M.NAME])
   config.root_dir = M.root(bufnr) or assert(vim.uv.cwd())
   local id = vim.lsp.start(config, { bufnr = bufnr, attach = belongs(bufnr, config.root_dir) })
   if id and vim.lsp.is_enabled(M.NAME) then -- the other buffers of a server that died
@@ -167,7 +178,9 @@ local function when_ready(client, request, callback)
   elseif client.initialized then
     callback()
   elseif client:is_stopped() then
-    request.fail('The server did not start; see :checkhealth memcache.')
+    vim.schedule(function() -- whoever asks has the way to cancel first
+      request.fail('The server did not start; see :checkhealth memcache.')
+    end)
   else -- a user's configuration may have its own on_init, so it is looked at
     vim.defer_fn(function()
       when_ready(client, request, callback)
@@ -241,7 +254,9 @@ function M.request(bufnr, method, params, callback, options)
       end
     end, bufnr)
     if not sent then
-      request.fail('The server is gone; ask again to start it anew.')
+      vim.schedule(function()
+        request.fail('The server is gone; ask again to start it anew.')
+      end)
     end
   end)
   return function()

@@ -101,6 +101,12 @@ local subcommands = {
       memcache.summarize(about(call))
     end,
   },
+  callers = {
+    method = 'memcache/ask',
+    run = function(_, call)
+      memcache.callers(about(call))
+    end,
+  },
   search = {
     method = 'memcache/search',
     run = function(rest, call)
@@ -189,24 +195,23 @@ local function models()
 end
 subcommands.models.more = { pull = models, remove = models, use = models }
 subcommands.index.more = {}
-for _, word in ipairs(subcommands.index.words) do
+for _, word in ipairs(subcommands.index.words or {}) do
   subcommands.index.more[word] = word ~= 'why' and cache_names or nil
 end
 
 ---@param call vim.api.keyset.create_user_command.command_args
 function M.run(call)
   local word, rest = call.args:match('^(%S*)%s*(.-)%s*$')
-  if word == '' then
-    word = 'ask'
-  end
+  word, rest = word ~= '' and word or 'ask', rest or ''
   local subcommand = subcommands[word]
   if not subcommand then
-    client.notify(('There is no :Memcache %s; there are %s.'):format(word, table.concat(M.words(), ', ')))
+    client.notify(('There is no :Memcache %s; <Tab> after :Memcache offers what there is.'):format(word))
     return
   end
   local next_word = rest:match('^%S*')
-  if subcommand.words and next_word ~= '' and not vim.list_contains(subcommand.words, next_word) then
-    client.notify((':Memcache %s takes %s.'):format(word, table.concat(subcommand.words, ', ')))
+  local words = subcommand.words
+  if words and next_word ~= '' and not vim.list_contains(words, next_word) then
+    client.notify((':Memcache %s takes %s.'):format(word, table.concat(words, ', ')))
     return
   end
   subcommand.run(rest, call)

@@ -11,7 +11,8 @@ local function check_neovim()
     vim.health.error('Neovim 0.11 or newer is needed.')
     return false
   end
-  vim.health.ok('Neovim ' .. tostring(vim.version()))
+  local version = vim.version --[[@as fun(): vim.Version]]
+  vim.health.ok('Neovim ' .. tostring(version()))
   if pcall(vim.treesitter.language.inspect, 'markdown') then
     vim.health.ok('The Markdown parser is there: answers are highlighted.')
   else
@@ -23,7 +24,8 @@ end
 ---@return boolean
 local function check_program()
   vim.health.start('memcache-lsp')
-  local command = vim.lsp.config.memcache and vim.lsp.config.memcache.cmd
+  local configs = vim.lsp.config --[[@as table<string, vim.lsp.Config?>]]
+  local command = configs.memcache and configs.memcache.cmd
   if type(command) ~= 'table' then
     vim.health.error('There is no LSP configuration memcache.', 'Put editors/neovim into the runtimepath.')
     return false
@@ -76,10 +78,9 @@ end
 local function check_picker()
   vim.health.start('Pickers')
   local name = vim.g.memcache_picker or 'select'
-  local modules = { telescope = 'telescope', ['fzf-lua'] = 'fzf-lua', snacks = 'snacks' }
   if name == 'select' then
     vim.health.ok('vim.ui.select and the window of :Memcache search (vim.g.memcache_picker is not set)')
-  elseif modules[name] and pcall(require, modules[name]) then
+  elseif vim.list_contains(require('memcache.pickers').NAMES, name) and pcall(require, name) then
     vim.health.ok(name)
   else
     vim.health.error(('vim.g.memcache_picker is %s, which is not there.'):format(vim.inspect(name)))

@@ -13,8 +13,11 @@ local M = {}
 ---@field mods? table Modifiers of the command, for the window of the answer.
 ---@field new? boolean Whether a question in an answer's buffer opens a new thread.
 
+---@class memcache.ResolvedAbout: memcache.About
+---@field buf integer
+
 ---@param about? memcache.About
----@return memcache.About
+---@return memcache.ResolvedAbout
 local function resolved(about)
   vim.validate('about', about, 'table', true)
   about = vim.tbl_extend('keep', about or {}, { buf = vim.api.nvim_get_current_buf() })
@@ -24,7 +27,7 @@ local function resolved(about)
 end
 
 ---Return what tells the server where the user is: the document, and the lines of a range.
----@param about memcache.About
+---@param about memcache.ResolvedAbout
 ---@return { textDocument: memcache.TextDocumentIdentifier?, selection: memcache.Range? }
 local function context(about)
   if vim.bo[about.buf].buftype ~= '' or vim.api.nvim_buf_get_name(about.buf) == '' then
@@ -41,7 +44,7 @@ local function context(about)
 end
 
 ---Return how the lines of a range are called in a title.
----@param about memcache.About
+---@param about memcache.ResolvedAbout
 ---@return string
 local function named(about)
   local name = vim.fs.basename(vim.api.nvim_buf_get_name(about.buf))
@@ -50,7 +53,7 @@ end
 
 ---@param intent "ask"|"explain"|"summarize"|"callers"
 ---@param question string
----@param about memcache.About
+---@param about memcache.ResolvedAbout
 ---@param title? string
 local function ask(intent, question, about, title)
   local params = vim.tbl_extend('error', { question = question, intent = intent }, context(about))
@@ -74,37 +77,69 @@ function M.ask(question, about)
   end
 end
 
+---What is asked without a question of the user's, and what its answer is called.
+---@type table<string, { question: string, title: string }>
+local FIXED = {
+  explain = { question = 'Explain this.', title = 'Explain %s' },
+  summarize = { question = 'Summarize this.', title = 'Summarize %s' },
+  callers = { question = 'What calls this?', title = 'What calls %s' },
+}
+
+---Ask what is fixed about the lines of a range or the whole file, in a new thread.
+---@param intent "explain"|"summarize"|"callers"
+---@param about? memcache.About
+local function ask_fixed(intent, about)
+  about = resolved(about)
+  about.new = true
+  if context(about).textDocument then
+    ask(intent, FIXED[intent].question, about, FIXED[intent].title:format(named(about)))
+  else
+    client.notify('This buffer has no file to tell about.')
+  end
+end
+
 ---Have the lines of a range explained, or the whole file.
 ---@param about? memcache.About
 function M.explain(about)
-  about = resolved(about)
-  about.new = true
-  ask('explain', 'Explain this.', about, 'Explain ' .. named(about))
+  ask_fixed('explain', about)
 end
 
 ---Have the lines of a range summarized, or the whole file.
 ---@param about? memcache.About
 function M.summarize(about)
-  about = resolved(about)
-  about.new = true
-  ask('summarize', 'Summarize this.', about, 'Summarize ' .. named(about))
+  ask_fixed('summarize', about)
 end
 
----Do what a code action of the server says: explain a selection, or ask the user what to ask about it.
+---Ask what calls what stands in the lines of a range, or in the cursor's line.
+---@param about? memcache.About
+function M.callers(about)
+  about = resolved(about)
+  about.first = about.first or vim.api.nvim_win_get_cursor(0)[1]
+  ask_fixed('callers', about)
+end
+
+---Do what a code action of the server says: what is fixed, or what the user wants to know about it.
 ---@param params memcache.AskParams
 ---@param buf integer
 function M.ask_by_action(params, buf)
-  local about = { buf = buf, new = true }
   local function go(question, title)
     local full = vim.tbl_extend('force', params, { question = question })
-    require('memcache.answer').ask(full, title or question, about)
+    require('memcache.answer').ask(full, title or question, { buf = buf, new = true })
   end
-  if params.intent == 'explain' then
-    go('Explain this.', 'Explain ' .. named(about))
-  else
+  local fixed = FIXED[params.intent]
+  if not fixed then
     params = scope.apply(params)
     input.line(scope.titled('Ask about this') .. ': ', go)
+    return
   end
+  local about = { buf = buf } ---@type memcache.ResolvedAbout
+  local selected = params.selection
+  if selected then
+    local last = selected['end']
+    about.first = selected.start.line + 1
+    about.last = math.max(last.line + (last.character > 0 and 1 or 0), about.first)
+  end
+  go(fixed.question, fixed.title:format(named(about)))
 end
 
 ---Search; without a query, while the user types it.
@@ -120,7 +155,7 @@ function M.search(query, options)
   local window = vim.api.nvim_get_current_win()
   pickers.anew()
   pickers.search(vim.api.nvim_get_current_buf(), query, function(items, complete, err)
-    local title = scope.titled(query) .. (complete and '' or ' (still indexing)')
+    local title = scope.titled(query) .. (complete and '' or ' (the index is incomplete)')
     local hits = vim.tbl_map(function(item)
       return item.hit
     end, items)

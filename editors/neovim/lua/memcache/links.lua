@@ -15,13 +15,16 @@ local NOTES = { moved = ' moved', stale = ' changed' }
 ---@field n integer
 ---@field place memcache.Place
 ---@field status "fresh"|"moved"|"stale"
----@field at integer How much of the answer was there when it came, in bytes.
+---@field at? integer Where the mark begins in the answer, in bytes; nil where that is not known.
 
 ---@param cited memcache.Cited
----@param at? integer
+---@param text string The answer, as far as it is there.
 ---@return memcache.Citation
-function M.citation(cited, at)
-  return { n = cited.n, place = places.keep(cited.location), status = cited.status, at = at or math.huge }
+function M.citation(cited, text)
+  local place = places.keep(cited.location)
+  place.passage = cited.passage
+  local at = cited.at and vim.str_byteindex(text, 'utf-16', cited.at, false)
+  return { n = cited.n, place = place, status = cited.status, at = at }
 end
 
 ---Return the `[…]` of a line that hold numbers: from byte to byte, and the numbers with their bytes, counted from 0.
@@ -62,16 +65,18 @@ function M.number_at(line, column)
   return last and last.numbers[#last.numbers].n, last and last.from or 0
 end
 
----Return the place that a number stands for at an offset of the answer: the first that was told after it.
+---Return the place that a number stands for in the mark at an offset of the answer; of marks that are not known the first.
 ---@param citations memcache.Citation[]
 ---@param n integer
----@param offset integer
+---@param offset? integer Nil for what is below the answer: the first one then.
 ---@return memcache.Place?
 function M.find(citations, n, offset)
   local found ---@type memcache.Citation?
   for _, citation in ipairs(citations) do
-    if citation.n == n and not (found and found.at > offset) then
-      found = citation
+    if citation.n == n and offset and citation.at == offset then
+      return citation.place
+    elseif citation.n == n and not (citation.at and offset) then
+      found = found or citation
     end
   end
   return found and found.place
@@ -107,6 +112,25 @@ function M.mark(buf, first, last, citations)
   end
 end
 
+---@param citation memcache.Citation
+---@return string
+local function listed(citation)
+  local first, last = places.lines(citation.place)
+  return ('- [%d] `%s`'):format(citation.n, locations.label(citation.place, first, last))
+end
+
+---Return the place that a line of `M.list` names.
+---@param citations memcache.Citation[]
+---@param line string
+---@return memcache.Place?
+function M.listed(citations, line)
+  for _, citation in ipairs(citations) do
+    if listed(citation) == line then
+      return citation.place
+    end
+  end
+end
+
 ---Return citations as lines of Markdown.
 ---@param citations memcache.Citation[]
 ---@return string[]
@@ -116,14 +140,16 @@ function M.list(citations)
   end
   local lines = { '**Cited**', '' }
   for _, citation in ipairs(citations) do
-    local first, last = places.lines(citation.place)
-    table.insert(lines, ('- [%d] `%s`'):format(citation.n, locations.label(citation.place, first, last)))
+    local line = listed(citation)
+    if not vim.list_contains(lines, line) then -- several marks may stand for one place
+      table.insert(lines, line)
+    end
   end
   table.insert(lines, '')
   return lines
 end
 
----Take what the server tells of citations; of several with one number the nearest is meant.
+---Take what the server tells of citations; of several with one number the nearest are meant, all that stand for its lines.
 ---@param citations memcache.Citation[]
 ---@param changed memcache.Cited[]
 function M.update(citations, changed)
@@ -135,9 +161,13 @@ function M.update(citations, changed)
         best, least = citation, distance
       end
     end
-    if best then
-      best.status = cited.status
-      places.move(best.place, cited.location)
+    local was = best and { uri = best.place.uri, first = best.place.first, last = best.place.last }
+    for _, citation in ipairs(was and citations or {}) do
+      local place = citation.place
+      if citation.n == cited.n and place.uri == was.uri and place.first == was.first and place.last == was.last then
+        citation.status = cited.status
+        places.move(place, cited.location)
+      end
     end
   end
 end

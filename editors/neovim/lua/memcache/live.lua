@@ -2,6 +2,7 @@
 ---
 ---Owns that window and its keys. Only the answer to the last query is shown; one that is overtaken is cancelled.
 
+local indexing = require('memcache.indexing')
 local pickers = require('memcache.pickers')
 local scope = require('memcache.scope')
 
@@ -9,6 +10,9 @@ local M = {}
 
 local ns = vim.api.nvim_create_namespace('memcache.live')
 local HEIGHT = 14
+
+---@type table<integer, memcache.Live> by buffer
+local open = {}
 
 ---@class memcache.Live
 ---@field buf integer
@@ -18,7 +22,10 @@ local HEIGHT = 14
 ---@field query? string What is shown or asked for.
 ---@field items memcache.Item[]
 ---@field selected integer
+---@field incomplete? boolean Whether there may be more hits when all is indexed.
+---@field settled? boolean Whether that was looked for when nothing was being indexed any more.
 ---@field cancel? fun()
+---@field unwatch? fun()
 
 ---@param live memcache.Live
 ---@return string
@@ -49,15 +56,25 @@ local function draw(live, note, group)
   end
 end
 
+---End what is under way for the present query.
 ---@param live memcache.Live
-local function close(live)
-  if live.cancel then
-    live.cancel()
-    live.cancel = nil
+local function halt(live)
+  for _, name in ipairs({ 'cancel', 'unwatch' }) do
+    if live[name] then
+      live[name]()
+      live[name] = nil
+    end
   end
-  vim.cmd.stopinsert()
-  if vim.api.nvim_win_is_valid(live.window) then
-    vim.api.nvim_win_close(live.window, true)
+end
+
+---@param live memcache.Live
+local function dismiss(live)
+  halt(live)
+  if vim.api.nvim_win_is_valid(live.window) and not pcall(vim.api.nvim_win_close, live.window, true) then
+    local shown = vim.api.nvim_buf_is_valid(live.about) and live.about or vim.api.nvim_create_buf(true, false)
+    vim.api.nvim_win_set_buf(live.window, shown) -- the last window there is, which keeps no option of the search
+    vim.wo[live.window].winfixheight = false -- which goes with the window, not with what it shows
+    live.origin = live.window
   end
   if vim.api.nvim_buf_is_valid(live.buf) then
     vim.api.nvim_buf_delete(live.buf, { force = true })
@@ -68,26 +85,58 @@ local function close(live)
 end
 
 ---@param live memcache.Live
-local function refresh(live)
+local function close(live)
+  vim.cmd.stopinsert()
+  dismiss(live)
+end
+
+local refresh ---@type fun(live: memcache.Live, chosen?: string, settled?: boolean)
+
+---Look again when all is indexed that was being indexed; a choice stays. A paused index stays incomplete: once is enough.
+---@param live memcache.Live
+local function follow(live)
+  live.unwatch = indexing.watch(live.about, indexing.asked(scope.apply({})), function(_, looked)
+    if not looked or not vim.api.nvim_buf_is_valid(live.buf) then
+      halt(live)
+    elseif looked.at_rest and not live.settled then
+      local item = live.items[live.selected]
+      live.query = nil
+      refresh(live, live.selected > 1 and item and item.label or nil, true)
+    else
+      live.settled = looked.at_rest
+    end
+  end)
+end
+
+---Search for what is typed, where that is not what is shown.
+---@param live memcache.Live
+---@param chosen? string The label of the hit that stays chosen.
+---@param settled? boolean
+refresh = function(live, chosen, settled)
   local query = query_of(live)
   if query == live.query then
     return
   end
-  live.query = query
-  if live.cancel then
-    live.cancel()
-    live.cancel = nil
-  end
+  live.query, live.settled = query, settled
+  halt(live)
   if vim.trim(query) == '' then
-    live.items = {}
+    live.items, live.incomplete = {}, false
     draw(live)
     return
   end
+  live.about = vim.api.nvim_buf_is_valid(live.about) and live.about or live.buf
   live.cancel = pickers.search(live.about, query, function(items, complete, err)
     live.cancel = nil
     if vim.api.nvim_buf_is_valid(live.buf) then
-      live.items, live.selected = items, 1
-      draw(live, err or (not complete and 'still indexing' or ('%d found'):format(#items)), err and 'DiagnosticError')
+      live.items, live.selected, live.incomplete = items, 1, not complete
+      for index, item in ipairs(items) do
+        live.selected = item.label == chosen and index or live.selected
+      end
+      local found = complete and ('%d found'):format(#items) or 'the index is incomplete'
+      draw(live, err or found, err and 'DiagnosticError')
+      if live.incomplete then
+        follow(live)
+      end
     end
   end, { quiet = true })
 end
@@ -124,6 +173,7 @@ local function map(live)
     local arguments = { ... }
     for _, key in ipairs(keys) do
       vim.keymap.set(modes, key, function()
+        live.window = vim.api.nvim_get_current_win() -- it may have gone to a tab page of its own
         act(live, unpack(arguments))
       end, { buffer = live.buf, nowait = true })
     end
@@ -139,9 +189,14 @@ end
 ---@param query string What stands in it at first.
 ---@return memcache.Live
 function M.live(query)
+  local former = open[vim.api.nvim_get_current_buf()]
+  if former then
+    dismiss(former) -- one search takes the place of another
+  end
   local live = { items = {}, selected = 1, origin = vim.api.nvim_get_current_win() }
   live.about = vim.api.nvim_get_current_buf()
   live.buf = vim.api.nvim_create_buf(false, true)
+  open[live.buf] = live
   vim.bo[live.buf].bufhidden = 'wipe'
   vim.bo[live.buf].filetype = 'memcache-search'
   vim.cmd.split({ mods = { split = 'botright' }, range = { math.min(HEIGHT, math.floor(vim.o.lines / 2)) } })
@@ -164,10 +219,8 @@ function M.live(query)
   vim.api.nvim_create_autocmd('BufWipeout', {
     buffer = live.buf,
     callback = function()
-      if live.cancel then
-        live.cancel()
-        live.cancel = nil
-      end
+      halt(live)
+      open[live.buf] = nil
     end,
   })
   vim.cmd.startinsert({ bang = true })

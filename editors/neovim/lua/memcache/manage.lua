@@ -93,7 +93,7 @@ local function choose_thread(buf, act)
     local options = { prompt = 'Threads', kind = 'memcache', format_item = format_thread }
     vim.ui.select(result.threads, options, function(thread)
       if thread then
-        act(thread, server)
+        act(thread, assert(server))
       end
     end)
   end)
@@ -134,7 +134,7 @@ function M.threads(word, mods)
       local params = { action = 'get', threadId = thread.threadId }
       client.request(buf, 'memcache/threads', params, function(_, result, server)
         if result and result.threads[1] then
-          require('memcache.answer').show_thread(result.threads[1], server, mods)
+          require('memcache.answer').show_thread(result.threads[1], assert(server), mods)
         end
       end)
     end)

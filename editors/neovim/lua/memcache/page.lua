@@ -12,7 +12,13 @@ local scope = require('memcache.scope')
 local M = {}
 
 local ns = vim.api.nvim_create_namespace('memcache.answer')
-local stage_ns = vim.api.nvim_create_namespace('memcache.stage')
+local STAGES = {
+  waiting = 'waiting for the model',
+  loading = 'loading the model',
+  reading = 'reading the sources',
+  thinking = 'thinking',
+  writing = 'writing',
+}
 
 ---@class memcache.AnswerTurn
 ---@field id? string
@@ -22,6 +28,7 @@ local stage_ns = vim.api.nvim_create_namespace('memcache.stage')
 ---@field citations memcache.Citation[]
 ---@field head integer Extmark where the answer begins.
 ---@field tail integer Extmark where it ends.
+---@field stage? integer Extmark that shows what is going on.
 ---@field state "waiting"|"writing"|"done"|"stopped"|"failed"
 
 ---@class memcache.Answer
@@ -51,20 +58,53 @@ function M.position(answer, id)
   return at[1], at[2]
 end
 
----Show what is going on behind the text, or nothing.
+---Return a window that shows an answer, one of the present tab page before others.
+---@param answer memcache.Answer
+---@return integer?
+function M.window(answer)
+  local here = vim.fn.bufwinid(answer.buf)
+  return here ~= -1 and here or vim.fn.win_findbuf(answer.buf)[1]
+end
+
+---Return a text in lines that are no wider than a window.
+---@param text string
+---@param width integer
+---@return string[]
+local function wrapped(text, width)
+  local lines = { '' }
+  for word in text:gmatch('%S+') do
+    local longer = vim.trim(lines[#lines] .. ' ' .. word)
+    if vim.fn.strdisplaywidth(longer) <= width or lines[#lines] == '' then
+      lines[#lines] = longer
+    else
+      table.insert(lines, word)
+    end
+  end
+  return lines
+end
+
+---Show what is going on, or how it ended, below the text; at a line's end it could be out of sight.
 ---@param answer memcache.Answer
 ---@param turn memcache.AnswerTurn
----@param text? string
+---@param text string
 ---@param group? string
 function M.stage(answer, turn, text, group)
-  vim.api.nvim_buf_clear_namespace(answer.buf, stage_ns, 0, -1)
-  if text then
-    local row = M.position(answer, turn.tail)
-    vim.api.nvim_buf_set_extmark(answer.buf, stage_ns, row, 0, {
-      virt_text = { { text, group or 'MemcacheStage' } },
-      virt_text_pos = 'eol',
-    })
-  end
+  local row = M.position(answer, turn.tail)
+  local window = M.window(answer)
+  local width = window and vim.api.nvim_win_get_width(window) or vim.o.columns
+  turn.stage = vim.api.nvim_buf_set_extmark(answer.buf, ns, row, 0, {
+    id = turn.stage,
+    virt_lines = vim.tbl_map(function(line)
+      return { { line, group or 'MemcacheStage' } }
+    end, wrapped(text, width)),
+  })
+end
+
+---@param value { stage: string, percent: number } What the server tells of it.
+---@return string
+function M.stage_text(value)
+  local percent = value.percent > 0 and (' %d %%'):format(value.percent) or ''
+  return (STAGES[value.stage] or value.stage) .. percent .. ' …'
 end
 
 ---Make the buffer.
@@ -82,22 +122,56 @@ function M.create(title)
   return buf
 end
 
----Show an answer in a window, and give its window options that suit text.
+---Return the window of this tab page that shows an answer.
+---@return integer?
+local function of_another()
+  return vim.iter(vim.api.nvim_tabpage_list_wins(0)):find(function(window)
+    return vim.bo[vim.api.nvim_win_get_buf(window)].filetype == 'memcache' and not vim.wo[window].winfixbuf
+  end)
+end
+
+---Go to an answer's window, also in another tab page. Without one it gets one, with options that suit text; one answer
+---takes the place of another.
 ---@param answer memcache.Answer
----@param mods? table Modifiers of the command, such as `vertical`.
+---@param mods? table Modifiers of the command, such as `vertical`, which ask for a window of its own.
 function M.show(answer, mods)
-  local window = vim.fn.bufwinid(answer.buf)
-  if window ~= -1 then
+  local window = M.window(answer)
+  if window then
     vim.api.nvim_set_current_win(window)
     return
   end
-  vim.cmd.split({ mods = vim.tbl_extend('keep', mods or {}, { split = 'botright' }) })
+  local former = vim.tbl_isempty(mods or {}) and of_another() or nil
+  if former then
+    vim.api.nvim_set_current_win(former)
+  else
+    vim.cmd.split({ mods = vim.tbl_extend('keep', mods or {}, { split = 'botright' }) })
+  end
   vim.api.nvim_win_set_buf(0, answer.buf)
   local options = { wrap = true, linebreak = true, breakindent = true, number = false, relativenumber = false }
   options = vim.tbl_extend('force', options, { signcolumn = 'no', spell = false, list = false, winbar = scope.WINBAR })
   for name, value in pairs(options) do
     vim.api.nvim_set_option_value(name, value, { scope = 'local', win = 0 })
   end
+end
+
+---Return the window that files are opened in: the one asked from, another one with a file, or a new one.
+---@param answer memcache.Answer
+---@return integer
+function M.target(answer)
+  local here = vim.api.nvim_get_current_tabpage()
+  local windows = vim.list_extend({ answer.origin }, vim.api.nvim_tabpage_list_wins(here))
+  for _, window in ipairs(windows) do
+    if
+      vim.api.nvim_win_is_valid(window)
+      and vim.api.nvim_win_get_tabpage(window) == here
+      and vim.bo[vim.api.nvim_win_get_buf(window)].buftype == ''
+      and vim.api.nvim_win_get_config(window).relative == ''
+    then
+      return window
+    end
+  end
+  vim.cmd.split({ mods = { split = 'aboveleft' } })
+  return vim.api.nvim_get_current_win()
 end
 
 ---Add a question with room for its answer at the end of the buffer.
@@ -122,6 +196,18 @@ function M.add_turn(answer, question)
   }
   table.insert(answer.turns, turn)
   return turn
+end
+
+---Give what comes in a turn the windows to itself; whoever is elsewhere stays there.
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+function M.reveal(answer, turn)
+  for _, window in ipairs(vim.fn.win_findbuf(answer.buf)) do
+    vim.api.nvim_win_call(window, function()
+      vim.api.nvim_win_set_cursor(0, { M.position(answer, turn.tail) + 1, 0 })
+      vim.fn.winrestview({ topline = M.position(answer, turn.head) - 1 })
+    end)
+  end
 end
 
 ---Write below the answer.
@@ -162,15 +248,15 @@ function M.add_sources(answer, turn, items, number)
   local lines, list = { '**Sources**', '' }, {}
   for index, hit in ipairs(items) do
     local n = number + index - 1
-    local place = places.keep(hit.location, n < 100 and tostring(n) or nil, vim.fn.bufwinid(answer.buf) ~= -1)
+    local place = places.keep(hit.location, n < 100 and tostring(n) or nil, M.window(answer) ~= nil)
     place.hit = hit
     turn.sources[n] = place
     local first, last = places.lines(place)
     local symbol = hit.symbol ~= '' and ' ' .. hit.symbol:gsub('%s+', ' ') or ''
     local cache = hit.cache and (' (%s)'):format(hit.cache) or ''
     table.insert(lines, ('- [%d] `%s`%s%s'):format(n, locations.label(place, first, last), symbol, cache))
-    local item = vim.tbl_extend('force', pickers.item(hit), { lnum = first, end_lnum = last })
-    item.text = ('[%d] %s'):format(n, item.text)
+    local item = pickers.item(hit)
+    item.lnum, item.end_lnum, item.text = first, last, ('[%d] %s'):format(n, item.text)
     table.insert(list, pickers.list_entry(item))
   end
   if #items == 0 then

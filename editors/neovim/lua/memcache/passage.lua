@@ -67,10 +67,14 @@ function M.open_file(window, location)
   end
 end
 
+---@param location memcache.Location|memcache.Place
 ---@param hit? memcache.Hit
 ---@return string[]
-local function lines(hit)
+local function lines(location, hit)
   if not hit then
+    if location.passage then
+      return vim.split(location.passage, '\n')
+    end
     return { 'The answer was kept without this passage: open its file.' }
   end
   local above = vim.list_extend({}, hit.breadcrumb or {})
@@ -105,7 +109,7 @@ end
 ---@param hit? memcache.Hit
 ---@return integer
 function M.buffer(location, hit)
-  local text = lines(hit)
+  local text = lines(location, hit)
   local label = locations.label(location, 1)
   local key = label .. '\n' .. table.concat(text, '\n')
   local buf = buffers[key]

@@ -16,6 +16,7 @@ local FLASH_MS = 800
 ---@field cell? integer
 ---@field extracted? boolean Whether its lines are not those of the file.
 ---@field hit? memcache.Hit What was found there.
+---@field passage? string What an earlier answer read there.
 ---@field first integer First line in the file as it was last read or written, counted from 0.
 ---@field last integer Line after the last one.
 ---@field sign? string What the sign column shows while the place is shown.
@@ -45,12 +46,13 @@ end
 ---@return integer last
 ---@return boolean is_there
 local function where(place)
-  if place.buf and vim.api.nvim_buf_is_loaded(place.buf) then
+  if place.buf and place.mark and vim.api.nvim_buf_is_loaded(place.buf) then
     local at = vim.api.nvim_buf_get_extmark_by_id(place.buf, ns, place.mark, { details = true })
-    if at[1] and at[3].invalid then
-      return at[1], at[1] + 1, false
-    elseif at[1] then
-      return at[1], math.max(at[3].end_row, at[1]) + 1, true
+    local row, details = at[1], at[3]
+    if row and details.invalid then
+      return row, row + 1, false
+    elseif row then
+      return row, math.max(details.end_row or row, row) + 1, true
     end
   end
   return place.first, place.last, true

@@ -76,8 +76,9 @@
 ---@field hit? memcache.Hit The hit whose rank is asked for.
 ---@field query? string The query that found the hit.
 
----Nothing.
+---What is asked of in particular.
 ---@class memcache.StatusParams
+---@field scope? memcache.Scope What is meant to be searched or asked: the result tells how far its index is.
 
 ---What to do with the index of a root.
 ---@class memcache.IndexParams
@@ -130,6 +131,8 @@
 ---@field n integer The number in the answer, which is also the place among the sources.
 ---@field location memcache.Location The lines.
 ---@field status "fresh"|"moved"|"stale" Whether the lines still say what was read: as they were, elsewhere, or no more.
+---@field passage? string What was read there, of an earlier answer and where no editor shows the lines (`extracted`).
+---@field at? integer Where the `[` of the mark stands in the answer's text, in the units of the negotiated position encoding: the same number may stand for other lines at each mark. Absent in what `didChangeThread` tells, which is of all marks of the number at these lines, and where it is not known.
 
 ---A stretch of an answer's text.
 ---@class memcache.Stretch
@@ -159,7 +162,7 @@
 ---What is going on.
 ---@class memcache.AskStage
 ---@field type "stage" The kind of this partial result.
----@field stage "waiting"|"loading"|"reading"|"writing" Waiting for the model, loading it, it reads the evidence, it writes.
+---@field stage "waiting"|"loading"|"reading"|"thinking"|"writing" Waiting for the model, loading it, it reads the evidence, it reasons before it answers, it writes.
 ---@field percent integer How much of the stage is done; 0 where that is not known.
 
 ---The next piece of the answer; all pieces in order are the answer.
@@ -168,11 +171,13 @@
 ---@field seq integer Number of the piece, counted from 0 without gaps.
 ---@field text string The piece.
 
----The lines that a `[n]` in the text so far stands for, once for each place.
+---The lines that a `[n]` in the text so far stands for, once for each mark.
 ---@class memcache.AskCitation
 ---@field n integer The number in the answer, which is also the place among the sources.
 ---@field location memcache.Location The lines.
 ---@field status "fresh"|"moved"|"stale" Whether the lines still say what was read: as they were, elsewhere, or no more.
+---@field passage? string What was read there, of an earlier answer and where no editor shows the lines (`extracted`).
+---@field at? integer Where the `[` of the mark stands in the answer's text, in the units of the negotiated position encoding: the same number may stand for other lines at each mark. Absent in what `didChangeThread` tells, which is of all marks of the number at these lines, and where it is not known.
 ---@field type "citation" The kind of this partial result.
 
 ---A stretch of the answer that its citations do not bear out.
@@ -281,6 +286,12 @@
 ---@field promptSpeed? number Tokens a second that it read last.
 ---@field chosen? string[] What was chosen for this machine and why, a sentence each, once loaded.
 
+---How far the index of what a scope names is.
+---@class memcache.ScopeStatus
+---@field indexing boolean Whether any of it is being indexed, or is about to be.
+---@field complete boolean Whether it is in step with the files; while indexing is paused it is not.
+---@field version integer Another whenever the index or the files changed: what was found before may be old.
+
 ---What the server is at.
 ---@class memcache.StatusResult
 ---@field version string Version of the server.
@@ -298,7 +309,8 @@
 ---@field caches? memcache.Cache[] The added caches, by name.
 ---@field message? string What is wrong, in one sentence.
 ---@field model? memcache.ModelStatus The language model; without one answers are quotations.
----@field lastRead? memcache.Evidence How much the latest answer of this session was made from, where there was one.
+---@field lastRead? memcache.Evidence How much the latest answer was made from: this session's, else any; absent before the first.
+---@field scope? memcache.ScopeStatus How far the index of the scope is, where one was given.
 
 ---What a root's index is at.
 ---@class memcache.RootState

@@ -117,6 +117,9 @@ local function chosen()
   if not vim.list_contains(M.NAMES, name) then
     client.notify(('vim.g.memcache_picker must be one of %s.'):format(table.concat(M.NAMES, ', ')))
     return nil
+  elseif name ~= 'select' and not pcall(require, name) then
+    client.notify(('vim.g.memcache_picker is %s, which is not there.'):format(name))
+    return nil
   end
   return name ~= 'select' and require('memcache.pickers.' .. name:gsub('-', '_')) or nil
 end

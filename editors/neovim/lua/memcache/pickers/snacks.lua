@@ -60,7 +60,7 @@ function M.live(query)
         while not found do
           async:suspend()
         end
-        for _, item in ipairs(found) do
+        for _, item in ipairs(found or {}) do
           emit(entry(item))
         end
       end

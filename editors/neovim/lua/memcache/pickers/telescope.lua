@@ -13,7 +13,7 @@ local function entry(item)
     display = pickers.format(item),
     ordinal = pickers.format(item),
     bufnr = buf,
-    filename = not buf and item.filename or vim.api.nvim_buf_get_name(buf),
+    filename = buf and vim.api.nvim_buf_get_name(buf) or item.filename,
     lnum = buf and 1 or item.lnum,
     col = 1,
   }

@@ -1,0 +1,10 @@
+---@meta
+
+local snacks = {
+  picker = {
+    ---@param options table
+    pick = function(options) end,
+  },
+}
+
+return snacks

@@ -391,8 +391,8 @@ def drop_index(
 ) -> bool:
     """Forget everything that is kept of a project, or of a part; tell whether there was anything.
 
-    Where the root `is_real` already, its disk is not asked. `agreed` may say that nothing is to be forgotten after all, and
-    `done` is called when all is; both while the index is held, whether or not there is one.
+    Where the root `is_real` already, its disk is not asked. `agreed` may say that nothing is to be forgotten after all, and is
+    asked while the index is held, if there is one; `done` is called when all is gone.
     """
     folder = paths.index_dir(root, part, is_real=is_real)
     with contextlib.ExitStack() as stack:
@@ -405,7 +405,6 @@ def drop_index(
         if is_there:
             place_of(user, root, folder).drop(embedder="")
             locking.empty(folder)
-        done()
-        if is_there:
             locking.remove(folder)
+        done()
     return there

@@ -18,6 +18,7 @@ from memcache_lsp.keeper import Keeper
 from memcache_lsp.languages import LANGUAGES
 from memcache_lsp.lines import lines_of
 from memcache_lsp.protocol import parts, spec, wire
+from memcache_lsp.ranking import comparable
 from memcache_lsp.ranking.order import PLACES_OF_DOCUMENT
 from memcache_lsp.redact import redact
 from memcache_lsp.scopes import Scope
@@ -122,10 +123,12 @@ async def found_in(
 
 
 def each_once(answers: Iterable[tuple[Path, Sequence[Hit]]]) -> list[Placed]:
-    """Return the hits of several roots; of a file that lies in two of them only the first one's."""
+    """Return the hits of several roots, with scores that can be compared; of a file that lies in two only the first one's."""
     found: list[Placed] = []
     owners: dict[Path, int] = {}
-    for number, (root, hits) in enumerate(answers):
+    given = list(answers)
+    joined = comparable([hits for _, hits in given])
+    for number, ((root, _), hits) in enumerate(zip(given, joined, strict=True)):
         found += [(root, hit) for hit in hits if owners.setdefault(root / hit.path, number) == number]
     return found
 

@@ -73,7 +73,7 @@ class Searcher:
         indexed = [r.id for r in best if r.id >= 0]
         payloads = self._store.retrieve(indexed) if indexed else {}
         payloads |= layer.payloads() if layer else {}
-        return [_to_hit(payloads[r.id], r) for r in best if r.id in payloads]
+        return [_to_hit(payloads[r.id], r, scored.tops) for r in best if r.id in payloads]
 
     def scored(self, asked: Question, query: Query, layer: Layer | None = None, cards: Cards | None = None) -> Scored:
         """Return the candidate files of a question with their signals."""
@@ -175,7 +175,7 @@ def _at_most(per_file: int, ranked: Sequence[Ranked]) -> list[Ranked]:
     return kept
 
 
-def _to_hit(payload: Mapping[str, Any], ranked: Ranked) -> Hit:
+def _to_hit(payload: Mapping[str, Any], ranked: Ranked, tops: Mapping[str, float]) -> Hit:
     span = Span(payload["start"], payload["end"], payload["start_line"], payload["end_line"])
     return Hit(
         path=payload["path"],
@@ -187,5 +187,6 @@ def _to_hit(payload: Mapping[str, Any], ranked: Ranked) -> Hit:
         breadcrumb=tuple(payload["breadcrumb"]),
         score=round(ranked.score, 4),
         signals=ranked.signals,
+        tops=tops,
         spot=Spot(**payload["spot"]) if "spot" in payload else None,
     )

@@ -106,6 +106,9 @@ class Hit:
     symbol: str
     language: str
     breadcrumb: tuple[str, ...]
-    score: float  # comparable within one search only
+    score: float  # comparable within one search of one index only
     signals: Mapping[str, float] = field(default_factory=dict, compare=False)  # what each brought to the score
     spot: Spot | None = None  # where it begins; None: the lines are the file's own
+    tops: Mapping[str, float] = field(
+        default_factory=dict, compare=False
+    )  # what 1 is of signals that are a share of the best

@@ -179,3 +179,24 @@ def test_an_empty_text_has_no_chunks():
 def test_the_package_is_imported_without_the_parser():
     program = "import sys, memcache_lsp.chunking; sys.exit(any(name.startswith('tree_sitter') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_threads_may_chunk_at_the_same_time():
+    program = """
+        import sys, threading
+        from memcache_lsp.chunking import syntax
+
+        def many():
+            for _ in range(20):
+                assert len(syntax.outline(text, "python", deadline_s=60).items) == 200
+
+        sys.setswitchinterval(1e-6)
+        text = "def first(a):\\n    return [a, f(a)]\\n\\n" * 200
+        threads = [threading.Thread(target=many) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from memcache_lsp.chunking.outline import KINDS, Item, Outline
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser, Query, Tree
+    from tree_sitter import Language, Node, Query, Tree
 
 MAX_CHARACTERS: Final = 1_000_000  # beyond, and beyond a line of this many, data or minified code is the likely case
 MAX_LINE_CHARACTERS: Final = 20_000
@@ -62,7 +62,7 @@ class Grammar:
     """A loaded grammar with its compiled query."""
 
     name: str
-    parser: Parser
+    language: Language
     query: Query
     has_predicates: bool
 
@@ -70,12 +70,12 @@ class Grammar:
 @cache
 def load(name: str) -> Grammar:
     """Load a grammar and compile its query, once in a process."""
-    from tree_sitter import Parser, Query  # noqa: PLC0415 - see the module's docstring
+    from tree_sitter import Query  # noqa: PLC0415 - see the module's docstring
     from tree_sitter_language_pack import get_language  # noqa: PLC0415
 
     language = get_language(name)  # type: ignore[arg-type]
     source = query_source(name)
-    return Grammar(name, Parser(language), Query(language, source), has_predicates="(#" in source)
+    return Grammar(name, language, Query(language, source), has_predicates="(#" in source)
 
 
 def query_source(name: str) -> str:
@@ -121,23 +121,25 @@ def _parse(grammar: Grammar, data: bytes, stop_at: float) -> Tree | None:
 
     Only a parse by callback can be stopped, but tree-sitter 0.26.1 crashes where anything (`node.text`, a predicate)
     asks such a tree for its text. So where predicates need it, the bytes are parsed again on top of the first tree,
-    which takes about a tenth of the time.
+    which takes about a tenth of the time. Two threads that use one parser end the process, so each parse has its own.
     """
+    from tree_sitter import Parser  # noqa: PLC0415 - see the module's docstring
+
+    parser = Parser(grammar.language)
     view = memoryview(data)
     started = time.monotonic()
     try:
-        tree = grammar.parser.parse(
+        tree = parser.parse(
             lambda offset, _: view[offset:],
             progress_callback=lambda _offset, _has_error: time.monotonic() > stop_at,
         )
     except ValueError:  # how the binding says that the callback stopped it
-        grammar.parser.reset()
         return None
     if not grammar.has_predicates:
         return tree
     if 2 * time.monotonic() - started > stop_at:
         return None  # the second parse cannot be stopped, and full of errors it takes as long as the first
-    return grammar.parser.parse(data, tree)
+    return parser.parse(data, tree)
 
 
 _Match = tuple[int, "dict[str, list[Node]]"]

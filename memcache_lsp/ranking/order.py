@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from memcache_lsp.ranking.cards import Cards
 from memcache_lsp.ranking.facts import name_hash
 from memcache_lsp.ranking.question import Question
-from memcache_lsp.ranking.signals import Scores, matrix
+from memcache_lsp.ranking.signals import gist, matrix
 from memcache_lsp.ranking.table import Above, FileTable, Row
 from memcache_lsp.ranking.vectors import Values, normalised
 from memcache_lsp.ranking.weights import AT_LINE, DEFINES, DENSE_OF_CHUNK, PLACE, WEIGHTS
@@ -25,7 +25,7 @@ MAX_FILES = 120  # that get all signals; recall of the right file is 1.0 there
 _BEHIND = 0.1  # that a second place loses, even if it is as good
 PLACES_OF_DOCUMENT = 3  # that stand among the files: the sections of a manual are about as much as several files
 _CLUSTER = 50  # of the best chunks
-_VECTORS = ("text", "file", "name", "dense")  # in the order of `Scores`
+_VECTORS = {"text": "text", "file": "file", "name": "names", "dense": "dense"}  # with the signal that each brings
 _OF_CHUNKS = {"text": 1.0, "dense": DENSE_OF_CHUNK}  # with what each counts among the chunks of a file
 Owned = tuple[Row, int]  # a point's file, and the point's place there
 Hit = tuple[Owned, float]  # with its score
@@ -61,10 +61,10 @@ class _List:
         return cls(np.array(at, dtype=np.int64), np.array(values, dtype=np.float64), len(rows))
 
     def best(self, floor: float) -> Values:
-        """Return each file's best score, at least `floor`, by the best of all."""
+        """Return each file's best score, at least `floor`."""
         out = np.full(self.count, max(0.0, floor))
         np.maximum.at(out, self.at, self.values)
-        return normalised(out)
+        return out
 
     def cluster(self) -> Values:
         """Return what each file's chunks among the best have together.
@@ -75,7 +75,7 @@ class _List:
         kept = self.values > (best[_CLUSTER] if len(best) > _CLUSTER else 0.0)
         out = np.zeros(self.count)
         np.add.at(out, self.at[kept], self.values[kept])
-        return normalised(out)
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Scored:
     rows: tuple[Row, ...]
     values: Values  # (rows, signals), in the order of WEIGHTS
     hits: Mapping[str, Sequence[Hit]]  # by the vector's name
-    tops: Mapping[str, float]  # the best score of a chunk, by the vector's name
+    tops: Mapping[str, float]  # what 1 stands for in each signal that is a share of the best
     floors: Mapping[str, float]  # what a chunk may have at most that is on no list, by the vector's name
 
     def totals(self) -> Values:
@@ -159,13 +159,15 @@ def score(
     rows = {row: at for at, row in enumerate(listed)}
     lists = {name: _List.of(hits[name], rows) for name in _VECTORS}
     floors = {name: _floor(hits[name], is_full=_is_full(found, name)) for name in _VECTORS}
-    best = {name: lists[name].best(floors[name]) for name in _VECTORS}
-    scores = Scores(best["text"], best["file"], best["name"], best["dense"], lists["text"].cluster())
-    kept = _likely(question, listed, scores, asked)
-    scores = Scores(*(getattr(scores, name)[kept] for name in Scores.__slots__))
+    scores = {signal: lists[name].best(floors[name]) for name, signal in _VECTORS.items()}
+    scores["cluster"] = lists["text"].cluster()
+    shares = {name: normalised(values) for name, values in scores.items()}
+    kept = _likely(question, listed, shares, asked)
     mine = tuple(listed[at] for at in kept)
-    values = matrix(question, mine, scores, meaning=meaning, table=table, cards=cards)
-    tops = {name: max((value for _, value in hits[name]), default=0.0) for name in _OF_CHUNKS}
+    scores["gist"] = gist(mine, meaning)
+    shares = {name: values[kept] for name, values in shares.items()} | {"gist": normalised(scores["gist"])}
+    values = matrix(question, mine, shares, table=table, cards=cards)
+    tops = {name: float(each.max(initial=0.0)) for name, each in scores.items()}
     return Scored(mine, values, hits, tops, floors)
 
 
@@ -207,11 +209,11 @@ def _asked_for(question: Question, table: FileTable, above: Above) -> Iterable[R
         yield from (row for row in above.rows if row.level_of(name_hash(name)))
 
 
-def _likely(question: Question, rows: Sequence[Row], scores: Scores, asked: Container[Row]) -> list[int]:
+def _likely(question: Question, rows: Sequence[Row], shares: Mapping[str, Values], asked: Container[Row]) -> list[int]:
     """Return the places of the files that get all signals: the best by what the store found, and those asked for."""
     if len(rows) <= MAX_FILES:
         return list(range(len(rows)))
-    rough = scores.text + scores.file + scores.names + scores.dense + scores.cluster
+    rough = np.sum(list(shares.values()), axis=0)
     classes = question.classes
     rough += [_share(row.place.stem, classes) for row in rows]
     rough += [2.0 * (row in asked) for row in rows]

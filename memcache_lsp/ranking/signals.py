@@ -29,37 +29,23 @@ _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 _DEEPEST = 7  # folders
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What the store found of some files, each 0 to 1, one entry a file."""
-
-    text: Values
-    file: Values
-    names: Values
-    dense: Values
-    cluster: Values
-
-
 def matrix(
     question: Question,
     rows: Sequence[Row],
-    scores: Scores,
+    shares: Mapping[str, Values],
     *,
-    meaning: NDArray[np.float32] | None,
     table: FileTable,
     cards: Cards | None = None,
 ) -> Values:
-    """Return the signals of some files for a question, in the order of WEIGHTS; `meaning` is the question's vector."""
+    """Return the signals of some files for a question, in the order of WEIGHTS.
+
+    `shares` are the signals of what the store and the vectors found, one entry a file.
+    """
     if not rows:
         return np.zeros((0, len(WEIGHTS)))
     names = _Names.of(rows)
     columns = {
-        "text": scores.text,
-        "file": scores.file,
-        "names": scores.names,
-        "dense": scores.dense,
-        "cluster": scores.cluster,
-        "gist": _gist(rows, meaning),
+        **shares,
         "card": card_values(rows, cards),
         **_place_words(question, rows, table),
         **_defined(question, names, len(rows)),
@@ -72,14 +58,14 @@ def matrix(
     return np.stack([columns[name] * (fading if WEIGHTS[name].fades else 1.0) for name in WEIGHTS], axis=1)
 
 
-def _gist(rows: Sequence[Row], meaning: NDArray[np.float32] | None) -> Values:
-    """Return the cosines of the question and the mean of each file's vectors."""
+def gist(rows: Sequence[Row], meaning: NDArray[np.float32] | None) -> Values:
+    """Return the cosines of the question's vector and the mean of each file's vectors."""
     out = np.zeros(len(rows))
     known = [at for at, row in enumerate(rows) if meaning is not None and len(row.facts.mean) == len(meaning)]
     if meaning is None or not known:
         return out
     out[known] = cosines([rows[at].facts.mean for at in known], meaning)
-    return normalised(out)
+    return out
 
 
 def _place_words(question: Question, rows: Sequence[Row], table: FileTable) -> dict[str, Values]:

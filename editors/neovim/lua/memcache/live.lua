@@ -23,7 +23,7 @@ local open = {}
 ---@field items memcache.Item[]
 ---@field selected integer
 ---@field incomplete? boolean Whether there may be more hits when all is indexed.
----@field settled? boolean Whether that was looked for when nothing was being indexed any more.
+---@field version? integer That of the index, at least, in which was searched; nil where it is not known.
 ---@field cancel? fun()
 ---@field unwatch? fun()
 
@@ -90,20 +90,19 @@ local function close(live)
   dismiss(live)
 end
 
-local refresh ---@type fun(live: memcache.Live, chosen?: string, settled?: boolean)
+local refresh ---@type fun(live: memcache.Live, chosen?: string, version?: integer)
 
----Look again when all is indexed that was being indexed; a choice stays. A paused index stays incomplete: once is enough.
+---Search again when all is indexed that was being indexed; a choice stays. What is incomplete for good, as where indexing
+---is paused, is searched again only when it changed.
 ---@param live memcache.Live
 local function follow(live)
-  live.unwatch = indexing.watch(live.about, indexing.asked(scope.apply({})), function(_, looked)
-    if not looked or not vim.api.nvim_buf_is_valid(live.buf) then
+  live.unwatch = indexing.watch(live.about, scope.apply({}).scope, function(_, status)
+    if not status or not vim.api.nvim_buf_is_valid(live.buf) then
       halt(live)
-    elseif looked.at_rest and not live.settled then
+    elseif not status.indexing and status.version ~= live.version then
       local item = live.items[live.selected]
       live.query = nil
-      refresh(live, live.selected > 1 and item and item.label or nil, true)
-    else
-      live.settled = looked.at_rest
+      refresh(live, live.selected > 1 and item and item.label or nil, status.version)
     end
   end)
 end
@@ -111,13 +110,13 @@ end
 ---Search for what is typed, where that is not what is shown.
 ---@param live memcache.Live
 ---@param chosen? string The label of the hit that stays chosen.
----@param settled? boolean
-refresh = function(live, chosen, settled)
+---@param version? integer
+refresh = function(live, chosen, version)
   local query = query_of(live)
   if query == live.query then
     return
   end
-  live.query, live.settled = query, settled
+  live.query, live.version = query, version
   halt(live)
   if vim.trim(query) == '' then
     live.items, live.incomplete = {}, false

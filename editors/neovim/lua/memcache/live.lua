@@ -17,6 +17,7 @@ local open = {}
 ---@class memcache.Live
 ---@field buf integer
 ---@field window integer
+---@field tab integer The tab page that it was opened in.
 ---@field origin integer The window that files are opened in.
 ---@field about integer Its buffer.
 ---@field query? string What is shown or asked for.
@@ -67,12 +68,24 @@ local function halt(live)
   end
 end
 
+---Tell whether the window is all that is left of the tab page that it was opened in, which would end with it.
+---@param live memcache.Live
+---@return boolean
+local function carries(live)
+  local tab = vim.api.nvim_win_get_tabpage(live.window)
+  local others = vim.iter(vim.api.nvim_tabpage_list_wins(tab)):any(function(window)
+    return window ~= live.window and vim.api.nvim_win_get_config(window).relative == ''
+  end)
+  return tab == live.tab and not others
+end
+
 ---@param live memcache.Live
 local function dismiss(live)
   halt(live)
-  if vim.api.nvim_win_is_valid(live.window) and not pcall(vim.api.nvim_win_close, live.window, true) then
+  local is_open = vim.api.nvim_win_is_valid(live.window)
+  if is_open and (carries(live) or not pcall(vim.api.nvim_win_close, live.window, true)) then
     local shown = vim.api.nvim_buf_is_valid(live.about) and live.about or vim.api.nvim_create_buf(true, false)
-    vim.api.nvim_win_set_buf(live.window, shown) -- the last window there is, which keeps no option of the search
+    vim.api.nvim_win_set_buf(live.window, shown) -- it stays, and keeps no option of the search
     vim.wo[live.window].winfixheight = false -- which goes with the window, not with what it shows
     live.origin = live.window
   end
@@ -193,7 +206,7 @@ function M.live(query)
     dismiss(former) -- one search takes the place of another
   end
   local live = { items = {}, selected = 1, origin = vim.api.nvim_get_current_win() }
-  live.about = vim.api.nvim_get_current_buf()
+  live.about, live.tab = vim.api.nvim_get_current_buf(), vim.api.nvim_get_current_tabpage()
   live.buf = vim.api.nvim_create_buf(false, true)
   open[live.buf] = live
   vim.bo[live.buf].bufhidden = 'wipe'

@@ -104,11 +104,12 @@ local function become(indexing, more)
   dispatchers.notification('memcache/didChangeStatus', { health = 'ok', quiescent = not indexing })
 end
 
----Return what stands below the last turn of an answer: what is going on, or how it ended.
-local function stage(buf)
-  local last = require('memcache.answer').turns(buf)[#require('memcache.answer').turns(buf)]
+---Return what stands below a turn of an answer, the last one where left out: what is going on, or how it ended.
+local function stage(buf, number)
+  local turns = require('memcache.answer').turns(buf)
+  local turn = turns[number or #turns]
   for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(buf, -1, 0, -1, { details = true })) do
-    if mark[1] == last.stage and mark[4].virt_lines then
+    if mark[1] == turn.stage and mark[4].virt_lines then
       return vim.iter(mark[4].virt_lines):fold('', function(all, line)
         return vim.trim(all .. ' ' .. line[1][1])
       end)
@@ -236,6 +237,7 @@ T.run(function()
   T.equal('retry.py:10', line_of('%[1%]%.'), 'the first [1]')
   T.equal('retry.py:21', line_of('%[1, 2%]'), 'the second one')
   T.equal('retries.md:5', line_of('%[1, 2%]', 4), 'the other number')
+  T.equal('docs/retries.md', vim.fn.bufname(), 'its name is short')
   T.equal('retry.py:1', line_of('%[1%], but'), 'one whose lines are gone leads to its source')
   T.equal('retry.py:10', line_of('%[1%]!'), 'the first place once more')
   T.equal('retry.py:1', line_of('^%- %[1%]'), 'the source')
@@ -431,6 +433,7 @@ T.run(function()
     return turns(early_buf) == 2 and asked.params.threadId == 't5'
   end)
   T.equal('where is it?', asked.params.question, 'the same')
+  T.equal('no answer before all was indexed; asked again below', stage(early_buf, 1), 'the former')
   T.equal(here, vim.api.nvim_get_current_win(), 'the user stays where he is')
   T.equal(windows, #vim.api.nvim_list_wins(), 'and nothing is opened')
   local hidden = vim.fn.win_findbuf(early_buf)[1]

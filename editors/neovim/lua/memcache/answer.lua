@@ -193,6 +193,7 @@ local function ask_when_indexed(answer, turn, scope, again)
     if err or not page.window(answer) then
       page.stage(answer, turn, err or 'all is indexed by now; ask again', err and 'DiagnosticError')
     else
+      page.stage(answer, turn, 'no answer before all was indexed; asked again below')
       again()
     end
   end)

@@ -12,7 +12,13 @@ import terminal
 
 README = neovims.TOP / "README.md"
 SOURCE = r"- \[1\] `(\S+):(\d+)-\d+`"
-SHORT_ANSWERS = "vim.lsp.config('memcache', { settings = { memcache = { answerTokens = 64 } } })\n"
+# Short answers, and the first of them is held back once it is being written.
+TEST_LINES = """
+_G.gate = dofile(vim.env.TEST_TOP .. '/tests/neovim/gate.lua')
+gate.shut_after('delta')
+local cmd = gate.before(vim.lsp.config.memcache.cmd)
+vim.lsp.config('memcache', { cmd = cmd, settings = { memcache = { answerTokens = 64 } } })
+"""
 
 
 @pytest.fixture
@@ -24,7 +30,7 @@ def neovim(short_home, example, smollm2, tmp_path):
     lines = re.search(r"```lua\n(.*?)```", section, re.DOTALL)[1].replace("/path/to/memcache-lsp", str(neovims.TOP))
     folder = tmp_path / "user"
     (folder / "config" / "nvim").mkdir(parents=True)
-    (folder / "config" / "nvim" / "init.lua").write_text(lines + SHORT_ANSWERS)
+    (folder / "config" / "nvim" / "init.lua").write_text(lines + TEST_LINES)
     programs = str(Path(sys.executable).parent)
     assert shutil.which("memcache-lsp", path=programs), "the package is not installed beside this Python"
     env = neovims.environment(folder) | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
@@ -44,6 +50,7 @@ def test_a_new_user_asks_stops_follows_up_opens_and_searches(neovim):
     neovim.wait("writing …")
     neovim.type("\x03")
     neovim.wait("stopped")
+    neovim.type(":lua gate.open()\r")
 
     neovim.type(":Memcache ask and how long is the pause between attempts?\r")
     neovim.wait("# and how long is the pause between attempts?")

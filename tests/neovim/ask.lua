@@ -26,6 +26,7 @@ T.run(function()
   T.keys('gf')
   T.equal(vim.uri_to_fname(turn.sources[2].uri), vim.api.nvim_buf_get_name(0), 'file of a source')
   T.equal(turn.sources[2].first + 1, vim.api.nvim_win_get_cursor(0)[1], 'line of a source')
+  T.check(not vim.startswith(vim.fn.bufname(), '/'), 'its name is short: ' .. vim.fn.bufname())
 
   vim.api.nvim_set_current_win(vim.fn.bufwinid(buf))
   local thread = require('memcache.answer').of(buf).thread_id

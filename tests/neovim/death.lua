@@ -13,12 +13,18 @@ T.run(function()
   local source = vim.api.nvim_get_current_buf()
   local status, client = T.settled()
   vim.api.nvim_buf_set_lines(source, 0, 0, false, { '# A zeppelin carries parcels.', 'ZEPPELIN_S = 77', '' })
+  T.ask('Memcache ask what is a dead letter?')
+  local model = vim.iter(T.status(client).workers):find(function(worker)
+    return worker.name == 'model'
+  end)
+  vim.uv.kill(model.pid, 'sigstop') -- so that it cannot answer before the daemon dies
   vim.cmd('Memcache ask what happens to a parcel that fails too often?')
   local _, turn = T.answer()
   T.wait('the model is at it', function()
     return #turn.sources > 0
   end)
   vim.uv.kill(status.pid, 'sigkill')
+  vim.uv.kill(model.pid, 'sigkill')
   T.wait('the question ends', function()
     return turn.state == 'failed'
   end)

@@ -23,7 +23,7 @@ T.run(function()
   type_in('dead lett')
   type_in('dead letters')
   T.wait('hits of what was typed last', function()
-    return not live.cancel and #live.items > 0
+    return not live.cancel and #live.items > 0 and not live.incomplete
   end)
   T.equal('dead letters', live.query, 'query')
   T.check(T.text():find('dead_letters') or T.text():lower():find('dead letters'), T.text())

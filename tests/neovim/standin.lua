@@ -40,7 +40,11 @@ local RESULTS = {
       },
     },
   },
-  ['memcache/status'] = { quiescent = true, roots = {} },
+  ['memcache/status'] = {
+    quiescent = true,
+    roots = {},
+    scope = { indexing = false, complete = true, version = 1 },
+  },
   ['memcache/index'] = { roots = { { uri = 'file:///tmp/p', state = 'paused' } } },
 }
 
@@ -88,18 +92,24 @@ local function send(value)
   dispatchers.notification('$/progress', { token = asked.params.partialResultToken, value = value })
 end
 
----Have the status be one, and tell of it.
-local function become(quiescent, more)
-  local root = { uri = 'file:///tmp/p', state = quiescent and 'ready' or 'indexing', files = { done = 3, total = 9 } }
-  RESULTS['memcache/status'] = vim.tbl_extend('force', { quiescent = quiescent, roots = { root } }, more or {})
-  dispatchers.notification('memcache/didChangeStatus', { health = 'ok', quiescent = quiescent })
+---Have the index of what is asked be in a state, another than before, and tell of the project's.
+local function become(indexing, more)
+  local version = RESULTS['memcache/status'].scope.version + 1
+  local scope = { indexing = indexing, complete = not indexing, version = version }
+  RESULTS['memcache/status'] = {
+    quiescent = not indexing,
+    roots = { { uri = 'file:///tmp/p', state = indexing and 'indexing' or 'ready', files = { done = 3, total = 9 } } },
+    scope = vim.tbl_extend('force', scope, more or {}),
+  }
+  dispatchers.notification('memcache/didChangeStatus', { health = 'ok', quiescent = not indexing })
 end
 
----Return what stands below the last turn of an answer: what is going on, or how it ended.
-local function stage(buf)
-  local last = require('memcache.answer').turns(buf)[#require('memcache.answer').turns(buf)]
+---Return what stands below a turn of an answer, the last one where left out: what is going on, or how it ended.
+local function stage(buf, number)
+  local turns = require('memcache.answer').turns(buf)
+  local turn = turns[number or #turns]
   for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(buf, -1, 0, -1, { details = true })) do
-    if mark[1] == last.stage and mark[4].virt_lines then
+    if mark[1] == turn.stage and mark[4].virt_lines then
       return vim.iter(mark[4].virt_lines):fold('', function(all, line)
         return vim.trim(all .. ' ' .. line[1][1])
       end)
@@ -227,6 +237,7 @@ T.run(function()
   T.equal('retry.py:10', line_of('%[1%]%.'), 'the first [1]')
   T.equal('retry.py:21', line_of('%[1, 2%]'), 'the second one')
   T.equal('retries.md:5', line_of('%[1, 2%]', 4), 'the other number')
+  T.equal('docs/retries.md', vim.fn.bufname(), 'its name is short')
   T.equal('retry.py:1', line_of('%[1%], but'), 'one whose lines are gone leads to its source')
   T.equal('retry.py:10', line_of('%[1%]!'), 'the first place once more')
   T.equal('retry.py:1', line_of('^%- %[1%]'), 'the source')
@@ -244,6 +255,7 @@ T.run(function()
     return #highlighted(buf, 'MemcacheStale') > 0
   end)
   T.equal({ '[1, 2]' }, highlighted(buf, 'MemcacheStale'), 'the worst of both')
+  T.equal({}, highlighted(buf, 'MemcacheMoved'), 'only the mark that stands for these lines')
   T.equal('retry.py:25', line_of('%[1, 2%]'), 'the nearer one has moved')
   T.equal('retry.py:10', line_of('%[1%]%.'), 'and the other has not')
   dispatchers.notification('memcache/didChangeThread', {
@@ -255,6 +267,13 @@ T.run(function()
     return line_of('%[1%]%.') == 'retry.py:12'
   end)
   T.equal('retry.py:12', line_of('%[1%]!'), 'all marks of these lines moved')
+  T.equal({ '[1]', '[1]' }, highlighted(buf, 'MemcacheMoved'), 'and are marked, but not what stands for others')
+  T.equal({}, highlighted(buf, 'MemcacheStale'), 'what is told no more holds again')
+  T.equal('retry.py:21', line_of('%[1, 2%]'), 'where it was read')
+  vim.api.nvim_buf_set_lines(source, 0, 0, false, { '# one', '# two' })
+  T.equal('retry.py:3', line_of('^%- %[1%]'), 'the source, below new lines')
+  T.equal('retry.py:14', line_of('%[1%]!'), 'and the citation')
+  vim.cmd.undo()
 
   -- Asked again, in the same buffer; an error ends it with its sentence.
   vim.api.nvim_set_current_win(vim.fn.bufwinid(buf))
@@ -402,18 +421,19 @@ T.run(function()
   local function turns(about)
     return #require('memcache.answer').turns(about)
   end
-  become(false)
+  become(true)
   local early_buf = asks('where is it?')
   not_found('5', 't5')
   waits(early_buf)
   vim.cmd.tabnew()
   local here = vim.api.nvim_get_current_win()
   local windows = #vim.api.nvim_list_wins()
-  become(true)
+  become(false)
   T.wait('another turn', function()
     return turns(early_buf) == 2 and asked.params.threadId == 't5'
   end)
   T.equal('where is it?', asked.params.question, 'the same')
+  T.equal('no answer before all was indexed; asked again below', stage(early_buf, 1), 'the former')
   T.equal(here, vim.api.nvim_get_current_win(), 'the user stays where he is')
   T.equal(windows, #vim.api.nvim_list_wins(), 'and nothing is opened')
   local hidden = vim.fn.win_findbuf(early_buf)[1]
@@ -434,11 +454,28 @@ T.run(function()
   T.wait('its window', function()
     return vim.api.nvim_get_current_win() == hidden
   end)
-  RESULTS['memcache/threads'] = nil
   vim.cmd.tabclose({ args = { '2' } })
 
+  -- What a thread of earlier cites is listed, and each row leads to its own lines, whatever is written above them.
+  local cited = vim.tbl_map(function(first)
+    return { n = 1, location = location('courier/retry.py', first, first + 2), status = 'fresh' }
+  end, { 9, 20 })
+  local past = { turnId = '1', question = 'and then?', answer = 'So [1].', citations = cited }
+  RESULTS['memcache/threads'] =
+    { threads = { { threadId = 't6', title = 'and then?', updated = '2025-01-31T18:05:00Z', turns = { past } } } }
+  vim.cmd('Memcache threads')
+  T.wait('the thread', function()
+    return T.text():find('`courier/retry.py:21-22`', 1, true)
+  end)
+  buf = vim.api.nvim_get_current_buf()
+  vim.api.nvim_buf_set_lines(source, 0, 0, false, { '# one', '# two' })
+  T.equal('retry.py:12', line_of('retry%.py:10'), 'the first row')
+  T.equal('retry.py:23', line_of('retry%.py:21'), 'the second one')
+  vim.cmd.undo()
+  RESULTS['memcache/threads'] = nil
+
   -- A wait for the index is stopped; closed, an answer does not wait; a question that follows takes its place.
-  become(false)
+  become(true)
   local stopped_buf = asks('when is it?')
   not_found('8', 't8')
   waits(stopped_buf)
@@ -452,7 +489,7 @@ T.run(function()
   not_found('10', 't10')
   waits(left_buf)
   vim.cmd.hide()
-  become(true)
+  become(false)
   T.wait('nobody sees it', function()
     return stage(left_buf) == 'all is indexed by now; ask again'
   end)
@@ -460,13 +497,13 @@ T.run(function()
   T.equal('why is it?', asked.params.question, 'none')
 
   -- Of caches no notification tells: the server is asked for them, and the project's indexing does not matter.
-  local cache = { name = 'handbook', state = 'indexing', files = { done = 0, total = 0 } }
-  become(false, { caches = { cache } })
+  become(true)
   require('memcache').scope({ 'handbook' })
   local cache_buf = asks('what is in it?')
   not_found('11', 't11')
   waits(cache_buf)
-  cache.state, cache.files = 'ready', { done = 4, total = 4 }
+  T.equal({ caches = { 'handbook' } }, seen['memcache/status'].scope, 'how far it is')
+  RESULTS['memcache/status'].scope = { indexing = false, complete = true, version = 90 }
   T.wait('another turn', function()
     return turns(cache_buf) == 2 and asked.params.threadId == 't11'
   end)
@@ -476,17 +513,41 @@ T.run(function()
   end)
   require('memcache').scope({ 'workspace' })
 
-  -- The first answer, too, tells that it came before all was indexed: a server that starts has told nothing of it yet.
+  -- An answer that has ended is not stopped any more, though it is looked whether it was early.
+  become(false)
+  local ended_buf = asks('has it ended?')
+  held = { method = 'memcache/status' }
+  not_found('13', 't13')
+  T.wait('the look', function()
+    return held.reply
+  end)
+  local look = held.reply
+  held = {}
+  T.equal('no answer, 1 of 2 places read, 0.2 s', stage(ended_buf), 'its end')
+  vim.cmd('Memcache stop')
+  T.check(T.told('Nothing is being answered'), 'there is nothing to stop')
+  T.equal('done', require('memcache.answer').turns(ended_buf)[1].state, 'its state')
   become(true)
-  RESULTS['memcache/status'].roots[1].state = 'unindexed'
+  look(nil, RESULTS['memcache/status'])
+  waits(ended_buf)
+  vim.cmd('Memcache stop')
+  T.equal('stopped', stage(ended_buf), 'the wait')
+
+  -- An answer tells that it came before all was indexed; a save, after which the index is behind, makes none early.
   local soon_buf = asks('how early?')
   send({ type = 'delta', seq = 0, text = 'Early.' })
   asked.reply(nil, result('7', { threadId = 't7' }))
   T.wait('that it was early', function()
     return stage(soon_buf) == '1 of 2 places read, 0.2 s, before all was indexed'
   end)
+  become(false, { complete = false })
+  local saved_buf = asks('how late?')
+  asked.reply(nil, result('14', { threadId = 't14' }))
+  T.wait('its end', function()
+    return stage(saved_buf) == '1 of 2 places read, 0.2 s'
+  end)
   vim.cmd.wincmd('p')
-  become(true)
+  become(false)
   T.wait('it is at rest', function()
     return require('memcache').statusline() == ''
   end)
@@ -495,7 +556,7 @@ T.run(function()
   local first = vim.tbl_extend('force', hit, { snippet = 'x', score = 1, origin = 'index' })
   local second = vim.tbl_extend('force', first, { location = location('courier/queue.py', 4, 6) })
   RESULTS['memcache/search'] = { hits = { first, second }, complete = false, notes = {} }
-  become(false)
+  become(true)
   local live = require('memcache.live').live('parcels')
   T.wait('what there is', function()
     return #live.items == 2 and live.incomplete
@@ -504,7 +565,7 @@ T.run(function()
   local third = vim.tbl_extend('force', first, { location = location('docs/retries.md', 4, 6) })
   local all = { hits = { third, first, second }, complete = true, notes = {} }
   RESULTS['memcache/search'] = all
-  become(true)
+  become(false)
   T.wait('all there is', function()
     return #live.items == 3
   end)
@@ -516,13 +577,13 @@ T.run(function()
     vim.api.nvim_buf_set_lines(live.buf, 0, 1, false, { text })
     vim.api.nvim_exec_autocmds('TextChangedI', { buffer = live.buf })
   end
-  become(false)
+  become(true)
   held = { method = 'memcache/search' }
   type_in('letters')
   T.wait('the search', function()
     return held.reply
   end)
-  become(true)
+  become(false)
   T.wait('the news', function()
     return require('memcache').statusline() == ''
   end)
@@ -533,21 +594,25 @@ T.run(function()
     return #live.items == 3 and not live.incomplete
   end)
 
-  -- A paused index stays incomplete: it is looked for more once, not without pause.
+  -- A paused index stays incomplete: it is looked for more once, and again when it changed; nothing is polled.
   RESULTS['memcache/search'] = { hits = { first }, complete = false, notes = {} }
-  local before = counted['memcache/search']
+  become(false, { complete = false })
+  local searches, looks = counted['memcache/search'], counted['memcache/status']
   type_in('paused')
-  local looks = counted['memcache/status']
-  T.wait('looks', function()
-    return counted['memcache/status'] > looks + 5
+  T.wait('two looks', function()
+    return counted['memcache/status'] == looks + 2
   end)
-  T.equal(before + 2, counted['memcache/search'], 'searches')
+  local later = false
+  vim.defer_fn(function()
+    later = true
+  end, 5 * require('memcache.indexing').LOOK_MS)
+  T.wait('when others would have been', function()
+    return later
+  end)
+  T.equal({ searches + 2, looks + 2 }, { counted['memcache/search'], counted['memcache/status'] }, 'searches and looks')
   RESULTS['memcache/search'] = all
-  become(false)
-  T.wait('it goes on', function()
-    return live.settled == false
-  end)
   become(true)
+  become(false)
   T.wait('all there is', function()
     return #live.items == 3
   end)
@@ -563,6 +628,13 @@ T.run(function()
   T.equal({ about, '' }, { vim.api.nvim_get_current_buf(), vim.wo.winbar }, 'what there was before')
   T.check(not vim.api.nvim_buf_is_valid(other.buf), 'the search is gone')
   T.equal({ true, false }, { vim.wo.wrap, vim.wo.winfixheight }, 'with its options')
+  vim.cmd.tabnew({ args = { 'docs/retries.md' } })
+  require('memcache.live').live('parcels')
+  vim.cmd.only()
+  T.keys('<Esc>q')
+  T.equal('retries.md', vim.fs.basename(vim.api.nvim_buf_get_name(0)), 'so it is in a tab page of several')
+  T.equal(2, #vim.api.nvim_list_tabpages(), 'which stays')
+  vim.cmd.tabclose()
   live = require('memcache.live').live('parcels')
   T.wait('hits', function()
     return #live.items == 3

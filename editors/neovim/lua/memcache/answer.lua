@@ -25,6 +25,17 @@ local function show_sources(answer, shown)
   end
 end
 
+---End what is under way for an answer.
+---@param answer memcache.Answer
+local function halt(answer)
+  for _, name in ipairs({ 'cancel', 'look' }) do
+    if answer[name] then
+      answer[name]()
+      answer[name] = nil
+    end
+  end
+end
+
 ---Forget everything about an answer whose buffer is gone.
 ---@param buf integer
 local function close(buf)
@@ -33,9 +44,7 @@ local function close(buf)
   if not answer then
     return
   end
-  if answer.cancel then
-    answer.cancel()
-  end
+  halt(answer)
   for _, turn in ipairs(answer.turns) do
     for _, place in pairs(turn.sources) do
       places.drop(place)
@@ -85,7 +94,7 @@ end
 ---@return memcache.Answer
 local function create(title)
   local buf = page.create(title)
-  local answer = { buf = buf, origin = vim.api.nvim_get_current_win(), turns = {} }
+  local answer = { buf = buf, origin = vim.api.nvim_get_current_win(), turns = {}, rows = {} }
   answers[buf] = answer
   map(buf)
   watch(buf)
@@ -142,8 +151,8 @@ end
 ---@param turn memcache.AnswerTurn
 ---@param err? string
 ---@param result? memcache.AskResult
----@param lacking? boolean Whether not all was indexed when it was asked.
-local function finish(answer, turn, err, result, lacking)
+---@param early? boolean Whether what is asked was still being indexed.
+local function finish(answer, turn, err, result, early)
   answer.cancel = nil
   if not vim.api.nvim_buf_is_valid(answer.buf) then
     return
@@ -160,7 +169,7 @@ local function finish(answer, turn, err, result, lacking)
     result.evidence.found,
     result.timings.totalSeconds
   )
-  seconds = seconds .. (lacking and ', before all was indexed' or '')
+  seconds = seconds .. (early and ', before all was indexed' or '')
   local endings = { length = 'cut at its limit', extract = 'quotations, no model', no_answer = 'no answer' }
   local ending = endings[result.finishReason]
   local message = result.message or (turn.text == '' and 'Nothing in the index answers this.' or nil)
@@ -175,15 +184,16 @@ end
 ---Ask once more when all is indexed, unless the answer is stopped or closed before. Whoever is elsewhere stays there.
 ---@param answer memcache.Answer
 ---@param turn memcache.AnswerTurn
----@param caches string[]
+---@param scope memcache.Scope?
 ---@param again fun()
-local function ask_when_indexed(answer, turn, caches, again)
+local function ask_when_indexed(answer, turn, scope, again)
   page.stage(answer, turn, 'it is asked again when all is indexed')
-  answer.cancel = indexing.wait(answer.buf, caches, function(err)
+  answer.cancel = indexing.wait(answer.buf, scope, function(err)
     answer.cancel = nil
     if err or not page.window(answer) then
       page.stage(answer, turn, err or 'all is indexed by now; ask again', err and 'DiagnosticError')
     else
+      page.stage(answer, turn, 'no answer before all was indexed; asked again below')
       again()
     end
   end)
@@ -199,6 +209,7 @@ end
 ---@class memcache.AskOptions
 ---@field buf integer The buffer that the question is about, or an answer that it goes on with.
 ---@field method? string `memcache/ask` where left out.
+---@field scope? memcache.Scope What is asked, where the parameters do not tell it.
 ---@field mods? table Modifiers of the command.
 ---@field new? boolean Whether a new thread is opened even in an answer.
 ---@field stay? boolean Whether the user stays where he is, while the answer comes in the windows that show it.
@@ -208,29 +219,29 @@ end
 ---@param turn memcache.AnswerTurn
 ---@param params table
 ---@param options memcache.AskOptions
----@param looked memcache.Looked
-local function send(answer, turn, params, options, looked)
-  local caches = indexing.asked(params)
+---@param early boolean Whether what is asked is still being indexed.
+local function send(answer, turn, params, options, early)
   answer.cancel = client.request(options.buf, options.method or 'memcache/ask', params, function(err, result, server)
     if result and server and vim.api.nvim_buf_is_valid(answer.buf) then
       vim.b[answer.buf].memcache_client = server.id
     end
     result = result and (result.asked or result)
-    finish(answer, turn, err, result, looked.lacking)
+    finish(answer, turn, err, result, early)
     if not result or result.finishReason ~= 'no_answer' or not vim.api.nvim_buf_is_valid(answer.buf) then
       return
     end
     local function wait()
-      ask_when_indexed(answer, turn, caches, function()
-        M.ask(params, turn.question, { buf = answer.buf, method = options.method, stay = true })
+      ask_when_indexed(answer, turn, turn.scope, function()
+        local more = { buf = answer.buf, method = options.method, scope = turn.scope, stay = true }
+        M.ask(params, turn.question, more)
       end)
     end
-    if not looked.at_rest then
+    if early then
       wait()
     else -- it may have begun just after the question, as when the server starts
-      answer.cancel = indexing.look(answer.buf, caches, function(_, now)
-        answer.cancel = nil
-        if now and not now.at_rest then
+      answer.look = indexing.look(answer.buf, turn.scope, function(_, now)
+        answer.look = nil
+        if now and now.indexing then
           wait()
         end
       end)
@@ -254,16 +265,18 @@ function M.ask(params, title, options)
     M.stop(answer.buf)
   end
   answer = answer or create(title)
+  halt(answer)
   params = vim.tbl_extend('keep', params, { threadId = answer.thread_id })
   if not options.stay then
     show(answer, options.mods)
   end
   local turn = add_turn(answer, title)
+  turn.scope = options.scope or params.scope
   page.reveal(answer, turn)
   page.stage(answer, turn, 'asking …')
-  answer.cancel = indexing.look(options.buf, indexing.asked(params), function(err, looked)
-    if looked then
-      send(answer, turn, params, options, looked)
+  answer.cancel = indexing.look(options.buf, turn.scope, function(err, now)
+    if now then
+      send(answer, turn, params, options, now.indexing)
     else
       finish(answer, turn, err)
     end
@@ -293,7 +306,7 @@ function M.show_thread(thread, server, mods)
     end, past.citations)
     add_text(answer, turn, past.answer)
     turn.id, turn.state = past.turnId, 'done'
-    page.add_below(answer, links.list(turn.citations))
+    page.add_below(answer, 'Cited', links.list(turn.citations))
   end
 end
 
@@ -314,25 +327,6 @@ function M.stop(buf)
   return true
 end
 
----Return the turn that a row belongs to, and the offset of a place in its answer (negative or too great outside of it).
----@param answer memcache.Answer
----@param row integer
----@param column integer
----@return memcache.AnswerTurn
----@return integer
-local function locate(answer, row, column)
-  local found = answer.turns[1]
-  for _, turn in ipairs(answer.turns) do
-    found = page.position(answer, turn.head) - 2 <= row and turn or found
-  end
-  local head = page.position(answer, found.head)
-  local offset = row < head and -1 or 0
-  for _, line in ipairs(row > head and vim.api.nvim_buf_get_lines(answer.buf, head, row, false) or {}) do
-    offset = offset + #line + 1
-  end
-  return found, offset + column
-end
-
 ---Return the source of a number: the turn's own, else that of the latest turn before it.
 ---@param answer memcache.Answer
 ---@param turn memcache.AnswerTurn
@@ -348,29 +342,30 @@ local function source_of(answer, turn, n)
   end
 end
 
----Go to the lines of the `[n]` under the cursor, or of the first one after it in the line.
+---Go to the lines of the `[n]` under the cursor, or of the first one after it in the line; in a list to those of the line.
 function M.open_at_cursor()
   local answer = answers[vim.api.nvim_get_current_buf()]
   if not answer or #answer.turns == 0 then
     return
   end
   local cursor = vim.api.nvim_win_get_cursor(0)
-  local n, at = links.number_at(vim.api.nvim_get_current_line(), cursor[2])
-  if not n then
-    vim.notify('memcache: There is no [n] here.', vim.log.levels.INFO)
-    return
-  end
-  local turn, offset = locate(answer, cursor[1] - 1, at)
-  local within, source = offset <= #turn.text, source_of(answer, turn, n)
-  local line = vim.api.nvim_get_current_line()
-  local cited = not within and links.listed(turn.citations, line)
-    or links.find(turn.citations, n, within and offset or nil)
-  local place = within and cited or source or cited
+  local row = cursor[1] - 1
+  local place = page.listed(answer, row)
   if not place then
-    vim.notify(('memcache: [%d] is none of the sources.'):format(n), vim.log.levels.WARN)
-    return
+    local n, at = links.number_at(vim.api.nvim_get_current_line(), cursor[2])
+    if not n then
+      vim.notify('memcache: There is no [n] here.', vim.log.levels.INFO)
+      return
+    end
+    local turn = page.turn_at(answer, row)
+    local source = source_of(answer, turn, n)
+    place = links.find(turn.citations, n, page.offset(answer, turn, row, at)) or source
+    if not place then
+      vim.notify(('memcache: [%d] is none of the sources.'):format(n), vim.log.levels.WARN)
+      return
+    end
+    place.hit = place.hit or source and source.hit
   end
-  place.hit = place.hit or source and source.hit
   places.open(page.target(answer), place)
 end
 

@@ -1,62 +1,35 @@
----Whether what is asked is still being indexed, and the wait for the end of that.
+---How far the index is of what is asked, and the wait for the end of its indexing.
 ---
----Of caches no notification tells, so the server is asked as long as somebody wants to know. Must not know what is shown.
+---Of caches no notification tells, so the server is asked as long as they are being indexed. Must not know what is shown.
 
 local client = require('memcache.client')
-local scope = require('memcache.scope')
 
 local M = {}
 
 M.LOOK_MS = 1000
 
----Return the names of the caches that a request asks, none for the project alone.
----@param params { scope: memcache.Scope? }
----@return string[]
-function M.asked(params)
-  return params.scope and params.scope.caches or {}
-end
-
----@class memcache.Looked
----@field at_rest boolean Whether nothing of what is asked is being indexed.
----@field lacking boolean Whether the index of it is not whole, as far as is known: also where indexing is paused.
-
----@param status memcache.StatusResult
----@param caches string[]
----@return memcache.Looked
-local function judged(status, caches)
-  local asks_project = #caches == 0 or vim.list_contains(caches, scope.WORKSPACE)
-  local asked = vim.tbl_filter(function(cache)
-    return vim.list_contains(caches, cache.name)
-  end, status.caches or {})
-  local busy = vim.iter(asked):any(function(cache)
-    return cache.state == 'indexing'
-  end)
-  local lacking = vim.iter(vim.list_extend(asked, asks_project and status.roots or {})):any(function(each)
-    return each.state ~= 'ready' and (each.files.total == 0 or each.files.done < each.files.total)
-  end)
-  return { at_rest = not busy and (status.quiescent or not asks_project), lacking = lacking }
-end
-
 ---Ask once.
 ---@param buf integer
----@param caches string[]
----@param callback fun(error: string?, looked: memcache.Looked?)
+---@param scope memcache.Scope? What is asked; the project where left out.
+---@param callback fun(error: string?, status: memcache.ScopeStatus?)
 ---@return fun() cancel
-function M.look(buf, caches, callback)
-  return client.request(buf, 'memcache/status', vim.empty_dict(), function(problem, status)
-    callback(problem, status and judged(status, caches))
+function M.look(buf, scope, callback)
+  local params = { scope = scope or vim.empty_dict() } ---@type memcache.StatusParams
+  return client.request(buf, 'memcache/status', params, function(problem, result)
+    callback(problem, result and result.scope)
   end, { quiet = true })
 end
 
----Look now and as long as it is not stopped; an error, such as that there is no server any more, is the last that is told.
+---Look now, again while it is being indexed, and whenever the server tells of a change, as long as it is not stopped; an
+---error, such as that there is no server any more, is the last that is told.
 ---@param buf integer
----@param caches string[]
----@param told fun(error: string?, looked: memcache.Looked?)
+---@param scope memcache.Scope?
+---@param told fun(error: string?, status: memcache.ScopeStatus?)
 ---@return fun() stop
-function M.watch(buf, caches, told)
+function M.watch(buf, scope, told)
   local on_status ---@type integer
   local cancel ---@type fun()?
-  local looking, stopped = false, false
+  local looks, looking, stopped = 0, false, false
 
   local function stop()
     if not stopped then
@@ -77,37 +50,37 @@ function M.watch(buf, caches, told)
       told('The server ended.')
       return
     end
-    looking = true
-    cancel = M.look(buf, caches, function(problem, looked)
+    looks, looking = looks + 1, true
+    local this = looks
+    cancel = M.look(buf, scope, function(problem, status)
       looking = false
-      if problem then
+      if not status then
         stop()
+      elseif status.indexing then
+        vim.defer_fn(function()
+          if looks == this then
+            look()
+          end
+        end, M.LOOK_MS)
       end
-      told(problem, looked)
+      told(problem, status)
     end)
   end
 
-  local function look_on()
-    if not stopped then
-      look()
-      vim.defer_fn(look_on, M.LOOK_MS)
-    end
-  end
-
   on_status = vim.api.nvim_create_autocmd('User', { pattern = 'MemcacheStatus', callback = vim.schedule_wrap(look) })
-  vim.schedule(look_on)
+  vim.schedule(look)
   return stop
 end
 
 ---Wait until nothing of what is asked is being indexed; the callback is called once, and not after a stop.
 ---@param buf integer
----@param caches string[]
+---@param scope memcache.Scope?
 ---@param callback fun(error: string?)
 ---@return fun() stop
-function M.wait(buf, caches, callback)
+function M.wait(buf, scope, callback)
   local stop ---@type fun()
-  stop = M.watch(buf, caches, function(problem, looked)
-    if problem or looked and looked.at_rest then
+  stop = M.watch(buf, scope, function(problem, status)
+    if not (status and status.indexing) then
       stop()
       callback(problem)
     end

@@ -15,6 +15,7 @@ local NOTES = { moved = ' moved', stale = ' changed' }
 ---@field n integer
 ---@field place memcache.Place
 ---@field status "fresh"|"moved"|"stale"
+---@field location memcache.Location Where its lines were first.
 ---@field at? integer Where the mark begins in the answer, in bytes; nil where that is not known.
 
 ---@param cited memcache.Cited
@@ -24,7 +25,7 @@ function M.citation(cited, text)
   local place = places.keep(cited.location)
   place.passage = cited.passage
   local at = cited.at and vim.str_byteindex(text, 'utf-16', cited.at, false)
-  return { n = cited.n, place = place, status = cited.status, at = at }
+  return { n = cited.n, place = place, status = cited.status, location = cited.location, at = at }
 end
 
 ---Return the `[…]` of a line that hold numbers: from byte to byte, and the numbers with their bytes, counted from 0.
@@ -65,21 +66,45 @@ function M.number_at(line, column)
   return last and last.numbers[#last.numbers].n, last and last.from or 0
 end
 
----Return the place that a number stands for in the mark at an offset of the answer; of marks that are not known the first.
+---Return the citations that a number stands for in the mark at an offset of the answer: those known to be there, else
+---those of which no mark is known.
 ---@param citations memcache.Citation[]
 ---@param n integer
----@param offset? integer Nil for what is below the answer: the first one then.
----@return memcache.Place?
-function M.find(citations, n, offset)
-  local found ---@type memcache.Citation?
+---@param offset integer
+---@return memcache.Citation[]
+local function meant(citations, n, offset)
+  local there, anywhere = {}, {} ---@type memcache.Citation[], memcache.Citation[]
   for _, citation in ipairs(citations) do
-    if citation.n == n and offset and citation.at == offset then
-      return citation.place
-    elseif citation.n == n and not (citation.at and offset) then
-      found = found or citation
+    if citation.n == n and (citation.at or offset) == offset then
+      table.insert(citation.at and there or anywhere, citation)
     end
   end
+  return #there > 0 and there or anywhere
+end
+
+---Return the place that a number stands for in the mark at an offset of the answer.
+---@param citations memcache.Citation[]
+---@param n integer
+---@param offset integer
+---@return memcache.Place?
+function M.find(citations, n, offset)
+  local found = meant(citations, n, offset)[1]
   return found and found.place
+end
+
+---Return what is worst of the citations of a mark.
+---@param mark { from: integer, numbers: { n: integer }[] }
+---@param citations memcache.Citation[]
+---@param offset integer
+---@return "fresh"|"moved"|"stale"
+local function worst(mark, citations, offset)
+  local found = 'fresh' ---@type "fresh"|"moved"|"stale"
+  for _, number in ipairs(mark.numbers) do
+    for _, citation in ipairs(meant(citations, number.n, offset)) do
+      found = (found == 'stale' or citation.status == 'fresh') and found or citation.status
+    end
+  end
+  return found
 end
 
 ---Mark the `[n]` of some lines, each by what is worst of its citations.
@@ -87,72 +112,46 @@ end
 ---@param first integer
 ---@param last integer Inclusive.
 ---@param citations memcache.Citation[]
-function M.mark(buf, first, last, citations)
-  local statuses = {} ---@type table<integer, string>
-  for _, citation in ipairs(citations) do
-    if statuses[citation.n] ~= 'stale' then
-      statuses[citation.n] = citation.status ~= 'fresh' and citation.status or statuses[citation.n] or 'fresh'
-    end
-  end
+---@param offset? integer Where the first line begins in the answer; 0 where left out.
+function M.mark(buf, first, last, citations, offset)
+  offset = offset or 0
   vim.api.nvim_buf_clear_namespace(buf, ns, first, last + 1)
   for index, line in ipairs(vim.api.nvim_buf_get_lines(buf, first, last + 1, false)) do
     for _, mark in ipairs(marks(line)) do
-      local worst = 'fresh'
-      for _, number in ipairs(mark.numbers) do
-        local status = statuses[number.n] or 'fresh'
-        worst = (worst == 'stale' or status == 'fresh') and worst or status
-      end
+      local status = worst(mark, citations, offset + mark.from)
       vim.api.nvim_buf_set_extmark(buf, ns, first + index - 1, mark.from, {
         end_col = mark.to,
-        hl_group = GROUPS[worst],
-        virt_text = NOTES[worst] and { { NOTES[worst], GROUPS[worst] } } or nil,
+        hl_group = GROUPS[status],
+        virt_text = NOTES[status] and { { NOTES[status], GROUPS[status] } } or nil,
         virt_text_pos = 'inline',
       })
     end
+    offset = offset + #line + 1
   end
 end
 
----@param citation memcache.Citation
----@return string
-local function listed(citation)
-  local first, last = places.lines(citation.place)
-  return ('- [%d] `%s`'):format(citation.n, locations.label(citation.place, first, last))
-end
-
----Return the place that a line of `M.list` names.
+---Return citations as a list, with the places that its lines name.
 ---@param citations memcache.Citation[]
----@param line string
----@return memcache.Place?
-function M.listed(citations, line)
-  for _, citation in ipairs(citations) do
-    if listed(citation) == line then
-      return citation.place
-    end
-  end
-end
-
----Return citations as lines of Markdown.
----@param citations memcache.Citation[]
----@return string[]
+---@return { text: string, place: memcache.Place }[]
 function M.list(citations)
-  if #citations == 0 then
-    return {}
-  end
-  local lines = { '**Cited**', '' }
+  local list, seen = {}, {} ---@type { text: string, place: memcache.Place }[], table<string, true>
   for _, citation in ipairs(citations) do
-    local line = listed(citation)
-    if not vim.list_contains(lines, line) then -- several marks may stand for one place
-      table.insert(lines, line)
+    local first, last = places.lines(citation.place)
+    local text = ('[%d] `%s`'):format(citation.n, locations.label(citation.place, first, last))
+    if not seen[text] then -- several marks may stand for one place
+      seen[text] = true
+      table.insert(list, { text = text, place = citation.place })
     end
   end
-  table.insert(lines, '')
-  return lines
+  return list
 end
 
----Take what the server tells of citations; of several with one number the nearest are meant, all that stand for its lines.
+---Take what the server tells of citations: all that do not hold as they were read. Of several with one number the nearest
+---are meant, all that stand for its lines.
 ---@param citations memcache.Citation[]
 ---@param changed memcache.Cited[]
 function M.update(citations, changed)
+  local told = {} ---@type table<memcache.Citation, true>
   for _, cited in ipairs(changed) do
     local best, least ---@type memcache.Citation?, number?
     for _, citation in ipairs(citations) do
@@ -165,9 +164,15 @@ function M.update(citations, changed)
     for _, citation in ipairs(was and citations or {}) do
       local place = citation.place
       if citation.n == cited.n and place.uri == was.uri and place.first == was.first and place.last == was.last then
-        citation.status = cited.status
+        citation.status, told[citation] = cited.status, true
         places.move(place, cited.location)
       end
+    end
+  end
+  for _, citation in ipairs(citations) do
+    if citation.status ~= 'fresh' and not told[citation] then -- it stands again where it was read
+      citation.status = 'fresh'
+      places.move(citation.place, citation.location)
     end
   end
 end

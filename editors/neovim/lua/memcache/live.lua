@@ -17,13 +17,14 @@ local open = {}
 ---@class memcache.Live
 ---@field buf integer
 ---@field window integer
+---@field tab integer The tab page that it was opened in.
 ---@field origin integer The window that files are opened in.
 ---@field about integer Its buffer.
 ---@field query? string What is shown or asked for.
 ---@field items memcache.Item[]
 ---@field selected integer
 ---@field incomplete? boolean Whether there may be more hits when all is indexed.
----@field settled? boolean Whether that was looked for when nothing was being indexed any more.
+---@field version? integer That of the index, at least, in which was searched; nil where it is not known.
 ---@field cancel? fun()
 ---@field unwatch? fun()
 
@@ -67,12 +68,24 @@ local function halt(live)
   end
 end
 
+---Tell whether the window is all that is left of the tab page that it was opened in, which would end with it.
+---@param live memcache.Live
+---@return boolean
+local function carries(live)
+  local tab = vim.api.nvim_win_get_tabpage(live.window)
+  local others = vim.iter(vim.api.nvim_tabpage_list_wins(tab)):any(function(window)
+    return window ~= live.window and vim.api.nvim_win_get_config(window).relative == ''
+  end)
+  return tab == live.tab and not others
+end
+
 ---@param live memcache.Live
 local function dismiss(live)
   halt(live)
-  if vim.api.nvim_win_is_valid(live.window) and not pcall(vim.api.nvim_win_close, live.window, true) then
+  local is_open = vim.api.nvim_win_is_valid(live.window)
+  if is_open and (carries(live) or not pcall(vim.api.nvim_win_close, live.window, true)) then
     local shown = vim.api.nvim_buf_is_valid(live.about) and live.about or vim.api.nvim_create_buf(true, false)
-    vim.api.nvim_win_set_buf(live.window, shown) -- the last window there is, which keeps no option of the search
+    vim.api.nvim_win_set_buf(live.window, shown) -- it stays, and keeps no option of the search
     vim.wo[live.window].winfixheight = false -- which goes with the window, not with what it shows
     live.origin = live.window
   end
@@ -90,20 +103,19 @@ local function close(live)
   dismiss(live)
 end
 
-local refresh ---@type fun(live: memcache.Live, chosen?: string, settled?: boolean)
+local refresh ---@type fun(live: memcache.Live, chosen?: string, version?: integer)
 
----Look again when all is indexed that was being indexed; a choice stays. A paused index stays incomplete: once is enough.
+---Search again when all is indexed that was being indexed; a choice stays. What is incomplete for good, as where indexing
+---is paused, is searched again only when it changed.
 ---@param live memcache.Live
 local function follow(live)
-  live.unwatch = indexing.watch(live.about, indexing.asked(scope.apply({})), function(_, looked)
-    if not looked or not vim.api.nvim_buf_is_valid(live.buf) then
+  live.unwatch = indexing.watch(live.about, scope.apply({}).scope, function(_, status)
+    if not status or not vim.api.nvim_buf_is_valid(live.buf) then
       halt(live)
-    elseif looked.at_rest and not live.settled then
+    elseif not status.indexing and status.version ~= live.version then
       local item = live.items[live.selected]
       live.query = nil
-      refresh(live, live.selected > 1 and item and item.label or nil, true)
-    else
-      live.settled = looked.at_rest
+      refresh(live, live.selected > 1 and item and item.label or nil, status.version)
     end
   end)
 end
@@ -111,13 +123,13 @@ end
 ---Search for what is typed, where that is not what is shown.
 ---@param live memcache.Live
 ---@param chosen? string The label of the hit that stays chosen.
----@param settled? boolean
-refresh = function(live, chosen, settled)
+---@param version? integer
+refresh = function(live, chosen, version)
   local query = query_of(live)
   if query == live.query then
     return
   end
-  live.query, live.settled = query, settled
+  live.query, live.version = query, version
   halt(live)
   if vim.trim(query) == '' then
     live.items, live.incomplete = {}, false
@@ -194,7 +206,7 @@ function M.live(query)
     dismiss(former) -- one search takes the place of another
   end
   local live = { items = {}, selected = 1, origin = vim.api.nvim_get_current_win() }
-  live.about = vim.api.nvim_get_current_buf()
+  live.about, live.tab = vim.api.nvim_get_current_buf(), vim.api.nvim_get_current_tabpage()
   live.buf = vim.api.nvim_create_buf(false, true)
   open[live.buf] = live
   vim.bo[live.buf].bufhidden = 'wipe'

@@ -111,7 +111,7 @@ local function again(buf, mods)
     return
   end
   local params = { action = 'askAgain', threadId = current.thread_id, turnId = turn.id }
-  answer.ask(params, turn.question, { buf = buf, method = 'memcache/threads', mods = mods })
+  answer.ask(params, turn.question, { buf = buf, method = 'memcache/threads', scope = turn.scope, mods = mods })
 end
 
 ---Offer earlier questions; delete one, or ask again.

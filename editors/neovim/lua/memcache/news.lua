@@ -34,10 +34,9 @@ end
 ---@param heading? string
 local function ask(page, intent, question, heading)
   local params = { question = question, intent = intent, textDocument = { uri = page.uri } }
-  if intent == 'ask' then
-    params.scope = { caches = { page.cache } }
-  end
-  local options = { buf = vim.api.nvim_get_current_buf(), new = true }
+  local scope = { caches = { page.cache } }
+  params.scope = intent == 'ask' and scope or nil -- the others are about the page itself
+  local options = { buf = vim.api.nvim_get_current_buf(), scope = scope, new = true }
   require('memcache.answer').ask(params, heading or question, options)
 end
 

@@ -12,6 +12,7 @@ local scope = require('memcache.scope')
 local M = {}
 
 local ns = vim.api.nvim_create_namespace('memcache.answer')
+local rows_ns = vim.api.nvim_create_namespace('memcache.rows')
 local STAGES = {
   waiting = 'waiting for the model',
   loading = 'loading the model',
@@ -23,6 +24,7 @@ local STAGES = {
 ---@class memcache.AnswerTurn
 ---@field id? string
 ---@field question string
+---@field scope? memcache.Scope What is asked; the project where left out.
 ---@field text string The answer so far.
 ---@field sources memcache.Place[] By `n`.
 ---@field citations memcache.Citation[]
@@ -36,7 +38,9 @@ local STAGES = {
 ---@field origin integer The window that the user asked from.
 ---@field thread_id? string
 ---@field turns memcache.AnswerTurn[]
----@field cancel? fun() Stops the question that is open.
+---@field rows table<integer, memcache.Place> What the rows of lists name, by their extmarks.
+---@field cancel? fun() Stops the question that is open, or the wait to ask it again.
+---@field look? fun() Ends the look, after an answer, whether it was early.
 
 ---@param buf integer
 ---@param first integer
@@ -210,11 +214,58 @@ function M.reveal(answer, turn)
   end
 end
 
----Write below the answer.
+---Write a list below the answer.
 ---@param answer memcache.Answer
----@param lines string[]
-function M.add_below(answer, lines)
-  set_lines(answer.buf, -1, -1, lines)
+---@param title string
+---@param list { text: string, place: memcache.Place }[]
+function M.add_below(answer, title, list)
+  if #list == 0 then
+    return
+  end
+  local lines = { ('**%s**'):format(title), '' }
+  for _, each in ipairs(list) do
+    table.insert(lines, '- ' .. each.text)
+  end
+  local first = vim.api.nvim_buf_line_count(answer.buf)
+  set_lines(answer.buf, -1, -1, vim.list_extend(lines, { '' }))
+  for index, each in ipairs(list) do
+    answer.rows[vim.api.nvim_buf_set_extmark(answer.buf, rows_ns, first + 1 + index, 0, {})] = each.place
+  end
+  links.mark(answer.buf, first, first + 1 + #list, {})
+end
+
+---Return the place that a row of a list names.
+---@param answer memcache.Answer
+---@param row integer
+---@return memcache.Place?
+function M.listed(answer, row)
+  local found = vim.api.nvim_buf_get_extmarks(answer.buf, rows_ns, { row, 0 }, { row, -1 }, { limit = 1 })[1]
+  return found and answer.rows[found[1]]
+end
+
+---Return the turn that a row belongs to.
+---@param answer memcache.Answer
+---@param row integer
+---@return memcache.AnswerTurn
+function M.turn_at(answer, row)
+  local found = answer.turns[1]
+  for _, turn in ipairs(answer.turns) do
+    found = M.position(answer, turn.head) - 2 <= row and turn or found
+  end
+  return found
+end
+
+---Return how far a place of the buffer is from where the answer begins, in bytes.
+---@param answer memcache.Answer
+---@param turn memcache.AnswerTurn
+---@param row integer
+---@param column integer
+---@return integer
+function M.offset(answer, turn, row, column)
+  local function of_row(each)
+    return vim.api.nvim_buf_get_offset(answer.buf, each)
+  end
+  return of_row(row) - of_row(M.position(answer, turn.head)) + column
 end
 
 ---Write at the end of the answer.
@@ -237,7 +288,7 @@ function M.write(answer, turn, text)
   for _, window in ipairs(at_end) do -- who reads at the end goes on reading at the end
     vim.api.nvim_win_set_cursor(window, { last + 1, 0 })
   end
-  links.mark(answer.buf, row, last, turn.citations)
+  links.mark(answer.buf, row, last, turn.citations, M.offset(answer, turn, row, 0))
 end
 
 ---@param answer memcache.Answer
@@ -245,7 +296,7 @@ end
 ---@param items memcache.Hit[]
 ---@param number integer That of the first one.
 function M.add_sources(answer, turn, items, number)
-  local lines, list = { '**Sources**', '' }, {}
+  local listed, list = {}, {}
   for index, hit in ipairs(items) do
     local n = number + index - 1
     local place = places.keep(hit.location, n < 100 and tostring(n) or nil, M.window(answer) ~= nil)
@@ -254,7 +305,8 @@ function M.add_sources(answer, turn, items, number)
     local first, last = places.lines(place)
     local symbol = hit.symbol ~= '' and ' ' .. hit.symbol:gsub('%s+', ' ') or ''
     local cache = hit.cache and (' (%s)'):format(hit.cache) or ''
-    table.insert(lines, ('- [%d] `%s`%s%s'):format(n, locations.label(place, first, last), symbol, cache))
+    local text = ('[%d] `%s`%s%s'):format(n, locations.label(place, first, last), symbol, cache)
+    table.insert(listed, { text = text, place = place })
     local item = pickers.item(hit)
     item.lnum, item.end_lnum, item.text = first, last, ('[%d] %s'):format(n, item.text)
     table.insert(list, pickers.list_entry(item))
@@ -262,10 +314,7 @@ function M.add_sources(answer, turn, items, number)
   if #items == 0 then
     return
   end
-  local first = vim.api.nvim_buf_line_count(answer.buf)
-  table.insert(lines, '')
-  M.add_below(answer, lines)
-  links.mark(answer.buf, first, first + #lines - 1, turn.citations)
+  M.add_below(answer, 'Sources', listed)
   for _, window in ipairs(vim.list_extend({ answer.origin }, vim.fn.win_findbuf(answer.buf))) do
     if vim.api.nvim_win_is_valid(window) then
       vim.fn.setloclist(window, {}, ' ', { title = 'memcache: ' .. turn.question, items = list })
@@ -298,7 +347,7 @@ end
 ---@param answer memcache.Answer
 ---@param turn memcache.AnswerTurn
 function M.mark(answer, turn)
-  links.mark(answer.buf, M.position(answer, turn.head), M.position(answer, turn.tail), turn.citations)
+  links.mark(answer.buf, M.position(answer, turn.head), M.position(answer, turn.tail), turn.citations, 0)
 end
 
 return M

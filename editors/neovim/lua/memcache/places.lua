@@ -40,6 +40,13 @@ local function loaded(uri)
   end
 end
 
+---Return the buffer of a file, loaded or not, under the name that `:edit` would give it.
+---@param path string
+---@return integer
+local function buffer(path)
+  return vim.fn.bufadd(vim.fn.fnamemodify(path, ':.'))
+end
+
 ---Return where a place is now, from line to line (exclusive), and whether its lines are still there.
 ---@param place memcache.Place
 ---@return integer first
@@ -177,7 +184,7 @@ end
 function M.go(window, path, first, last)
   vim.api.nvim_set_current_win(window)
   vim.cmd.normal({ "m'", bang = true })
-  local buf = vim.fn.bufadd(vim.fn.fnamemodify(path, ':.'))
+  local buf = buffer(path)
   vim.bo[buf].buflisted = true
   if vim.api.nvim_win_get_buf(window) ~= buf then
     vim.cmd.buffer({ buf, mods = { keepalt = false } })
@@ -201,7 +208,7 @@ function M.open(window, place)
     return
   end
   if not loaded(place.uri) then -- the lines are those of the file, which reading it may place anew
-    vim.fn.bufload(vim.fn.bufadd(vim.uri_to_fname(place.uri)))
+    vim.fn.bufload(buffer(vim.uri_to_fname(place.uri)))
   end
   local first, last, is_there = M.lines(place)
   M.go(window, vim.uri_to_fname(place.uri), first, last)

@@ -60,7 +60,8 @@ function M.list_entry(item)
   if buf then
     return { bufnr = buf, lnum = 1, text = item.text }
   end
-  return { filename = item.filename, lnum = item.lnum, end_lnum = item.end_lnum, text = item.text }
+  local filename = vim.fn.fnamemodify(item.filename, ':.') -- the list makes buffers, which are called so
+  return { filename = filename, lnum = item.lnum, end_lnum = item.end_lnum, text = item.text }
 end
 
 ---@param item memcache.Item

@@ -12,7 +12,7 @@ from typing import Any
 
 from memcache_lsp.embedding import Embedder
 from memcache_lsp.overlay import Layer
-from memcache_lsp.ranking import Cards, FileTable, Question, Ranked, Row, Scored, completed, rank, score
+from memcache_lsp.ranking import Cards, FileTable, Question, Ranked, Row, Scored, completed, rank, score, tops_of
 from memcache_lsp.ranking.confidence import MOST_TERMS, Signs, confidence, signs_of
 from memcache_lsp.scan import select
 from memcache_lsp.scopes import Scope
@@ -73,7 +73,8 @@ class Searcher:
         indexed = [r.id for r in best if r.id >= 0]
         payloads = self._store.retrieve(indexed) if indexed else {}
         payloads |= layer.payloads() if layer else {}
-        return [_to_hit(payloads[r.id], r, scored.tops) for r in best if r.id in payloads]
+        tops = tops_of(scored.tops, rarest=self._table.rarest())
+        return [_to_hit(payloads[r.id], r, tops) for r in best if r.id in payloads]
 
     def scored(self, asked: Question, query: Query, layer: Layer | None = None, cards: Cards | None = None) -> Scored:
         """Return the candidate files of a question with their signals."""

@@ -4,7 +4,7 @@ import pytest
 from indexes import opened
 
 from memcache_lsp.finding import each_once, places_first
-from memcache_lsp.ranking import WEIGHTS, comparable
+from memcache_lsp.ranking import WEIGHTS, comparable, tops_of
 from memcache_lsp.scopes import Scope
 from memcache_lsp.values import Hit, Span
 
@@ -14,8 +14,8 @@ The order of the regulator, section 12: relieve the spring before the inlet valv
 """
 
 
-def hit(path, *, tops, **signals):
-    return Hit(path, Span(0, 1, 1, 1), "x", "", "", "python", (), sum(signals.values()), signals, tops=tops)
+def hit(where, *, tops, **signals):
+    return Hit(where, Span(0, 1, 1, 1), "x", "", "", "python", (), sum(signals.values()), signals, tops=tops)
 
 
 def test_shares_of_a_poor_best_count_less():
@@ -40,6 +40,10 @@ def test_one_index_keeps_its_scores():
     assert comparable([hits]) == [hits]
 
 
+def test_a_word_weighs_as_much_where_little_is_indexed():
+    assert tops_of({"text": 1.2, "dense": 0.4}, rarest=0.3) == pytest.approx({"text": 4.0, "dense": 0.4})
+
+
 def test_what_the_store_finds_tells_what_its_shares_are_of(tmp_path):
     with opened(project(tmp_path / "code")) as code:
         code.update()
@@ -52,7 +56,7 @@ def test_a_note_that_answers_comes_before_code_that_does_not(tmp_path):
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "plant.md").write_text(NOTE)
-    question = "In which order is the regulator brought up by section 12?"
+    question = "the order of the regulator"
     with opened(project(tmp_path / "code")) as code, opened(notes) as papers:
         answers = []
         for each in (code, papers):
@@ -69,5 +73,5 @@ def project(root):
     root.mkdir()
     for number in range(25):
         body = f"def sorted_by_{number}(rows):\n    # Bring the rows of section {number} into order.\n    return sorted(rows)\n"
-        (root / f"order_{number}.py").write_text(body)
+        (root / f"rows_{number}.py").write_text(body)
     return root

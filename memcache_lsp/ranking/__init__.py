@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from memcache_lsp.ranking.cards import Cards
 from memcache_lsp.ranking.facts import Facts, make_facts
-from memcache_lsp.ranking.joining import comparable
+from memcache_lsp.ranking.joining import comparable, tops_of
 from memcache_lsp.ranking.order import Ranked, Scored, completed, rank, score
 from memcache_lsp.ranking.question import Question
 from memcache_lsp.ranking.table import Above, FileTable, Row
@@ -29,4 +29,5 @@ __all__ = [
     "make_facts",
     "rank",
     "score",
+    "tops_of",
 ]

@@ -10,6 +10,17 @@ from dataclasses import replace
 
 from memcache_lsp.values import Hit
 
+_BY_WORDS = frozenset({"text", "file", "names", "cluster"})  # signals that BM25 makes
+
+
+def tops_of(tops: Mapping[str, float], *, rarest: float) -> dict[str, float]:
+    """Return the best values of an index in units that others have too.
+
+    BM25 weighs words by how rare they are among what is indexed, so among little all weigh little. `rarest` is the most that
+    one can weigh there.
+    """
+    return {name: top / rarest if name in _BY_WORDS else top for name, top in tops.items()}
+
 
 def comparable(answers: Sequence[Sequence[Hit]]) -> list[Sequence[Hit]]:
     """Return what several indexes answered to one question with scores that can be compared.

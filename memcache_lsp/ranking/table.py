@@ -78,6 +78,7 @@ class FileTable:
         self._load = load
         self._rows: dict[str, Row] | None = None
         self._owners: Owners[Row] = Owners()
+        self._points = 0
         self._called: dict[str, list[str]] = {}  # paths by the name of the file
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
         self._names: tuple[NDArray[np.uint32], NDArray[np.int64], list[Row]] | None = None
@@ -134,9 +135,15 @@ class FileTable:
 
         return idf
 
+    def rarest(self) -> float:
+        """Return the inverse document frequency of a word that stands in one chunk of the index."""
+        self.rows()
+        return math.log(1 + max(self._points - 0.5, 0.5) / 1.5)
+
     def _add(self, row: Row) -> None:
         assert self._rows is not None
         self._rows[row.path] = row
+        self._points += len(row.points)
         self._owners.add(row)
         self._called.setdefault(_name(row.path), []).append(row.path)
         self._count(row, 1)
@@ -147,6 +154,7 @@ class FileTable:
         row = self._rows.pop(path, None)
         if row is None:
             return
+        self._points -= len(row.points)
         self._owners.drop(row)
         self._called[_name(path)].remove(path)
         if not self._called[_name(path)]:

@@ -1,12 +1,12 @@
 """Measure how documents are read and found: real ones, questions over them, and files that mean harm.
 
     python bench/documents.py fetch FOLDER                          some 270 real documents of all formats
-    python bench/documents.py questions --corpus FOLDER [--questions FILE] [--worst 5]
+    python bench/documents.py questions --corpus FOLDER [--questions FILE] [--worst 5] [--beside PROJECT]
     python bench/documents.py hostile                               30 hostile and broken files, each with what it costs
     python bench/documents.py stopping FOLDER                       progress, cancel and kill while PDFs are indexed
 
 `questions` prints the share of questions that find a passage on the right page or under the right heading within the
-first 5 hits, and ends with 1 below 90 %; the form of FILE is told in `papers/judging.py`. `hostile` ends with 1 where a
+first 5 hits, and ends with 1 below 90 %; with `--beside` the documents are asked together with the code of PROJECT. The form of FILE is told in `papers/judging.py`. `hostile` ends with 1 where a
 file costs more than 10 s or 200 MB, or is not named with a reason.
 """
 
@@ -30,6 +30,7 @@ def main() -> int:
     asking.add_argument("--corpus", type=Path, required=True)
     asking.add_argument("--questions", type=Path, default=QUESTIONS)
     asking.add_argument("--worst", type=int, default=5)
+    asking.add_argument("--beside", type=Path, help="a project that is asked with the documents")
     commands.add_parser("hostile").add_argument("names", nargs="*", help="only these")
     commands.add_parser("stopping").add_argument("folder", type=Path)
     options = parser.parse_args()
@@ -50,7 +51,7 @@ def main() -> int:
             return measure(options.names)
         from papers.judging import judge, load, tell
 
-        outcome = judge(options.corpus, load(options.questions), Path(home) / "index")
+        outcome = judge(options.corpus, load(options.questions), Path(home), beside=options.beside)
         tell(outcome, worst=options.worst)
     return 0 if outcome.share >= LEAST_SHARE else 1
 

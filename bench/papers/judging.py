@@ -11,12 +11,14 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memcache_lsp.config import ProjectSettings, UserSettings
 from memcache_lsp.embedding import open_embedder
 from memcache_lsp.engine import Project, Setup, open_project
+from memcache_lsp.finding import each_once, places_first
 from memcache_lsp.manifest import Manifest
 from memcache_lsp.preparing import FAILED, SKIPPED
 from memcache_lsp.reports import Report, Skipped
@@ -63,37 +65,46 @@ def load(path: Path) -> list[dict]:
     return questions
 
 
-def judge(corpus: Path, questions: Sequence[dict], folder: Path) -> Outcome:
-    """Index a corpus into `folder` and ask everything."""
-    setup = Setup(corpus.resolve(), UserSettings(), ProjectSettings(), open_embedder(None))
-    with_project = open_project(setup, purpose="bench/documents.py", folder=folder)
-    try:
+def judge(corpus: Path, questions: Sequence[dict], home: Path, *, beside: Path | None = None) -> Outcome:
+    """Index a corpus below `home` and ask everything, of a project `beside` it too."""
+    embedder = open_embedder(None)
+    with ExitStack() as stack:
+
+        def opened(root: Path, name: str) -> Project:
+            setup = Setup(root.resolve(), UserSettings(), ProjectSettings(), embedder)
+            return stack.enter_context(closing(open_project(setup, purpose="bench/documents.py", folder=home / name)))
+
+        documents = opened(corpus, "documents")
         began = time.perf_counter()
-        report = with_project.update(max_files=None)
+        report = documents.update(max_files=None)
         index_s = time.perf_counter() - began
+        asked = [documents]
+        if beside is not None:
+            asked.append(opened(beside, "project"))
+            asked[-1].update(max_files=None)
         judged, times = [], []
         for each in questions:
             began = time.perf_counter()
-            found, place = _asked(with_project, each)
+            found, place = _asked(asked, each)
             times.append(time.perf_counter() - began)
             judged.append(Judged(each["question"], place, found))
-    finally:
-        with_project.close()
     return Outcome(
         report,
         index_s,
         1000 * sorted(times)[len(times) // 2] if times else 0.0,
         tuple(judged),
-        _left_out(folder),
+        _left_out(home / "documents"),
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
     )
 
 
-def _asked(project: Project, question: dict) -> tuple[tuple[Hit, ...], int]:
-    hits = tuple(project.search(question["question"], scope=Scope(), limit=FIRST))
-    places = (n for n, hit in enumerate(hits, 1) if any(is_right(hit, e) for e in question["expected"]))
-    return hits, next(places, 0)
+def _asked(projects: Sequence[Project], question: dict) -> tuple[tuple[Hit, ...], int]:
+    answers = [(each.root, each.search(question["question"], scope=Scope(), limit=FIRST)) for each in projects]
+    hits = places_first(each_once(answers)) if len(projects) > 1 else each_once(answers)
+    first = tuple(replace(hit, path=str(root / hit.path)) for root, hit in hits[:FIRST])
+    places = (n for n, hit in enumerate(first, 1) if any(is_right(hit, e) for e in question["expected"]))
+    return first, next(places, 0)
 
 
 def is_right(hit: Hit, expected: dict) -> bool:

@@ -1,7 +1,7 @@
 """Own the citations that a model forgot: behind each sentence that names none, the excerpt that bears it out.
 
 By plain comparison, and only where an excerpt, or up to four that each name a part, hold all that the sentence names and
-counts and most of its rare words, and enough that most excerpts do not hold. Pure. Must not import a model, the store or
+counts and most of its rare words, and enough that most excerpts do not hold; of a file's parts the first that do. Pure. Must not import a model, the store or
 the scan.
 
 **Invariant:** the same text gives the same marks, however it is split into pieces.
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from memcache_lsp.evidence import Evidence
 from memcache_lsp.marks import numbers_cited
@@ -32,6 +33,8 @@ class Attributor:
 
     def __init__(self, evidence: Sequence[Evidence]) -> None:
         self._evidence = {excerpt.n: Held(excerpt) for excerpt in evidence}
+        is_a_file = len({each.path for each in evidence}) == 1
+        self._parts = {e.n: Held(replace(e, path="", context="")) for e in evidence} if is_a_file else {}
         self._splitter = Splitter()
         self._shown = 0
 
@@ -72,6 +75,27 @@ class Attributor:
         ):
             return ()
         holds = {n: told_by(said, held) for n, held in self._evidence.items()}
+        return self._pointed_to(said, holds) or self._of_the_file(said)
+
+    def _of_the_file(self, said: str) -> tuple[int, ...]:
+        """Return what of a file's parts, where they are all there is, bears out what is said of it as a whole.
+
+        What most parts hold points to the file: that is the one that says most, by its lines and not by its path.
+        """
+        if not self._parts:
+            return ()
+        holds = {n: told_by(said, held) for n, held in self._parts.items()}
+        taken, left = list[int](), frozenset[str]().union(*holds.values())
+        while len(taken) < _MOST_TOGETHER and not (taken and self._bear_out(said, taken)):
+            best = max(holds, key=lambda n: (sum(map(_worth, holds[n] & left)), -n))
+            if sum(map(_worth, holds[best] & left)) < _NAME_WORTH:
+                return ()
+            taken.append(best)
+            left -= holds[best]
+        return tuple(sorted(taken)) if self._bear_out(said, taken) else ()
+
+    def _pointed_to(self, said: str, holds: Mapping[int, frozenset[str]]) -> tuple[int, ...]:
+        """Return what holds much of a sentence that most excerpts do not hold."""
         spread = Counter(each for told in holds.values() for each in told)
         common = max(1, len(holds) / 2)  # what most excerpts hold, such as the file's own name, points to none
         defined = {n: {each for each in told if self._is_defined(each, n)} for n, told in holds.items()}

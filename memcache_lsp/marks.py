@@ -1,6 +1,7 @@
 """Own what `[n]` marks of an answer look like, and what of it is code, where brackets mean something else.
 
-A mark stands free: behind a name or a closing bracket is an index, `[0-9]` is a class of characters, `[2026]` a year.
+A mark stands free: behind a name or a closing bracket is an index, `[0-9]` is a class of characters, `[2026]` a year. A list
+of several numbers that are all unknown is one of values, for a model that makes one up names one, or one beside a true one.
 Pure. Must not import a model, the store, the scan or anything else of the package.
 
 **Invariant:** the same text gives the same marks, however it is split into pieces.
@@ -98,6 +99,8 @@ def mark_of(text: str, known: Collection[int]) -> Mark | None:
     asked = {int(number) for number in re.findall(r"\d+", text)}
     whole = asked <= set(known)
     named = _NAMED.findall(text)  # how far a range goes does not make it another thing
+    if len(named) > 1 and not asked & set(known):
+        return None
     if any(int(n) not in known and not 0 < int(n) <= _MOST for n, _ in named) or (
         _CHARACTERS.fullmatch(text) and not whole
     ):

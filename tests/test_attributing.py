@@ -1,5 +1,6 @@
 """Sentences that name no source get the one that bears them out, where that is clear, wherever the text was split."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -109,11 +110,37 @@ def test_any_split_gives_the_same(parts, data):
 
 def test_what_most_excerpts_hold_points_to_none():
     parts = [
-        Evidence(n, "src/tree.py", n, n, f"def walk_{n}(tree): # of nodes, data and structures\n", "", "python")
+        Evidence(n, f"src/{n}/tree.py", n, n, f"def walk_{n}(tree): # of nodes, data and structures\n", "", "python")
         for n in range(1, 6)
     ]
     assert marked("The file `tree.py` holds tree data structures of nodes.", parts).endswith("nodes.")
     assert marked("In `tree.py` the nodes of a tree are walked by `walk_3` and by `walk_4`.", parts).endswith("[3, 4]")
+
+
+PARTS = [
+    Evidence(1, "src/tree.py", 1, 2, "import os\n", "", "python"),
+    Evidence(2, "src/tree.py", 3, 4, "def walk(tree): # over the nodes of a tree\n", "walk", "python"),
+    Evidence(
+        3, "src/tree.py", 5, 6, "def prune(tree): # cut the nodes of a tree that are withered\n", "prune", "python"
+    ),
+    Evidence(4, "src/tree.py", 7, 8, "def graft(tree): # add nodes to a tree in spring\n", "graft", "python"),
+]
+
+
+@pytest.mark.parametrize(
+    ("said", "numbers"),
+    [
+        ("The file `src/tree.py` has functions for the nodes of a tree.", " [2]"),
+        ("The file `src/tree.py` is a module.", ""),  # its path is not in its lines
+        ("It works on trees.", ""),  # one word is there by chance
+        ("It has functions for the nodes of a tree and for `Forest`.", ""),
+        ("It waters the nodes of a tree with compost, manure and rain.", ""),
+    ],
+)
+def test_what_is_said_of_a_file_has_the_part_of_it_that_says_so(said, numbers):
+    assert marked(said, PARTS) == said + numbers
+    elsewhere = [replace(each, path=f"src/{each.n}.py") for each in PARTS]
+    assert marked(said, elsewhere) == said
 
 
 def test_a_name_that_most_excerpts_hold_points_to_what_defines_it():

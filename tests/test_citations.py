@@ -171,6 +171,7 @@ def cleaned(pieces):
         "Regex [0-9] is used, and [1-9][0-9]*, and [6-8].",
         "Status [404], f(x)[9], m[9][8], {}[9].",
         "A list [0, 9] is returned.",
+        "It gives [6, 7, 8] and retries[2].",
     ],
 )
 def test_other_brackets_stay_and_cite_nothing(text):

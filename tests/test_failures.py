@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -103,6 +104,45 @@ def test_a_model_that_is_missing_or_is_none(command, example, server, tmp_path):
             assert (await ask(client))["answer"] == "".join(model_server.WORDS)
             settings()
             assert (await ask(client))["finishReason"] == "extract"
+
+    talk()
+
+
+def worker_of(pid):
+    """Return the model's process among those that a server started."""
+    for each in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid and b"model_child" in (each / "cmdline").read_bytes():
+                return int(each.name)
+    raise AssertionError("there is none")
+
+
+@contextlib.contextmanager
+def no_more_memory(pid, spare_bytes):
+    """Let a process have so much memory more than it has."""
+    has = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    before = resource.prlimit(pid, resource.RLIMIT_AS, (has + spare_bytes, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_AS, before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the memory of another process is limited")
+def test_a_model_that_memory_has_no_room_for(command, example, server, smollm2):
+    settings(endpoint=server.url)
+
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await ask(client)  # the process is there
+            pid = (await client.request("memcache/status", {}))["pid"]
+            with no_more_memory(worker_of(pid), 8 << 20):
+                settings(model=smollm2)
+                assert "not enough memory" in await refused(client)
+            settings(endpoint=server.url)
+            assert (await ask(client))["answer"] == "".join(model_server.WORDS)
 
     talk()
 

@@ -1,6 +1,8 @@
 """What is free on the machine, from the kernel's accounts, and what is chosen for a model by it."""
 
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -130,6 +132,30 @@ def test_a_model_that_is_larger_than_what_is_free_is_refused_at_once(smollm2, mo
     with pytest.raises(ModelError, match=r"not enough memory.*smaller model\.") as caught:
         load(smollm2)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the memory of a process is limited")
+@pytest.mark.parametrize("spare_mb", [5, 60, 130], ids=["no C++ object", "no mapping", "no context"])
+def test_llama_that_gets_no_memory_says_so_in_one_sentence(smollm2, spare_mb):
+    """It is not the file that is wrong, so another one is not what to fetch."""
+    code = f"""
+import resource
+from pathlib import Path
+from memcache_lsp.errors import ModelError
+from memcache_lsp.generation import load
+from memcache_lsp.generation.library import library
+library()
+has = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (has + {spare_mb} * 1_000_000, resource.RLIM_INFINITY))
+try:
+    load(Path({str(smollm2)!r}), threads=1)
+except ModelError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == (
+        "There is not enough memory for the model smollm2-135m-instruct: close other programs, or name a smaller model.\n"
+    ), done.stderr
 
 
 def test_a_context_that_memory_has_no_room_for_is_made_smaller_and_this_is_told(smollm2, monkeypatch):

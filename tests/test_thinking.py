@@ -24,6 +24,8 @@ CASES = [
     ("<think>one</think><thinking> is a tag [1].", "<thinking> is a tag [1]."),
     ("<think>\n</thin" + "k" * 40 + "</think>It waits.", "It waits."),
     ("<think>done</think>", ""),
+    ("<think>one</think> It waits.", "It waits."),
+    ("<think>one</think>It <think>waits</think>.", "It <think>waits</think>."),
     ("", ""),
 ]
 

@@ -12,11 +12,13 @@ from typing import Any
 
 from memcache_lsp import machine
 from memcache_lsp.errors import ModelError, Stopped
+from memcache_lsp.generation.library import no_memory
 from memcache_lsp.generator import Batches, StopFlag
 from memcache_lsp.prefixes import LEAST_TOKENS, Prefix, Prefixes, joined, shared, singly
 
 BATCH_TOKENS = 64  # small enough for progress in percent and for a stop between batches; larger ones read little faster, 10 % in noisy runs
 _ABORTED = 2  # what llama_decode returns after the abort callback said so
+_NO_MEMORY = -2  # what it returns where it could get none
 
 
 class Context:
@@ -106,6 +108,8 @@ class Context:
         result = self._api.llama_decode(self._handle, self._api.llama_batch_get_one(array, len(batch)))
         if result == _ABORTED:
             raise Stopped("Stopped.")
+        if result == _NO_MEMORY:
+            raise no_memory("the answer")
         if result != 0:
             raise ModelError(f"llama.cpp failed to compute (code {result}): try again, or name a smaller model.")
         self.read += batch
@@ -129,7 +133,11 @@ class Context:
         size = self._api.llama_state_seq_get_size(self._handle, 0)
         if not self.prefixes.takes(size):
             return
-        state = (ctypes.c_uint8 * size)()
+        try:
+            state = (ctypes.c_uint8 * size)()
+        except MemoryError:  # it is read again
+            self.prefixes.clear()
+            return
         if self._api.llama_state_seq_get_data(self._handle, state, size, 0) == size:
             self.prefixes.keep(Prefix(tuple(self.read), joined(self.batches), bytes(state)))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from collections import deque
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ from memcache_lsp.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# What C++, the C library and its loader say of it.
+_NO_MEMORY = re.compile(
+    r"bad_alloc|(?:cannot|failed to|unable to) (?:allocate|map segment)|out of memory|not enough space", re.IGNORECASE
+)
 
 
 @contextmanager
@@ -42,6 +48,16 @@ def stdout_elsewhere() -> Iterator[None]:
         os.close(kept)
 
 
+def is_no_memory(complaint: str) -> bool:
+    """Tell whether a library says that memory ran out."""
+    return _NO_MEMORY.search(complaint) is not None
+
+
+def no_memory(name: str) -> ModelError:
+    """Return what is said where a model does not fit."""
+    return ModelError(f"There is not enough memory for {name}: close other programs, or name a smaller model.")
+
+
 class Library:
     """llama.cpp, initialised once for the process, with what it last complained about."""
 
@@ -55,6 +71,10 @@ class Library:
     def _hear(self, level: int, text: bytes, _data: object) -> None:
         if level == 4:
             self.said.append(text.decode("utf-8", "replace").strip())
+
+    def had_no_memory(self) -> bool:
+        """Tell whether it complained of memory."""
+        return any(map(is_no_memory, self.said))
 
     def reason(self) -> str:
         """Give llama.cpp's first complaint, without the name of the function that made it."""
@@ -72,11 +92,13 @@ def library() -> Library:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         import llama_cpp  # noqa: PLC0415 - heavy, and an extra
-    except ImportError:
+    except ModuleNotFoundError:
         raise ModelError(
             "A model needs the llama extra: install it with `pip install 'memcache-lsp[llama]'`."
         ) from None
-    except (OSError, RuntimeError) as error:
+    except (ImportError, OSError, RuntimeError) as error:
+        if is_no_memory(str(error)):
+            raise no_memory("llama.cpp") from None
         raise ModelError(f"llama-cpp-python is broken ({error}): install it again.") from None
     finally:
         if spin is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from memcache_lsp import machine
 from memcache_lsp.errors import ModelError, Stopped
 from memcache_lsp.generation.context import BATCH_TOKENS, Context
-from memcache_lsp.generation.library import Library, library, stdout_elsewhere, tokenize
+from memcache_lsp.generation.library import Library, library, no_memory, stdout_elsewhere, tokenize
 from memcache_lsp.generation.template import Template
 from memcache_lsp.generator import Computed, Finished, Reading, Step, StopFlag, looping
 from memcache_lsp.prefixes import joined, singly
@@ -61,6 +61,8 @@ def _load(
     parameters.n_gpu_layers = gpu_layers
     model = llama.api.llama_model_load_from_file(os.fsencode(path), parameters)
     if not model:
+        if llama.had_no_memory():
+            raise no_memory(f"the model {path.stem}")
         raise ModelError(
             f"llama.cpp cannot load {path} ({llama.reason()}): fetch the file again, or name another model."
         )
@@ -156,9 +158,7 @@ class LlamaGenerator:
             )
         self._context = Context.opened(self._api, self._model, tokens, threads=threads)
         if self._context is None:
-            raise ModelError(
-                f"There is not enough memory for the model {self.name}: close other programs, or name a smaller model."
-            )
+            raise no_memory(f"the model {self.name}")
         self.context_tokens = min(trained, self._context.tokens)
         self.notes = _notes(
             self.context_tokens,

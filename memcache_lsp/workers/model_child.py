@@ -48,6 +48,12 @@ class _Program:
             return error
         except MemcacheError as error:
             return error
+        except MemoryError as error:
+            from memcache_lsp.generation.library import no_memory  # noqa: PLC0415 - after the greeting
+
+            inside.log_failure(error)
+            self._drop()
+            return no_memory("the model")
         except Exception as error:  # noqa: BLE001 - the process boundary: the owner is told, the traceback is logged
             inside.log_failure(error)
             return UserError(f"The model failed ({type(error).__name__}): ask again, or see the log of the workers.")

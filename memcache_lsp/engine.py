@@ -32,7 +32,7 @@ from memcache_lsp.overlay import Layer, Overlay
 from memcache_lsp.preparing import INDEXED, Job, Prepared, Preparer, Recipe, made_by
 from memcache_lsp.ranking import FileTable
 from memcache_lsp.reports import Progress, Report
-from memcache_lsp.scan import Scanner, outermost
+from memcache_lsp.scan import Scanner, outermost, with_folders
 from memcache_lsp.scopes import Scope
 from memcache_lsp.searching import Searcher
 from memcache_lsp.store import Place, Store, StoreBroken
@@ -158,7 +158,7 @@ class Project:
         """
         if self._place.read_only:
             return Report()
-        within = None if only is None else outermost(only)
+        within = None if only is None else outermost(with_folders(self.root, only))
         with self._updating:
             if self._closed:
                 raise Stopped("The index was closed; what is indexed so far is kept.")

@@ -231,6 +231,36 @@ def test_a_new_file_in_the_reading_folder_is_news_once_it_is_whole(command, exam
     talk()
 
 
+@pytest.mark.parametrize("last", ["the page", "its files"])
+def test_of_a_page_that_is_saved_whole_only_the_page_is_news(example, tmp_path, last):
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    text = "<!doctype html><html><body><h1>The tapir</h1>" + "<p>A tapir wades through the river at night.</p>" * 12
+    page, script = folder / "Tapir.html", folder / "Tapir_files/menu.js"
+    writes = [(script, "function tapirMenu() { return 1 }\n"), (page, text)]
+
+    @run
+    async def talk():
+        async with editor((sys.executable, "-m", "memcache_lsp", *MODES["daemon"]), example) as client:
+            await add(client, "reading", folder, reading=True)
+            await until_state(client, "reading", "ready")
+            for path, content in writes if last == "the page" else reversed(writes):
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(content)
+                if path == script and last == "the page":  # browsers take seconds to write what is large
+                    await until_found(client, "tapirMenu", {"menu.js"}, "reading")
+            await until_found(client, "tapir", {"Tapir.html"}, "reading")
+            (folder / "then.md").write_text("# Then\n")
+            await client.notification("memcache/didReadDocument", lambda params: params["uri"].endswith("then.md"))
+            told = [params["title"] for name, params in client.notifications if name == "memcache/didReadDocument"]
+            assert told == ["The tapir", "Then"]
+            why = await client.request("memcache/explain", {"textDocument": {"uri": script.as_uri()}})
+            assert not why["indexed"]
+            assert "saved page" in why["reason"]
+
+    talk()
+
+
 def test_a_cache_that_is_removed_while_it_is_indexed_leaves_nothing(command, example, disk):
     for number in range(300):
         (disk / "papers" / f"n{number}.md").write_text(f"# Number {number}\n\n" + f"text {number} " * 200)

@@ -103,7 +103,7 @@ class Project:
             return self._open_parts()
         except (ManifestBroken, StoreBroken) as error:
             _log.warning("index of %s is broken: %s", self.root, error)
-            self.notices.append(f"The index could not be read ({error.what}); it is being made again from the project.")
+            self.notices.append(f"The index could not be read ({error.what}); it is being made again from the files.")
             locking.empty(self._folder)
             return self._open_parts()
 
@@ -129,7 +129,7 @@ class Project:
             return
         if recorded is not None:
             names = " and the ".join(name for name in wanted if recorded.get(name) != wanted[name])
-            self.notices.append(f"The {names} changed since this project was indexed; the index is being made again.")
+            self.notices.append(f"The {names} changed since the index was made; it is being made again.")
             manifest.mark(clean=False)
             manifest.clear()
             for name in LOCAL_FOLDERS:

@@ -128,7 +128,9 @@ def show(rows: list[dict[str, Any]]) -> None:
         files, size = row["files"]["done"], render.size(row.get("sizeBytes") or 0)
         told = f"{files} files, {row['chunks']} chunks, {size}"
         if skipped := row["files"].get("skipped"):
-            told += f"; {skipped} not indexed, why: `memcache-lsp status --root FOLDER`"
+            told += f"; {skipped} not indexed"
+            if any(place["kind"] == "folder" for place in row["places"]):  # of single files it is told below
+                told += ", why: `memcache-lsp status --root FOLDER`, or of one `memcache-lsp explain FILE`"
         print(render.printable(f"{row['name']:13} {kind}, {row['state']}: {told}"))
         for place in row["places"]:
             since = f", offline since {place['offlineSince']}" if place.get("offlineSince") else ""

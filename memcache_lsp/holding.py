@@ -118,7 +118,11 @@ class Holding:
 
     def _setup_of(self, ground: Ground) -> Callable[[Path], Setup]:
         def setup(root: Path) -> Setup:
-            made, cache = self._setup(root), self._registry.read().grounds.get(ground)
+            registered = self._registry.read()
+            cache = registered.grounds.get(ground)
+            if cache is None and ground.part:  # else all of the folder would be taken for what was named
+                raise UserError(registered.problem or f"What was named in {root} lies in no cache any more.")
+            made = self._setup(root)
             return made if cache is None else of_cache(made, ground, cache)
 
         return setup
@@ -227,6 +231,11 @@ class Holding:
                 raise UserError(f"The disk of {ground.root} does not answer.")
             self._closing.pop(ground).result()
         await asyncio.to_thread(self._forget, ground, self._registry, is_open)
+
+    @property
+    def problem(self) -> str | None:
+        """Return the sentence for a list of caches that cannot be read."""
+        return self._registry.read().problem or None
 
     async def listed(self) -> tuple[parts.Cache, ...]:
         """Return what is told of all caches."""

@@ -685,6 +685,44 @@ def test_a_cache_is_indexed_on_this_machine_whatever_server_there_is_for_project
     talk()
 
 
+def test_a_list_that_cannot_be_read_is_told_and_nothing_else_is_indexed_for_it(papers):
+    (papers / "other.md").write_text("# Another\n\nNobody named this file.\n")
+    file = Registry().path
+
+    @run
+    async def talk():
+        hub = make()
+        await hub.open_session(info(1))
+        await hub.caches(1, add("some", papers / "walrus.md"))
+        await ready(hub, "some")
+        whole = file.read_text()
+        for known in (True, False):
+            file.write_text("{")
+            told = await hub.caches(1, CachesParams(action="list"))
+            assert "mend or delete that file" in told.message
+            assert [row.name for row in told.caches] == ["some"] * known
+            with pytest.raises(UserError, match="mend or delete that file"):
+                await hub.caches(1, CachesParams(action="remove", name="some"))
+            if known:
+                (hit,) = (await hub.search(1, asked("walrus", "some"))).hits
+                assert hit.path == "walrus.md"
+                hub._holding._registry._known = None  # as in an engine that begins now
+            else:
+                keeper = hub._holding.keepers[Ground(papers, "some")]
+                keeper.start()
+                await until(lambda keeper=keeper: keeper.state == "failed")
+                assert "mend or delete that file" in keeper.message
+        assert not paths.index_dir(papers).exists()
+        assert file.read_text() == "{"
+        file.write_text(whole)
+        hub._holding.keepers[Ground(papers, "some")].start()
+        await ready(hub, "some")
+        assert (await hub.caches(1, CachesParams(action="list"))).message is None
+        await hub.close()
+
+    talk()
+
+
 def test_single_files_come_and_go(papers):
     for name in ("okapi", "zebu"):
         (papers / f"{name}.md").write_text(f"# The {name}\n")

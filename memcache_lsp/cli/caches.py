@@ -86,10 +86,13 @@ def _absolute(given: list[str]) -> list[Path]:
 def known() -> list[dict[str, Any]]:
     """Return what is told of all caches, in the names of the protocol: by the daemon where one runs, else from disk."""
     daemon = connection.find()
-    if daemon is not None:
-        with contextlib.closing(daemon):
-            return list(daemon.ask("memcache/caches", {"action": "list"})["caches"])
-    return on_disk()
+    if daemon is None:
+        return on_disk()
+    with contextlib.closing(daemon):
+        told = daemon.ask("memcache/caches", {"action": "list"})
+    if message := told.get("message"):
+        work.notice(message)
+    return list(told["caches"])
 
 
 def on_disk() -> list[dict[str, Any]]:
@@ -115,7 +118,7 @@ def _list(options: argparse.Namespace) -> int:
         for row in rows:
             render.print_json(to_line(row))
         return 0
-    if not rows:
+    if not rows and not Registry().read().problem:
         print("There are no caches yet: `memcache-lsp caches add NAME PATH` makes one.")
     show(rows)
     return 0

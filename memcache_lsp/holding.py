@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
@@ -58,6 +59,7 @@ class Holding:
         self._forget = forget
         self._leaving = asyncio.Lock()
         self._closing: dict[Ground, asyncio.Task[None]] = {}  # of what is to be forgotten
+        self._deleting: dict[Ground, threading.Event] = {}  # set once the index is gone, or stays after all
 
     # Keepers
 
@@ -128,7 +130,12 @@ class Holding:
         return setup
 
     def _check(self, ground: Ground) -> None:
-        """Raise Away where a cache's disk is not there; what seems to be an empty folder would be taken for deleted files."""
+        """Wait until what was kept of a ground is deleted, where it was added again meanwhile.
+
+        Raise Away where a cache's disk is not there; what seems to be an empty folder would be taken for deleted files.
+        """
+        if (gone := self._deleting.get(ground)) is not None:
+            gone.wait()
         cache = self._registry.read().grounds.get(ground)
         folders = {place.folder: place for place in (cache.places_of(ground) if cache else ())}
         for place in folders.values():
@@ -230,7 +237,12 @@ class Holding:
             if not self._closing[ground].done():
                 raise UserError(f"The disk of {ground.root} does not answer.")
             self._closing.pop(ground).result()
-        await asyncio.to_thread(self._forget, ground, self._registry, is_open)
+        gone = self._deleting[ground] = threading.Event()
+        try:
+            await asyncio.to_thread(self._forget, ground, self._registry, is_open)
+        finally:
+            del self._deleting[ground]
+            gone.set()
 
     @property
     def problem(self) -> str | None:

@@ -15,6 +15,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -170,7 +171,7 @@ class Project:
                 manifest=self._manifest,
                 store=self._store,
                 lock=self._lock,
-                prepare=prepare or self._preparer.prepare,
+                prepare=prepare or partial(self._preparer.prepare, cancelled=cancelled),
                 before_write=self._mark_dirty,
                 table=self._table,
             )

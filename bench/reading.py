@@ -3,8 +3,8 @@
     python bench/reading.py [--pages N] [--others N] [--check]
 
 An editor's session watches a folder with N other pages. Then pages come one at a time, by turns as browsers save them:
-written under another name and renamed, written in place, and written in pieces with a pause that is shorter than the
-wait. Each is searched for by a word of its own until it is found at its last line, so a piece of it does not count. In
+written under another name and renamed, written in place, written in pieces with a pause that is shorter than the
+wait, and whole: a folder of scripts, styles and frames, then the page that they belong to. Each is searched for by a word of its own until it is found at its last line, so a piece of it does not count. In
 the end the cache is removed, and every file of the program's folders is looked through for the words and the folder's
 name. With `--check` the exit code is 1 where a limit is broken.
 """
@@ -26,6 +26,7 @@ from serving.home import Home
 LIMIT_S = 5.0
 _POLL_S = 0.05
 _PIECE_S = 0.3
+_PARTS = 8
 _FILLER = "Pages that one reads hold many words that are of no use to anybody. " * 40
 _SYLLABLES = ("zor", "mip", "quel", "vant", "drub", "flee", "gost", "hix", "jaln", "kerp")
 
@@ -57,7 +58,21 @@ async def in_pieces(path: Path, text: str) -> None:
             await asyncio.sleep(_PIECE_S)
 
 
-WAYS = (renamed, in_place, in_pieces)
+async def whole(path: Path, text: str) -> None:
+    """Save a page with what it is shown with, the page last."""
+    beside = path.with_name(f"{path.stem}_files")
+    beside.mkdir()
+    for part in range(_PARTS):
+        (beside / f"part{part}.js").write_text(f"function shown{part}() {{ return {part} }}\n" * 20)
+        (beside / f"frame{part}.html").write_text(f"<html><body><p>{_FILLER}</p></body></html>")
+    (beside / "look.css").write_text("p { margin: 0 }\n" * 20)
+    blocks = "\n".join(
+        f"<h2>{part[3:]}</h2>" if part.startswith("## ") else f"<p>{part}</p>" for part in text.split("\n\n")
+    )
+    path.with_suffix(".html").write_text(f"<!doctype html>\n<html><body>\n{blocks}\n</body></html>\n")
+
+
+WAYS = (renamed, in_place, in_pieces, whole)
 
 
 async def found_after_s(editor: Editor, number: int) -> float:
@@ -72,11 +87,11 @@ async def found_after_s(editor: Editor, number: int) -> float:
     return float("inf")
 
 
-async def measure(home: Home, folder: Path, pages: int) -> tuple[list[float], int, int]:
-    """Return how long each page took from its last write on, of how many the editor was told, and how many files did tell of them."""
+async def measure(home: Home, folder: Path, pages: int) -> tuple[list[float], list[str], int]:
+    """Return how long each page took from its last write on, what the editor was told of, and how many files did tell of them."""
     editor = await Editor.open(home, quotations=True)
-    told: list[object] = []
-    editor.hears["memcache/didReadDocument"] = told.append
+    told: list[str] = []
+    editor.hears["memcache/didReadDocument"] = lambda news: told.append(news["uri"])
     add = {"action": "add", "name": "reading", "uris": [folder.as_uri()], "reading": True}
     await editor.call("memcache/caches", add)
     while (await editor.call("memcache/caches", {"action": "list"}))["caches"][0]["state"] != "ready":
@@ -89,7 +104,7 @@ async def measure(home: Home, folder: Path, pages: int) -> tuple[list[float], in
     before = len(left_over(home, folder, pages))
     await editor.call("memcache/caches", {"action": "remove", "name": "reading"})
     await editor.leave()
-    return took, len(told), before
+    return took, told, before
 
 
 def left_over(home: Home, folder: Path, pages: int) -> list[Path]:
@@ -107,7 +122,9 @@ def figures(pages: int, others: int) -> Callable[[str], Iterator[Figure]]:
                 (folder / f"old {number}.md").write_text(f"# Old page {number}\n\n{_FILLER}\n")
             took, told, before = asyncio.run(measure(home, folder, pages))
             yield from spread("new page found", took, limits={"p95": LIMIT_S}, shown=("p50", "p95", "max"), unit="s")
-            yield Figure("pages that the editor was told of", told, "", pages, at_least=True)
+            saved = {path.as_uri() for path in folder.iterdir() if path.name.startswith("saved ") and path.is_file()}
+            yield Figure("pages that the editor was told of", len(saved.intersection(told)), "", pages, at_least=True)
+            yield Figure("other files that it was told of", len(set(told) - saved), "", 1)
             home.stop()
             left = left_over(home, folder, pages)
             for path in left:

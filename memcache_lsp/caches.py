@@ -142,7 +142,7 @@ class Registry:
         return paths.data_dir() / "caches" / f"caches-{FORMAT_VERSION}.json"
 
     def read(self) -> Registered:
-        """Return what it says now."""
+        """Return what it says now; where it cannot be read, the caches that it told last, and nothing to be forgotten."""
         path = self.path
         try:
             status = path.stat()
@@ -150,10 +150,12 @@ class Registry:
             if self._known is None or self._known[0] != stamp:
                 self._known = stamp, _parsed(path.read_bytes())
         except FileNotFoundError:
+            self._known = None
             return Registered()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             why = getattr(error, "strerror", None) or "it is not what was written"
-            return Registered(problem=f"The list of caches in {path} cannot be read ({why}): mend or delete that file.")
+            problem = f"The list of caches in {path} cannot be read ({why}): mend or delete that file."
+            return Registered(self._known[1].caches if self._known else (), problem=problem)
         return self._known[1]
 
     def add(self, name: str, given: Sequence[Path], *, reading: bool = False) -> Cache:

@@ -33,6 +33,7 @@ MINIFIED = "minified: most of it lies in very long lines"
 GENERATED = "generated: it says so at its beginning"
 _NO_FAULT = ("empty:", "scanned:")  # reasons of files that are what they should be
 CHANGED = "unreadable: it was written while it was read"
+EMPTY = "empty: there is nothing in it"
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW
@@ -108,6 +109,8 @@ def _shown(headings: tuple[Heading, ...] | None, language: str) -> tuple[Heading
 
 
 def _loaded_container(path: str, data: bytes, content: str, extract: Extract | None) -> Loaded:
+    if not data:
+        return Loaded(Skipped(path, EMPTY), content)
     if extract is None:
         return Loaded(Skipped(path, BINARY), content)
     try:

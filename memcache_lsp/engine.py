@@ -15,6 +15,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ from memcache_lsp.overlay import Layer, Overlay
 from memcache_lsp.preparing import INDEXED, Job, Prepared, Preparer, Recipe, made_by
 from memcache_lsp.ranking import FileTable
 from memcache_lsp.reports import Progress, Report
-from memcache_lsp.scan import Scanner, outermost
+from memcache_lsp.scan import Scanner, outermost, with_folders
 from memcache_lsp.scopes import Scope
 from memcache_lsp.searching import Searcher
 from memcache_lsp.store import Place, Store, StoreBroken
@@ -103,7 +104,7 @@ class Project:
             return self._open_parts()
         except (ManifestBroken, StoreBroken) as error:
             _log.warning("index of %s is broken: %s", self.root, error)
-            self.notices.append(f"The index could not be read ({error.what}); it is being made again from the project.")
+            self.notices.append(f"The index could not be read ({error.what}); it is being made again from the files.")
             locking.empty(self._folder)
             return self._open_parts()
 
@@ -129,7 +130,7 @@ class Project:
             return
         if recorded is not None:
             names = " and the ".join(name for name in wanted if recorded.get(name) != wanted[name])
-            self.notices.append(f"The {names} changed since this project was indexed; the index is being made again.")
+            self.notices.append(f"The {names} changed since the index was made; it is being made again.")
             manifest.mark(clean=False)
             manifest.clear()
             for name in LOCAL_FOLDERS:
@@ -158,7 +159,7 @@ class Project:
         """
         if self._place.read_only:
             return Report()
-        within = None if only is None else outermost(only)
+        within = None if only is None else outermost(with_folders(self.root, only))
         with self._updating:
             if self._closed:
                 raise Stopped("The index was closed; what is indexed so far is kept.")
@@ -170,7 +171,7 @@ class Project:
                 manifest=self._manifest,
                 store=self._store,
                 lock=self._lock,
-                prepare=prepare or self._preparer.prepare,
+                prepare=prepare or partial(self._preparer.prepare, cancelled=cancelled),
                 before_write=self._mark_dirty,
                 table=self._table,
             )

@@ -24,10 +24,10 @@ def why(record: FileRecord | None, refusal: Skipped | None, *, is_open: bool) ->
     opened = " Its open text is searched in place of the file's." if is_open and refusal is None else ""
     if refusal is not None:
         if indexed:
-            return True, f"It is indexed, and goes out with the next look at the project: {refusal.reason}."
+            return True, f"It is indexed, and goes out with the next look at its folder: {refusal.reason}."
         return False, f"It is not indexed: {refusal.reason}."
     if record is None:
-        return False, opened.strip() or "It may be indexed, and is not yet: the next look at the project takes it in."
+        return False, opened.strip() or "It may be indexed, and is not yet: the next look at its folder takes it in."
     if not indexed:
         what = "It failed" if record.status == FAILED else "It is not indexed"
         return False, f"{what}: {record.reason}.{opened}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
@@ -58,6 +59,7 @@ class Holding:
         self._forget = forget
         self._leaving = asyncio.Lock()
         self._closing: dict[Ground, asyncio.Task[None]] = {}  # of what is to be forgotten
+        self._deleting: dict[Ground, threading.Event] = {}  # set once the index is gone, or stays after all
 
     # Keepers
 
@@ -118,13 +120,22 @@ class Holding:
 
     def _setup_of(self, ground: Ground) -> Callable[[Path], Setup]:
         def setup(root: Path) -> Setup:
-            made, cache = self._setup(root), self._registry.read().grounds.get(ground)
+            registered = self._registry.read()
+            cache = registered.grounds.get(ground)
+            if cache is None and ground.part:  # else all of the folder would be taken for what was named
+                raise UserError(registered.problem or f"What was named in {root} lies in no cache any more.")
+            made = self._setup(root)
             return made if cache is None else of_cache(made, ground, cache)
 
         return setup
 
     def _check(self, ground: Ground) -> None:
-        """Raise Away where a cache's disk is not there; what seems to be an empty folder would be taken for deleted files."""
+        """Wait until what was kept of a ground is deleted, where it was added again meanwhile.
+
+        Raise Away where a cache's disk is not there; what seems to be an empty folder would be taken for deleted files.
+        """
+        if (gone := self._deleting.get(ground)) is not None:
+            gone.wait()
         cache = self._registry.read().grounds.get(ground)
         folders = {place.folder: place for place in (cache.places_of(ground) if cache else ())}
         for place in folders.values():
@@ -226,7 +237,17 @@ class Holding:
             if not self._closing[ground].done():
                 raise UserError(f"The disk of {ground.root} does not answer.")
             self._closing.pop(ground).result()
-        await asyncio.to_thread(self._forget, ground, self._registry, is_open)
+        gone = self._deleting[ground] = threading.Event()
+        try:
+            await asyncio.to_thread(self._forget, ground, self._registry, is_open)
+        finally:
+            del self._deleting[ground]
+            gone.set()
+
+    @property
+    def problem(self) -> str | None:
+        """Return the sentence for a list of caches that cannot be read."""
+        return self._registry.read().problem or None
 
     async def listed(self) -> tuple[parts.Cache, ...]:
         """Return what is told of all caches."""

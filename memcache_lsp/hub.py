@@ -357,7 +357,8 @@ class Hub:
             change.add_done_callback(self._changes.discard)
             change.add_done_callback(lambda change: change.cancelled() or change.exception())
             message = await asyncio.shield(change)
-        return spec.CachesResult(caches=await session.in_turn(_CACHES, self._holding.listed()), message=message)
+        caches = await session.in_turn(_CACHES, self._holding.listed())
+        return spec.CachesResult(caches=caches, message=message or self._holding.problem)
 
     def _forget(self, ground: Ground, registry: Registry, is_open: bool) -> None:  # noqa: FBT001 - as Holding calls it
         """Forget in a thread what is kept of a ground of the caches; its disk is not asked, which may hang."""
@@ -434,7 +435,7 @@ class Hub:
             ),
             memory_bytes=memory_bytes(os.getpid()) or 0,
             outside=outside(user),
-            message=health.message,
+            message=" ".join(filter(None, (health.message, self._holding.problem))) or None,
             model=model_status(user, self._model),
             last_read=_evidence(session.last_read or self._replying.last_read),
             scope=None if asked is None else scope_status(asked),

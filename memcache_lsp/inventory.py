@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,12 @@ from memcache_lsp.caches import Cache, Ground, Place
 from memcache_lsp.errors import MemcacheError
 from memcache_lsp.protocol import parts
 from memcache_lsp.reports import Progress, Report
+from memcache_lsp.scan.folders import MISSING
 from memcache_lsp.session.uris import from_path
 from memcache_lsp.status import Status, read_status
 
 _FAILED_SHOWN = 100
+_TOLD = 3  # places of which a cache's own message speaks
 Stamp = tuple[tuple[str, int, int, int], ...]
 _NOT_INDEXING = Progress(0, 0)
 _PRESSING: tuple[parts.CacheState, ...] = (
@@ -85,7 +87,10 @@ def listed(caches: Sequence[Cache], known: Callable[[Ground], Known] = resting) 
 def row(cache: Cache, known: Mapping[Ground, Known]) -> parts.Cache:
     """Return what is told of a cache."""
     places = tuple(
-        _place(cache.name, place, known[ground]) for ground in cache.grounds for place in cache.places_of(ground)
+        _place(cache.name, place, known[ground], reasons)
+        for ground in cache.grounds
+        for reasons in [_reasons(known[ground].status)]
+        for place in cache.places_of(ground)
     )
     statuses = [(ground, each.status) for ground, each in known.items() if each.status is not None]
     failed = [problem for ground, status in statuses for problem in _failed(ground.root, status)]
@@ -108,8 +113,15 @@ def row(cache: Cache, known: Mapping[Ground, Known]) -> parts.Cache:
         reading=cache.reading,
         size_bytes=sum(status.size_bytes for _, status in statuses),
         report=_report([each.report for each in known.values() if each.report is not None]),
-        message=" ".join(dict.fromkeys(place.message for place in places if place.message)) or None,
+        message=_joined(place.message for place in places),
     )
+
+
+def _joined(messages: Iterable[str | None]) -> str | None:
+    """Return what is said of places in one text, as far as anybody reads it."""
+    told = [message for message in dict.fromkeys(messages) if message]
+    rest = [f"So it is with {len(told) - _TOLD} more."] if len(told) > _TOLD else []
+    return " ".join([*told[:_TOLD], *rest]) or None
 
 
 def away(name: str, place: Place) -> str:
@@ -121,14 +133,28 @@ def away(name: str, place: Place) -> str:
     )
 
 
-def _place(name: str, place: Place, known: Known) -> parts.CachePlace:
+def _reasons(status: Status | None) -> dict[str, str]:
+    """Return why files are not indexed, by their paths."""
+    return {} if status is None else {each.path: each.reason for each in (*status.skipped, *status.failed)}
+
+
+def _place(name: str, place: Place, known: Known, reasons: Mapping[str, str]) -> parts.CachePlace:
     kind: parts.PlaceKind = "folder" if place.is_folder else "file"
     uri = from_path(place.path)
     if place.away_since is not None:
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(place.away_since))
         message = away(name, place)
         return parts.CachePlace(uri=uri, kind=kind, state="offline", offline_since=since, message=message)
-    return parts.CachePlace(uri=uri, kind=kind, state=known.state, message=known.message)
+    reason = None if place.is_folder else reasons.get(place.path.name)
+    told = known.message or (_left_out(place.path, reason) if reason else None)
+    return parts.CachePlace(uri=uri, kind=kind, state=known.state, message=told)
+
+
+def _left_out(path: Path, reason: str) -> str:
+    """Say that a file which was named is not in the index."""
+    if reason == MISSING:
+        return f"There is no file {path} any more: add it by its new name, or remove it from the cache."
+    return f"{path} is not indexed: {reason}."
 
 
 def _report(reports: Sequence[Report]) -> parts.IndexReport | None:

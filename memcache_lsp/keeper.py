@@ -27,7 +27,7 @@ from memcache_lsp.paths import check_root
 from memcache_lsp.protocol.parts import IndexState
 from memcache_lsp.refining import Refining
 from memcache_lsp.reports import Progress, Report
-from memcache_lsp.scan import changes_rules
+from memcache_lsp.scan import changes_rules, is_beside_page
 from memcache_lsp.scopes import Scope
 from memcache_lsp.status import Status
 from memcache_lsp.updating import Updating
@@ -418,7 +418,7 @@ class Keeper:
             return self._fail_by(error)
         self.is_away = False
         if self.reading and report.new and not report.is_first:  # what was there before is no news
-            self._news += report.new
+            self._news += [path for path in report.new if not is_beside_page(path)]
         if only is None:
             self.report = report
         return ("ready" if self._permitted else self._halted()), self.message  # who said stop may have been too late

@@ -119,6 +119,7 @@ _TABLE: Final = (
     _container("epub", ".epub"),
     _container("notebook", ".ipynb"),
     _container("mail", ".mbox .eml .mbx"),
+    _container("mhtml", ".mhtml .mht"),
     _document("latex", ".tex .ltx .sty .cls", grammar=None),
     _code("toml", ".toml", names="pipfile", comments="#"),
     _code("yaml", ".yaml .yml .cff", names=".clang-format .clang-tidy .clangd", comments="#"),

@@ -24,7 +24,7 @@ from memcache_lsp.chunking import CHUNKER_VERSION
 from memcache_lsp.config import SizeLimits
 from memcache_lsp.documents import read_document
 from memcache_lsp.embedding import Embedder, open_embedder
-from memcache_lsp.errors import MemcacheError
+from memcache_lsp.errors import MemcacheError, Stopped
 from memcache_lsp.ranking.facts import make_facts
 from memcache_lsp.reading import READER_VERSION
 from memcache_lsp.reading.owner import Reader
@@ -109,10 +109,12 @@ class Preparer:
         self._amend = amend
         self._vectors: VectorCache | None = None  # opened when something has changed
         self._reader: Reader | None = None  # started when a file needs it
+        self._cancelled: Callable[[], bool] = lambda: False
         self._recall: Recall | None = None  # the same; what is amended is not what the file's content makes
 
-    def prepare(self, batch: Sequence[Job]) -> list[Prepared]:
-        """Prepare files, in order; one that fails costs only itself and says why."""
+    def prepare(self, batch: Sequence[Job], *, cancelled: Callable[[], bool] = lambda: False) -> list[Prepared]:
+        """Prepare files, in order; one that fails costs only itself and says why. Stopped where it is `cancelled`."""
+        self._cancelled = cancelled
         drafts = [self._draft(job) for job in batch]
         texts = [text for draft in drafts for text in draft.texts()]
         vectors = iter(embed_cached(self._embedder, self._opened(), texts) if texts else ())
@@ -138,6 +140,8 @@ class Preparer:
 
     def _draft(self, job: Job) -> _Draft:
         checked_ns = self._clock_ns()
+        if self._cancelled():
+            raise Stopped("The indexing was stopped; what is indexed so far is kept.")
         try:
             return self._read(job, checked_ns)
         except MemcacheError:
@@ -173,7 +177,7 @@ class Preparer:
 
     def _extract(self, path: str, data: bytes, content: str) -> Reading:
         self._reader = self._reader or Reader()
-        return Extractor(self._opened(), self._reader)(path, data, content)
+        return Extractor(self._opened(), self._reader, cancelled=self._cancelled)(path, data, content)
 
 
 def failed(job: Job, checked_ns: int, why: str) -> Prepared:

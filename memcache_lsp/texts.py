@@ -41,9 +41,10 @@ _MAKER: Final = f"readings {READER_VERSION}"
 class Extractor:
     """Read texts out of files, each content once. For one thread at a time."""
 
-    def __init__(self, cache: VectorCache, reader: Reader) -> None:
+    def __init__(self, cache: VectorCache, reader: Reader, *, cancelled: Callable[[], bool] = lambda: False) -> None:
         self._cache = cache
         self._reader = reader
+        self._cancelled = cancelled
 
     def __call__(self, path: str, data: bytes, content: str) -> Reading:
         """Return what a container holds; UnreadableError says why nothing."""
@@ -55,7 +56,7 @@ class Extractor:
                 return reading_of(json.loads(zlib.decompress(_veiled(kept, content))))
             except (ValueError, KeyError, TypeError, zlib.error):
                 _log.warning("what is kept of a document cannot be read; it is read again")
-        reading = self._reader.read(path, data)
+        reading = self._reader.read(path, data, self._cancelled)
         told = json.dumps(reading.plain(), separators=(",", ":")).encode()
         self._cache.put_bytes(_MAKER, [(key, _veiled(zlib.compress(told, 1), content))])
         return reading

@@ -1,10 +1,15 @@
 """Small documents of each format, made here: what tests of readers read."""
 
+import base64
+import email.policy
 import gzip
 import io
 import json
+import quopri
 import zipfile
 import zlib
+from email.message import Message
+from email.mime.multipart import MIMEMultipart
 
 
 def pdf(*pages: list[str], marks: list[tuple[str, int]] = (), extra: bytes = b"") -> bytes:
@@ -64,6 +69,26 @@ def docx(*paragraphs: tuple[str, str], more: str = "") -> bytes:
     styles = b'<w:styles %s><w:style w:styleId="Ueberschrift2"><w:name w:val="heading 2"/></w:style></w:styles>' % word
     document = b"<w:document %s><w:body>%s%s</w:body></w:document>" % (word, body, more.encode())
     return zipped({"word/document.xml": document, "word/styles.xml": styles})
+
+
+def mhtml(page: str, *, charset="utf-8", encoding="quoted-printable", subject="The tapir", start="<page@x>") -> bytes:
+    """Return a page as a browser saves it in one file: with a frame, a style and a picture behind it."""
+    saved = MIMEMultipart("related", boundary="----Boundary", type="text/html", start=start)
+    saved["From"], saved["Subject"] = "<Saved by Blink>", subject
+    encode = {"quoted-printable": quopri.encodestring, "base64": base64.encodebytes}[encoding]
+    for name, kind, content in (
+        ("page", f'text/html; charset="{charset}"', page.encode(charset)),
+        ("frame", "text/html", b"<p>An advertisement.</p>"),
+        ("style", "text/css", b"p { margin: 1em }"),
+        ("picture", "image/png", b"\x89PNG\r\n" * 40),
+    ):
+        part = Message()
+        part["Content-Type"], part["Content-ID"] = kind, f"<{name}@x>"
+        part["Content-Location"] = f"https://tapirs.example/{name}"
+        part["Content-Transfer-Encoding"] = encoding
+        part.set_payload(encode(content).decode("ascii"))
+        saved.attach(part)
+    return saved.as_bytes(policy=email.policy.SMTP)
 
 
 def epub(*chapters: str) -> bytes:

@@ -133,12 +133,21 @@ def test_what_comes_back_is_not_forgotten_after_all(registry, folders):
 
 def test_a_list_that_cannot_be_read_is_one_sentence_and_is_not_overwritten(registry, folders):
     registry.add("papers", [folders["papers"]])
-    for text in ("{", "[]", '{"caches": 3}', '{"caches": [{}], "leaving": []}'):
+    assert registry.read().caches
+    places = (
+        '{"caches": [{"name": "a", "reading": false, "places": [{"path": "/a", "folder": true, "device": Infinity}]}]}'
+    )
+    for text in ("{", "[]", '{"caches": 3}', '{"caches": [{}], "leaving": []}', "[" * 100_000, places):
         registry.path.write_text(text)
+        known = registry.read()
+        assert [cache.name for cache in known.caches] == ["papers"]  # whoever works with it goes on
+        assert "mend or delete that file" in known.problem
         assert "mend or delete that file" in Registry().read().problem
         with pytest.raises(UserError, match="mend or delete that file"):
             Registry().add("notes", [folders["notes"]])
         assert registry.path.read_text() == text
+    registry.path.unlink()
+    assert registry.read() == Registered()
 
 
 def test_a_folder_that_is_gone_is_away_since_it_was_missed_first(tmp_path):

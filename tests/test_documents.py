@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from memcache_lsp import documents, texts
 from memcache_lsp.config import SizeLimits
-from memcache_lsp.documents import BINARY, CHANGED, GENERATED, MINIFIED, decode, make_document, read_document
+from memcache_lsp.documents import BINARY, CHANGED, EMPTY, GENERATED, MINIFIED, decode, make_document, read_document
 from memcache_lsp.reading.result import Reading
 from memcache_lsp.reading.table import HEAD_BYTES
 from memcache_lsp.reports import Skipped
@@ -82,6 +82,13 @@ def test_random_bytes_called_py_are_binary(tmp_path):
     for size in (300, 3000, 100_000):
         data = generator.randbytes(size).replace(b"\0", b"\x01")
         assert load(tmp_path, "a.py", data).document == Skipped("a.py", BINARY)
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.ipynb", "a.1.gz", "a.mht"])
+def test_a_file_without_a_byte_is_not_broken(tmp_path, name):
+    (tmp_path / name).touch()
+    loaded = read_document(tmp_path, Found(name, 0, 0), extract=lambda *_: pytest.fail("it was read"))
+    assert (loaded.document, loaded.failed) == (Skipped(name, EMPTY), False)
 
 
 def test_long_lines(tmp_path):

@@ -18,7 +18,7 @@ def test_what_is_said_follows_the_project(tmp_path):
         (root / "a.py").write_text("a = 1\n")
         assert project.why("a.py") == (
             False,
-            "It may be indexed, and is not yet: the next look at the project takes it in.",
+            "It may be indexed, and is not yet: the next look at its folder takes it in.",
         )
         project.update()
         assert project.why("a.py") == (True, "It is indexed as python, in 1 piece.")
@@ -28,7 +28,7 @@ def test_what_is_said_follows_the_project(tmp_path):
         )
         (root / ".gitignore").write_text("a.py\n")
         gone = "ignored: .gitignore line 1, a.py."
-        assert project.why("a.py") == (True, f"It is indexed, and goes out with the next look at the project: {gone}")
+        assert project.why("a.py") == (True, f"It is indexed, and goes out with the next look at its folder: {gone}")
         project.update()
         assert project.why("a.py") == (False, f"It is not indexed: {gone}")
         assert project.why("../a.py") == (False, "It is not indexed: outside: not a path below the root.")

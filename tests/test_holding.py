@@ -13,7 +13,7 @@ from lsp import run
 from papers import pdf
 from test_hub import info, until
 
-from memcache_lsp import disks, forgetting, holding, inventory, locking, paths, updating
+from memcache_lsp import disks, forgetting, holding, inventory, keeper, locking, paths, updating
 from memcache_lsp.caches import Ground, Place, Registry, seen
 from memcache_lsp.cli.caches import _forget_left
 from memcache_lsp.config import UserSettings
@@ -164,8 +164,7 @@ def test_a_disk_that_does_not_answer_holds_nothing_up(papers, tmp_path, monkeypa
         await hub.open_session(info(1))
         await hub.caches(1, add("both", papers, notes))
         await ready(hub, "both")
-        monkeypatch.setattr(disks, "seen", slow)
-        monkeypatch.setattr(disks, "ANSWERS_S", 0.02)
+        monkeypatch.setattr(disks, "seen", slow)  # and the other disk has its usual time, however busy the machine is
         for _ in range(5):
             found = await hub.search(1, asked("okapi walrus", "both"))
             assert [hit.path for hit in found.hits] == ["okapi.md"]
@@ -408,7 +407,11 @@ def test_what_is_added_again_while_it_is_deleted_is_indexed_anew(papers, monkeyp
         assert goes_on.wait(20)
         empty(folder)
 
-    empty = locking.empty
+    def opened_late(*arguments, **options):
+        opens.append(goes_on.is_set())
+        return open_project(*arguments, **options)
+
+    empty, open_project, opens = locking.empty, keeper.open_project, []
 
     @run
     async def talk():
@@ -417,10 +420,14 @@ def test_what_is_added_again_while_it_is_deleted_is_indexed_anew(papers, monkeyp
         monkeypatch.setattr(locking, "empty", slow)
         removing = asyncio.create_task(hub.caches(1, CachesParams(action="remove", name="papers")))
         assert await asyncio.to_thread(deletes.wait, 20)
-        await hub.caches(1, add("again", papers))
+        monkeypatch.setattr(keeper, "open_project", opened_late)
+        (row,) = (await hub.caches(1, add("again", papers))).caches
+        await until(hub._holding.keepers[Ground(papers)]._index._turn.locked)  # it is about to be opened
+        assert row.state == "indexing"
         goes_on.set()
         await removing
         await ready(hub, "again")
+        assert opens == [True]
         assert (await hub.search(1, asked("walrus", "again"))).hits
         assert read_status(papers).indexed == 1
         await hub.close()
@@ -680,6 +687,44 @@ def test_a_cache_is_indexed_on_this_machine_whatever_server_there_is_for_project
         for name in ("papers", "one"):
             await hub.caches(1, CachesParams(action="remove", name=name))
         assert read_status(papers) is None
+        await hub.close()
+
+    talk()
+
+
+def test_a_list_that_cannot_be_read_is_told_and_nothing_else_is_indexed_for_it(papers):
+    (papers / "other.md").write_text("# Another\n\nNobody named this file.\n")
+    file = Registry().path
+
+    @run
+    async def talk():
+        hub = make()
+        await hub.open_session(info(1))
+        await hub.caches(1, add("some", papers / "walrus.md"))
+        await ready(hub, "some")
+        whole = file.read_text()
+        for known in (True, False):
+            file.write_text("{")
+            told = await hub.caches(1, CachesParams(action="list"))
+            assert "mend or delete that file" in told.message
+            assert [row.name for row in told.caches] == ["some"] * known
+            with pytest.raises(UserError, match="mend or delete that file"):
+                await hub.caches(1, CachesParams(action="remove", name="some"))
+            if known:
+                (hit,) = (await hub.search(1, asked("walrus", "some"))).hits
+                assert hit.path == "walrus.md"
+                hub._holding._registry._known = None  # as in an engine that begins now
+            else:
+                kept = hub._holding.keepers[Ground(papers, "some")]
+                kept.start()
+                await until(lambda kept=kept: kept.state == "failed")
+                assert "mend or delete that file" in kept.message
+        assert not paths.index_dir(papers).exists()
+        assert file.read_text() == "{"
+        file.write_text(whole)
+        hub._holding.keepers[Ground(papers, "some")].start()
+        await ready(hub, "some")
+        assert (await hub.caches(1, CachesParams(action="list"))).message is None
         await hub.close()
 
     talk()

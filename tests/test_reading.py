@@ -109,6 +109,32 @@ def test_a_docx_has_tables_within_tables():
     assert said == ["left | above | a | b | c | d | below", "last", "Behind the table."]
 
 
+TAPIR = """<!DOCTYPE html><html><head><title>No text</title><style>p { margin: 0 }</style></head><body>
+<nav><a href="/">Home</a></nav><h1>Der Tapir</h1><p>Ein Tapir watet nachts durch den Fluß = ruhig.</p>
+<h2>Nahrung</h2><p>Er frisst Blätter.</p></body></html>"""
+
+
+@pytest.mark.parametrize("encoding", ["quoted-printable", "base64"])
+@pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1"])
+def test_a_page_saved_as_one_file_is_read_like_a_page(encoding, charset):
+    found = read("a.mhtml", papers.mhtml(TAPIR, charset=charset, encoding=encoding))
+    assert headings(found) == [(1, "Der Tapir", "Der Tapir"), (2, "Nahrung", "Nahrung")]
+    assert "Ein Tapir watet nachts durch den Fluß = ruhig." in found.text
+    for words in ("Home", "margin", "advertisement", "iVBOR"):
+        assert words not in found.text
+    assert spot_at(found.spots, 1) == Spot()  # its lines are not those of the file
+
+
+def test_a_page_saved_as_one_file_is_found_wherever_it_is_in_it():
+    alone = b"MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<p>Just a page.</p>"
+    assert read("a.mht", alone).text.strip() == "Just a page."
+    named = papers.mhtml(TAPIR, start="<frame@x>")
+    assert read("a.mht", named).text.strip() == "The tapir\n\nAn advertisement."  # by its title, for it has no heading
+    nothing = papers.mhtml(TAPIR).replace(b"text/html", b"text/css")
+    with pytest.raises(UnreadableError, match="^broken: there is no page in it$"):
+        read("a.mht", nothing)
+
+
 def test_an_epub_is_read_in_the_order_of_the_book():
     one = "<html><body><nav><a href='x'>Contents of it all</a></nav><h1>One &amp; only</h1><p>First.</p></body></html>"
     two = "<html><body><h2>Two</h2><p>Second <i>of</i>\nthem.</p><script>no()</script></body></html>"
@@ -258,6 +284,8 @@ def test_encodings(text, encoding):
         ("a.epub", papers.zipped({"a": b""}), "broken: META-INF/container.xml is not in it"),
         ("a.ipynb", b"[" * 100_000, "broken: it is no notebook that can be read"),
         ("a.mbox", bytes(range(256)), "broken: it is no mail"),
+        ("a.mht", bytes(range(256)), "broken: it is no saved page"),
+        ("a.mht", papers.mhtml("<html><script>x()</script></html>", subject=""), "empty: there is no text in it"),
         ("a.1.gz", papers.packed(PAGE)[:-9], "broken: it ends in the middle"),
     ],
 )

@@ -4,12 +4,13 @@ import os
 import sys
 import threading
 import time
+from functools import partial
 
 import indexes
 import papers
 import pytest
 
-from memcache_lsp import texts
+from memcache_lsp import preparing, texts
 from memcache_lsp.errors import Stopped
 from memcache_lsp.reading.owner import Reader
 from memcache_lsp.reading.result import UnreadableError
@@ -54,6 +55,30 @@ def page(document, number, read=pdf._page):
 pdf._page = page
 child.main(["60", str(96 * 1024 * 1024)])
 """
+
+
+def test_who_cancels_does_not_wait_for_the_file():
+    command = [sys.executable, "-c", STUCK.format(stuck={0}, does="pass")]
+    reader = Reader(deadline_s=600, command=command)
+    with pytest.raises(Stopped):
+        reader.read("a.pdf", TWO, lambda: reader.pid is not None)
+    assert reader.pid is None
+    reader.close()
+
+
+def test_an_update_here_stops_within_a_file(tmp_path, monkeypatch):
+    root = tmp_path / "papers"
+    root.mkdir()
+    (root / "a.pdf").write_bytes(TWO)
+    reading = threading.Event()
+    exchange = Reader._exchange
+    monkeypatch.setattr(Reader, "_exchange", lambda *given: (reading.set(), exchange(*given))[1])
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    monkeypatch.setattr(preparing, "Reader", partial(Reader, deadline_s=600, command=command))
+    with indexes.opened(root) as project:
+        with pytest.raises(Stopped):
+            project.update(cancelled=reading.is_set)
+        assert project.search("delay", scope=Scope(), limit=1) == []
 
 
 @pytest.mark.parametrize(

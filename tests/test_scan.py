@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memcache_lsp.config import ProjectSettings, UserSettings
 from memcache_lsp.documents import read_document
 from memcache_lsp.errors import Stopped, UserError
-from memcache_lsp.scan import Scanner, gitfiles
+from memcache_lsp.scan import Scanner, gitfiles, outermost, with_folders
 
 
 @pytest.fixture(autouse=True)
@@ -315,6 +315,56 @@ def test_settings_of_the_project_confine_and_exclude(tmp_path):
     told = reasons(tmp_path, project=project)
     assert told["docs/d.txt"] == "not included: no include of memcache.toml matches it"
     assert told["e.md"] == "ignored: memcache.toml, exclude line 2, e.*"
+
+
+SAVED = "saved page: a browser keeps here what the page beside it is shown with"
+
+
+@pytest.mark.parametrize(
+    ("page", "folder", "is_of_page"),
+    [
+        ("A page.html", "A page_files", True),
+        ("A page.htm", "A page_files", True),
+        ("Seite.html", "Seite-Dateien", True),
+        ("Été.html", "Été_fichiers", True),
+        ("page.xhtml", "page.files", True),
+        ("page.html", "page-data", False),  # what else begins like a page
+        ("git.html", "git-doc", False),
+        ("page.html", "other_files", False),
+        ("page.md", "page_files", False),
+        ("_files.html", "_files", False),
+    ],
+)
+def test_what_belongs_to_a_saved_page_is_left_out(tmp_path, page, folder, is_of_page):
+    files = [f"{folder}/menu.js", f"{folder}/frame.html", f"{folder}/deep/a.css"]
+    write(tmp_path, dict.fromkeys([page, *files], ""))
+    assert found(tmp_path) == ([page] if is_of_page else sorted([page, *files]))
+    if is_of_page:
+        assert reasons(tmp_path) == {folder: SAVED}
+        assert {Scanner(tmp_path).should_index(file).reason for file in files} == {SAVED}
+
+
+def test_a_saved_page_that_git_or_the_user_wants_is_whole(tmp_path):
+    pages = ["a/a.html", "a/a_files/x.js", "b/b.html", "b/b_files/x.js", "b/b_files/y.js"]
+    write(tmp_path, {**dict.fromkeys(pages, ""), ".memcacheignore": "!a_files/\n"})
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "b/b_files/x.js")
+    assert found(tmp_path) == [".memcacheignore", *pages[:-1]]
+
+
+def test_the_gate_sees_a_page_come_and_go(tmp_path):
+    write(tmp_path, {"a_files/x.js": ""})
+    scanner = Scanner(tmp_path)
+    assert scanner.should_index("a_files/x.js") is None
+    for change in ("comes", "goes"):
+        page = tmp_path / "a.html"
+        page.touch() if change == "comes" else page.unlink()
+        refused = page.exists()
+        assert (scanner.should_index("a_files/x.js") is not None) is refused
+        assert list(with_folders(tmp_path, ["a.html", "c.html"])) == ["a.html", "a_files", "c.html"]
+        assert [each.path for each in scanner.look(outermost(["a_files"])).found] == (
+            [] if refused else ["a_files/x.js"]
+        )
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,36 @@ def test_a_new_file_in_the_reading_folder_is_news_once_it_is_whole(command, exam
     talk()
 
 
+@pytest.mark.parametrize("last", ["the page", "its files"])
+def test_of_a_page_that_is_saved_whole_only_the_page_is_news(example, tmp_path, last):
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    text = "<!doctype html><html><body><h1>The tapir</h1>" + "<p>A tapir wades through the river at night.</p>" * 12
+    page, script = folder / "Tapir.html", folder / "Tapir_files/menu.js"
+    writes = [(script, "function tapirMenu() { return 1 }\n"), (page, text)]
+
+    @run
+    async def talk():
+        async with editor((sys.executable, "-m", "memcache_lsp", *MODES["daemon"]), example) as client:
+            await add(client, "reading", folder, reading=True)
+            await until_state(client, "reading", "ready")
+            for path, content in writes if last == "the page" else reversed(writes):
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(content)
+                if path == script and last == "the page":  # browsers take seconds to write what is large
+                    await until_found(client, "tapirMenu", {"menu.js"}, "reading")
+            await until_found(client, "tapir", {"Tapir.html"}, "reading")
+            (folder / "then.md").write_text("# Then\n")
+            await client.notification("memcache/didReadDocument", lambda params: params["uri"].endswith("then.md"))
+            told = [params["title"] for name, params in client.notifications if name == "memcache/didReadDocument"]
+            assert told == ["The tapir", "Then"]
+            why = await client.request("memcache/explain", {"textDocument": {"uri": script.as_uri()}})
+            assert not why["indexed"]
+            assert "saved page" in why["reason"]
+
+    talk()
+
+
 def test_a_cache_that_is_removed_while_it_is_indexed_leaves_nothing(command, example, disk):
     for number in range(300):
         (disk / "papers" / f"n{number}.md").write_text(f"# Number {number}\n\n" + f"text {number} " * 200)
@@ -365,8 +395,36 @@ def test_the_list_tells_of_files_that_are_not_indexed(example, disk):
     (disk / "papers" / "two\nlines.md").write_text("# The okapi\n")
     assert cli(example, "caches", "add", "--no-daemon", "papers", str(disk / "papers")).returncode == 0
     told = cli(example, "caches").stdout
-    assert "; 1 not indexed, why: `memcache-lsp status --root FOLDER`\n" in told
+    assert "; 1 not indexed, why: `memcache-lsp status --root FOLDER`, or of one `memcache-lsp explain FILE`\n" in told
     assert "two\\nlines.md" in cli(example, "status", "--root", str(disk / "papers")).stdout
+
+
+@pytest.mark.parametrize("mode", CLI_MODES.values(), ids=CLI_MODES)
+def test_of_any_file_of_a_cache_it_is_told_why_it_is_not_indexed(mode, example, disk):
+    for name in ("papers/core.zip", "loose/core.zip"):
+        (disk / name).write_bytes(b"PK")
+    named = [str(disk / name) for name in ("loose/zebu.md", "loose/core.zip", "papers")]
+    assert cli(example, "caches", "add", *mode, "papers", *named).returncode == 0
+
+    def told(path, cwd=example):
+        (line,) = lines(cli(cwd, "explain", *mode, "--json", path))
+        return line["path"], line["indexed"], line["reason"]
+
+    why = "It is not indexed: binary: files that end in .zip hold no text."
+    for folder in ("papers", "loose"):
+        whole = str(disk / folder / "core.zip")
+        assert told(f"../disk/{folder}/core.zip") == (whole, False, why)
+        assert told("core.zip", cwd=disk / folder)[1:] == (False, why)
+    assert told(str(disk / "loose/zebu.md"))[1]
+    assert not paths.index_dir(disk / "loose").exists()  # a file of it is no reason to read its folder
+    other = cli(example, "explain", *mode, str(disk / "loose/secret.md"))
+    assert (other.returncode, other.stderr.count("lies outside")) == (2, 1)
+
+    (disk / "loose/zebu.md").rename(disk / "loose/gnu.md")
+    assert cli(example, "search", *mode, "--cache", "papers", "walrus").returncode == 0
+    listed = cli(example, "caches").stdout
+    assert f"There is no file {disk / 'loose/zebu.md'} any more: add it by its new name, or remove it" in listed
+    assert f"{disk / 'loose/core.zip'} is not indexed: binary: files that end in .zip hold no text." in listed
 
 
 def test_a_cache_is_searched_where_no_project_is(disk, monkeypatch, tmp_path):

@@ -5,6 +5,7 @@ Megabytes are the peak of the reader's process and what the indexing process tak
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -159,6 +160,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "cut.3.gz": lambda: gzip.compress(b".TH X 3\n" + os.urandom(100_000))[:5000],
     "nested.eml": lambda: _letters(b"deep", 30_000),
     "giant.mbox": lambda: b"".join(b"From a@b Mon Jan  1 00:00:00 2024\n" + _LETTER + b"\nword\n\n" for _ in range(700_000)),
+    "nested.mht": lambda: _letters(b"deep", 30_000),
+    "giant.mhtml": lambda: b"MIME-Version: 1.0\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(b"<p>word" * 6_000_000),
     "noise.mbox": lambda: bytes(range(256)) * 20_000,
     "open.html": lambda: b"<html><body>" + b"<div class=nav><p>" * 45_000 + b"word " * 20_000,
     "lines.csv": lambda: b"a,b,c\n" + b"1" * 50_000_000,

@@ -145,7 +145,7 @@ def _add_search(commands: Any) -> None:
 def _add_explain(commands: Any) -> None:
     parser = _command(commands, "explain", "explain", "Tell why a file is in the index, or why not.")
     _add_engine(parser)
-    parser.add_argument("path", help="the file, seen from here or from the project's root")
+    parser.add_argument("path", help="the file, seen from here or from the project's root; one of a cache, from here")
 
 
 def _add_ask(commands: Any) -> None:

@@ -86,10 +86,13 @@ def _absolute(given: list[str]) -> list[Path]:
 def known() -> list[dict[str, Any]]:
     """Return what is told of all caches, in the names of the protocol: by the daemon where one runs, else from disk."""
     daemon = connection.find()
-    if daemon is not None:
-        with contextlib.closing(daemon):
-            return list(daemon.ask("memcache/caches", {"action": "list"})["caches"])
-    return on_disk()
+    if daemon is None:
+        return on_disk()
+    with contextlib.closing(daemon):
+        told = daemon.ask("memcache/caches", {"action": "list"})
+    if message := told.get("message"):
+        work.notice(message)
+    return list(told["caches"])
 
 
 def on_disk() -> list[dict[str, Any]]:
@@ -115,7 +118,7 @@ def _list(options: argparse.Namespace) -> int:
         for row in rows:
             render.print_json(to_line(row))
         return 0
-    if not rows:
+    if not rows and not Registry().read().problem:
         print("There are no caches yet: `memcache-lsp caches add NAME PATH` makes one.")
     show(rows)
     return 0
@@ -128,7 +131,9 @@ def show(rows: list[dict[str, Any]]) -> None:
         files, size = row["files"]["done"], render.size(row.get("sizeBytes") or 0)
         told = f"{files} files, {row['chunks']} chunks, {size}"
         if skipped := row["files"].get("skipped"):
-            told += f"; {skipped} not indexed, why: `memcache-lsp status --root FOLDER`"
+            told += f"; {skipped} not indexed"
+            if any(place["kind"] == "folder" for place in row["places"]):  # of single files it is told below
+                told += ", why: `memcache-lsp status --root FOLDER`, or of one `memcache-lsp explain FILE`"
         print(render.printable(f"{row['name']:13} {kind}, {row['state']}: {told}"))
         for place in row["places"]:
             since = f", offline since {place['offlineSince']}" if place.get("offlineSince") else ""

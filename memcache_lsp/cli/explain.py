@@ -9,7 +9,11 @@ from memcache_lsp.cli import render, work
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    path = work.below(work.resolve_root(options), options.path)
+    cached = work.cached_file(options)
+    if cached is None:
+        path = work.below(work.resolve_root(options), options.path)
+    else:
+        path, options.cache = cached[0], [cached[1]]
     with work.at(options) as (engine, updating):
         with render.progress_bar("Indexing", "files") as bar:
             updating.wait(None, bar.show)

@@ -107,8 +107,12 @@ class LocalProject:
         return replace(hit, path=path.relative_to(self._root).as_posix() if self._root in path.parents else str(path))
 
     def why(self, path: str) -> tuple[bool, str]:
-        """Tell whether a file is in the index, and why or why not."""
-        return self._projects[0].why(path)
+        """Tell whether a file is in the index, and why or why not; one of a cache is named in full."""
+        ground = Registry().read().ground_at(Path(path)) if Path(path).is_absolute() else None
+        if ground is None:
+            return self._projects[0].why(path)
+        project = next(each for each in self._projects if Ground(each.root, each.setup.part) == ground)
+        return project.why(Path(path).relative_to(ground.root).as_posix())
 
     def ask(self, asked: work.Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer by the model where there is one, else by quotations."""

@@ -40,9 +40,8 @@ def run(options: argparse.Namespace) -> int:
         if complete or final != hits or options.json:
             _show(final, options, partial=False)
     if not final and not options.json:
-        work.notice(
-            "Nothing in this project matches; try other words, or see `memcache-lsp status` for what is indexed."
-        )
+        where = "this project" if not options.cache else "what was asked"
+        work.notice(f"Nothing in {where} matches; try other words, or see `memcache-lsp status` for what is indexed.")
     return 0 if final else 3
 
 

@@ -79,10 +79,7 @@ def below(root: Path, name: str, *, cached: bool = False) -> str:
 
     With `cached` it may be a file of a cache instead, which is returned in full.
     """
-    if not name or "\0" in name:
-        raise UsageError("The path is empty: name a file of the project.")
-    places = [Path(os.path.abspath(folder / name)) for folder in (Path.cwd(), root)]  # noqa: PTH100 - a link is no file
-    places += [Path(os.path.realpath(place.parent)) / place.name for place in places]
+    places = _meant(name, Path.cwd(), root)
     inside = [place for place in places if root in place.parents]
     if not inside and cached:
         from memcache_lsp.caches import Registry  # noqa: PLC0415 - only a file outside of the project needs it
@@ -94,6 +91,32 @@ def below(root: Path, name: str, *, cached: bool = False) -> str:
         raise UsageError(f"{name} lies outside of {root}: name a file of the project, or its project with --root.")
     place = next((place for place in inside if os.path.lexists(place)), inside[-1])
     return place.relative_to(root).as_posix()
+
+
+def cached_file(options: argparse.Namespace) -> tuple[str, str] | None:
+    """Return the full path of a file of a cache and that cache's name, unless it lies in a project that is indexed."""
+    from memcache_lsp.caches import Registry  # noqa: PLC0415 - as above
+
+    registered = Registry().read()
+    if options.root is not None or not registered.caches:
+        return None
+    found = ((place, registered.ground_at(place)) for place in _meant(options.path, root_of_caches()))
+    place, ground = next(((place, ground) for place, ground in found if ground is not None), (None, None))
+    if place is None or ground is None:
+        return None
+    with contextlib.suppress(UserError):  # no project is here, and none is needed
+        root = resolve_root(options)
+        if root in place.parents and paths.index_dir(root).exists():
+            return None
+    return str(place), registered.grounds[ground].name
+
+
+def _meant(name: str, *folders: Path) -> list[Path]:
+    """Return where a path leads that is seen from some folder, as it is and with the links above it followed."""
+    if not name or "\0" in name:
+        raise UsageError("The path is empty: name a file of the project.")
+    places = [Path(os.path.abspath(folder / name)) for folder in folders]  # noqa: PTH100 - a link is no file
+    return [*places, *(Path(os.path.realpath(place.parent)) / place.name for place in places)]
 
 
 def place_of(root: Path, path: str) -> tuple[Path, str]:
@@ -121,8 +144,11 @@ def caches_of(options: argparse.Namespace) -> tuple[str, ...]:
 
 def root_of(options: argparse.Namespace) -> Path:
     """Return the project's root, or where no project is asked the current folder, below which paths are shown."""
-    if asks_project(options):
-        return resolve_root(options)
+    return resolve_root(options) if asks_project(options) else root_of_caches()
+
+
+def root_of_caches() -> Path:
+    """Return the folder below which paths are shown where no project is asked."""
     try:
         return Path(os.path.realpath(Path.cwd()))
     except FileNotFoundError:

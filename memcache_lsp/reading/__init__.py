@@ -9,4 +9,4 @@ from __future__ import annotations
 from typing import Final
 
 # A part of index keys: raise it with every change of what is read out of any file.
-READER_VERSION: Final = "2"
+READER_VERSION: Final = "3"

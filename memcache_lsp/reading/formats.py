@@ -11,7 +11,7 @@ from memcache_lsp.languages import is_packed, language_of
 from memcache_lsp.reading.result import Reading, UnreadableError
 from memcache_lsp.values import Spot
 
-_CONTAINERS: Final = frozenset(("pdf", "docx", "epub", "notebook", "mail"))
+_CONTAINERS: Final = frozenset(("pdf", "docx", "epub", "notebook", "mail", "mhtml"))
 _IN_PLACE: Final = {"html": "page", "man": "roff", "csv": "table"}
 _NEEDS: Final = {"pdf": "pypdfium2"}
 _MOST_PACKED: Final = 32 * 1024 * 1024  # of a manual

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import unescape
+from itertools import islice
 from typing import Final
 
 _TOKEN: Final = re.compile(r"<!--|<(?P<end>/?)(?P<name>[a-zA-Z][a-zA-Z0-9:-]{0,40})(?=[\s/>])|<[!?]")
@@ -36,6 +37,7 @@ _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _MOST_ATTRIBUTES: Final = 4000  # characters of a tag that are looked at
 _PIECE: Final = 1 << 16
 _MOST_DEPTH: Final = 10_000
+_MOST_BLOCKS: Final = 150_000  # no text has more lines than that, by `result.MOST_CHARACTERS`
 _LINKED: Final = 0.6  # of a block's text: it is a list of links
 _MAIN_SHARE: Final = 0.3  # of all text: what is marked as the page's own is believed
 _OWN_SHARE: Final = 0.05  # of all text that a page's own has at least
@@ -67,7 +69,7 @@ class Block:
 
 def blocks(text: str) -> list[Block]:
     """Return the blocks of a page that are its own, in order."""
-    found = [block for block in _Scanner(text).blocks() if block.size]
+    found = list(islice((block for block in _Scanner(text).blocks() if block.size), _MOST_BLOCKS))
     kept = [block for block in found if not block.around]
     if sum(block.size for block in kept) < _OWN_SHARE * sum(block.size for block in found):
         kept = found  # what begins around the text was never closed, or the page is nothing else

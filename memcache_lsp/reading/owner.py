@@ -13,10 +13,11 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from memcache_lsp.errors import Stopped
 from memcache_lsp.programs import command_for, environment
 from memcache_lsp.reading.child import HEAD, PAGE
 from memcache_lsp.reading.result import SCANNED, Reading, UnreadableError, reading_of
@@ -43,6 +44,7 @@ class Reader:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._files = 0
+        self._cancelled: Callable[[], bool] = lambda: False  # whoever waits for the file
         self._page: int | None = None  # that is being read, counted from 0
 
     def __del__(self) -> None:
@@ -55,9 +57,10 @@ class Reader:
         """The process id of the reader, None while there is none."""
         return self._process.pid if self._process else None
 
-    def read(self, path: str, data: bytes) -> Reading:
-        """Read the text out of a file's bytes; UnreadableError says why there is none."""
+    def read(self, path: str, data: bytes, cancelled: Callable[[], bool] = lambda: False) -> Reading:
+        """Read the text out of a file's bytes; UnreadableError says why there is none, Stopped that it was `cancelled`."""
         with self._turn:
+            self._cancelled = cancelled
             try:
                 answer = self._answer(path, data)
             except BaseException:
@@ -190,5 +193,7 @@ class Reader:
         return bytes(data)
 
     def _check(self, watch: Watch) -> None:
+        if self._cancelled():
+            raise Stopped("The reading was stopped.")
         if watch.stalled(self.pid):
             raise TimeoutError

@@ -8,6 +8,7 @@ since a hostile project's git configuration runs commands.
 from __future__ import annotations
 
 from memcache_lsp.scan.rules import select
+from memcache_lsp.scan.saved import is_beside_page, with_folders
 from memcache_lsp.scan.walk import Scanner, ScanResult, changes_rules, outermost
 
-__all__ = ["ScanResult", "Scanner", "changes_rules", "outermost", "select"]
+__all__ = ["ScanResult", "Scanner", "changes_rules", "is_beside_page", "outermost", "select", "with_folders"]

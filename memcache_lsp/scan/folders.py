@@ -2,8 +2,8 @@
 
 Owns the order of rules, the first that speaks decides: version control's own files; .memcacheignore, exclude of
 memcache.toml, .ignore (each from the deepest folder upwards); then, unless git tracks the entry, .gitignore,
-info/exclude, the user's global ignore. Reads ignore files and git's index, nothing else; follows no symbolic link
-below the root or in a project's `.git`. Must not import what reads documents.
+info/exclude, the user's global ignore, and that a folder belongs to a saved page. Reads ignore files and git's index,
+nothing else; follows no symbolic link below the root or in a project's `.git`. Must not import what reads documents.
 
 All paths in here are bytes, relative to the top of the enclosing work tree (without one, to the root).
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from memcache_lsp.config import ProjectSettings
 from memcache_lsp.paths import PROJECT_SETTINGS
-from memcache_lsp.scan import gitfiles
+from memcache_lsp.scan import gitfiles, saved
 from memcache_lsp.scan.names import VCS_FOLDERS
 from memcache_lsp.scan.rules import Rule, RuleList
 
@@ -184,10 +184,17 @@ class Folders:
         reason = folder.ignored
         if not reason:
             rule = _first(folder.theirs, path, name, is_folder=is_folder)
-            if rule is None or rule.negated:
-                return "", ""
-            reason = rule.reason
+            if rule is None:
+                reason = saved.REASON if is_folder and self._is_of_page(folder, name) else ""
+            elif not rule.negated:
+                reason = rule.reason
+        if not reason:
+            return "", ""
         return ("", reason) if folder.tree.tracks(path, is_folder=is_folder) else (reason, "")
+
+    def _is_of_page(self, folder: Folder, name: bytes) -> bool:
+        """Tell whether a folder is that of a saved page, which lies beside it."""
+        return any(os.path.isfile(self.real(folder.path + page)) for page in saved.pages_of(name))  # noqa: PTH113 - bytes
 
     def _with_own_rules(self, folder: Folder, *, tree: WorkTree | None = None) -> Folder:
         """Add the rules of the ignore files that lie in the folder itself."""

@@ -148,7 +148,7 @@ class Scanner:
     ) -> ScanResult:
         """Say of these paths, and of all that lies below those which are folders, what `scan` would say.
 
-        Of a path that is gone, or that lies where nothing is indexed, nothing is said. No path may lie below another
+        Of a path that is gone, unless it is one of `only`, or that lies where nothing is indexed, nothing is said. No path may lie below another
         one. Raises as `scan` does.
         """
         walk = _Walk(cancelled, lambda _found: None, max_files, entered)
@@ -166,7 +166,7 @@ class Scanner:
                 walk.found.append(outcome)
             elif isinstance(outcome, Folder):
                 waiting.append(outcome)
-            elif outcome != MISSING and not isinstance(folder, str):
+            elif not isinstance(folder, str) and (self._only is not None or outcome != MISSING):
                 walk.skipped.append(Skipped(folder.shown + _printable(name), outcome))
         self._walk(waiting, walk)
         return walk.result()

@@ -321,7 +321,8 @@ Each [n] and each source is a button that leads to lines of a file.
         (memcache--ask-turn (current-buffer) (memcache--turn-question turn) connection
                             memcache-method-threads
                             (memcache-make-threads-params
-                             :action "askAgain" :thread-id memcache--thread :turn-id id))
+                             :action "askAgain" :thread-id memcache--thread :turn-id id)
+                            (or (memcache--turn-scope turn) (memcache--scope)))
       (memcache--ask-turn (current-buffer) (memcache--turn-question turn) connection
                           memcache-method-ask
                           (or (nth 1 (memcache--turn-params turn))

@@ -53,8 +53,6 @@ start of the server's session, see `memcache-stop'."
    (roots :initform nil :documentation "Folders that were told.")
    (progress :initform nil :documentation "Hash: token to function.")
    (bars :initform nil :documentation "Alist: token to percent.")
-   (quiescent :initform nil :documentation "Whether nothing is indexed.")
-   (told :initform nil :documentation "Whether the server told that.")
    (health :initform "ok" :documentation "As told last.")
    (trouble :initform nil :documentation "Message that came with it."))
   "A connection to the server of one machine.")
@@ -365,7 +363,10 @@ by default the message is shown.  Neither is called before this returns."
             (setf (memcache--request-id request) (oref connection sent)
                   (memcache--request-state request) 'sent))
         (error (memcache--later #'memcache--settle request #'memcache--request-error
-                                (list :code -1 :message (error-message-string problem)))))))))
+                                (list :code -1 :message
+                                      (if (jsonrpc-running-p connection)
+                                          (error-message-string problem)
+                                        (memcache--last-words connection))))))))))
 
 (defun memcache--settle (request slot value)
   "Give VALUE to the function in SLOT of REQUEST, once."
@@ -396,6 +397,17 @@ by default the message is shown.  Neither is called before this returns."
   "Return the sentence that METHOD is not served by CONNECTION."
   (format "Version %s of memcache-lsp has no %s yet: a later one brings it."
           (oref connection version) (substring (symbol-name method) 1)))
+
+(defun memcache--ask-status (connection scope success &optional error)
+  "Ask CONNECTION for its status and how far the index of SCOPE is.
+SUCCESS, ERROR and what is returned are as with `memcache--request'."
+  (memcache--request connection memcache-method-status
+                     (memcache-make-status-params :scope (or scope memcache--empty))
+                     :success success :error error))
+
+(defun memcache--indexing-p (status)
+  "Tell whether STATUS has any of its scope being indexed."
+  (memcache-scope-status-indexing (memcache-status-result-scope status)))
 
 (defun memcache--show-problem (problem)
   "Show the message of PROBLEM, but not that something was stopped."
@@ -428,7 +440,6 @@ by default the message is shown.  Neither is called before this returns."
        ('$/progress (memcache--progressed connection (plist-get params :token)
                                           (plist-get params :value)))
        ('memcache/didChangeStatus
-        (memcache--rest connection (memcache-did-change-status-params-quiescent params))
         (oset connection health (memcache-did-change-status-params-health params))
         (oset connection trouble (memcache-did-change-status-params-message params))
         (memcache--run 'memcache--status-functions))
@@ -438,11 +449,6 @@ by default the message is shown.  Neither is called before this returns."
         (memcache--run 'memcache--read-functions connection params))
        ('window/showMessage
         (message "Memcache: %s" (plist-get params :message)))))))
-
-(defun memcache--rest (connection quiescent)
-  "Note what CONNECTION told, QUIESCENT or not."
-  (oset connection quiescent quiescent)
-  (oset connection told t))
 
 (defun memcache--progressed (connection token value)
   "Take the progress VALUE that CONNECTION got on TOKEN."
@@ -478,8 +484,6 @@ by default the message is shown.  Neither is called before this returns."
 
 (defun memcache--tell-root (connection root)
   "Tell CONNECTION of the folder ROOT."
-  (oset connection quiescent nil)
-  (oset connection told nil)
   (jsonrpc-notify connection :workspace/didChangeWorkspaceFolders
                   (list :event (list :added (vector (memcache--folder root))
                                      :removed [])))

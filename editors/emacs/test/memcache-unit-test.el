@@ -268,52 +268,105 @@
                                :status "stale"))))
    (should (string-match-p "\n  \\[3\\] courier/retry.py:3-6 .*changed since\n" (buffer-string)))))
 
-(defun memcache-test--is-partial (told quiescent bars &optional indexed)
-  "Return whether an answer says that it was early.
-The server TOLD of QUIESCENT, or shows BARS, while it drew the sources; of two
-projects the one INDEXED is, when it is asked."
-  (memcache-test-turn
-   (let ((uri "file:///courier"))
-     (oset connection told told)
-     (oset connection quiescent quiescent)
-     (oset connection bars bars)
-     (when indexed
-       (setf (memcache--turn-params turn) (list memcache-method-ask (list :scope (list :roots (vector uri)))))
-       (oset connection roots '("/courier/" "/other/")))
-     (cl-letf (((symbol-function 'memcache--request)
-                (lambda (_connection method _params &rest more)
-                  (should (eq method memcache-method-status))
-                  (funcall (plist-get more :success)
-                           (list :roots (vector (list :uri indexed :state "indexing")
-                                                (list :uri "file:///third" :state "ready")))))))
-       (memcache-test--hear turn (memcache-test--hits "README.md")))
-     (oset connection bars nil)         ; done by the time of the answer
-     (oset connection quiescent t)
-     (memcache-test--hear turn "So [1]." (cons 'result memcache-test--result))
-     (and (string-search "g asks again" (buffer-string)) t))))
+(defmacro memcache-test-asked (&rest body)
+  "Evaluate BODY in a buffer with a turn `turn' that the cache papers is asked."
+  `(memcache-test-served
+    (memcache-test-turn
+     (setq memcache--title "papers")
+     (setf (memcache--turn-scope turn) (list :caches ["papers"]))
+     (setq memcache-test--sent nil)
+     (memcache--send-turn turn)
+     ,@body)))
+
+(defun memcache-test--said (turn)
+  "Write what TURN heard, and return the text of its buffer, or what it is at."
+  (while (memcache--turn-queue turn)
+    (memcache--flush turn))
+  (or (cdr (memcache--turn-stage turn))
+      (with-current-buffer (memcache--turn-buffer turn) (buffer-string))))
+
+(defconst memcache-test--no (plist-put (copy-sequence memcache-test--result) :finishReason "no_answer")
+  "How a question ended that has no answer.")
 
 (ert-deftest memcache-test-what-is-drawn-from-half-an-index-says-so ()
-  (let ((bars '(("b" . 40))))
-    (should (memcache-test--is-partial nil nil bars))
-    (should-not (memcache-test--is-partial nil nil nil))
-    (should (memcache-test--is-partial t nil nil))
-    (should-not (memcache-test--is-partial t t bars)) ; they are those of a cache
-    (should (memcache-test--is-partial t nil bars "file:///courier"))
-    (should-not (memcache-test--is-partial t nil bars "file:///other"))))
+  (dolist (indexing '(nil t))
+    (memcache-test-asked
+     (should (equal (memcache-test--answer memcache-method-status (memcache-test--status indexing))
+                    '(:scope (:caches ["papers"]))))
+     (memcache-test--hear turn (memcache-test--hits "README.md") "So [1].")
+     (memcache-test--answer memcache-method-ask memcache-test--result)
+     (should (eq (and (string-search "g asks again" (memcache-test--said turn)) t) indexing))
+     (should-not memcache-test--sent))))
+
+(ert-deftest memcache-test-a-no-is-final-where-what-was-asked-is-indexed ()
+  (memcache-test-asked
+   (memcache-test--answer memcache-method-status (memcache-test--status nil))
+   (memcache-test--answer memcache-method-ask memcache-test--no)
+   (memcache-test--said turn)
+   (should (eq (memcache--turn-state turn) 'asked))
+   (memcache-test--answer memcache-method-status (memcache-test--status nil))
+   (should (string-search "There is no answer to this in papers." (memcache-test--said turn)))
+   (should (eq (memcache--turn-state turn) 'done))
+   (should (equal memcache--thread "t1"))))
+
+(ert-deftest memcache-test-an-early-no-is-asked-again ()
+  (let ((memcache--retry-seconds 0))
+    ;; It began after the question, or was under way and is done by now.
+    (cl-loop
+     for (before after) in '((nil t) (t t) (t nil))
+     do (memcache-test-asked
+         (memcache-test--answer memcache-method-status (memcache-test--status before))
+         (memcache-test--answer memcache-method-ask memcache-test--no)
+         (memcache-test--said turn)
+         (memcache-test--answer memcache-method-status (memcache-test--status after))
+         (should-not memcache--thread)
+         (should (eq (memcache--request-method (car (last memcache-test--sent)))
+                     memcache-method-threads)) ; the thread is forgotten
+         (setq memcache-test--sent (butlast memcache-test--sent))
+         (when after
+           (should (equal (memcache-test--said turn)
+                          "papers is being indexed (40 %), the question waits"))
+           (memcache-test-until memcache-test--sent))
+         (memcache-test--answer memcache-method-status (memcache-test--status nil))
+         (memcache-test--hear turn (memcache-test--hits "README.md") "So [1].")
+         (memcache-test--answer memcache-method-ask memcache-test--result)
+         (should-not (string-search "g asks again" (memcache-test--said turn)))
+         (should (eq (memcache--turn-state turn) 'done))))))
+
+(ert-deftest memcache-test-a-thread-gets-one-early-no ()
+  (let ((memcache--retry-seconds 0))
+    (memcache-test-asked
+     (setq memcache--thread "t1")
+     (memcache-test--answer memcache-method-status (memcache-test--status t))
+     (memcache-test--answer memcache-method-ask memcache-test--no)
+     (memcache-test--said turn)
+     (dolist (indexing '(t t t nil))
+       (memcache-test-until memcache-test--sent)
+       (memcache-test--answer memcache-method-status (memcache-test--status indexing)))
+     (memcache-test--answer memcache-method-ask memcache-test--result)
+     (memcache-test--said turn)
+     (should (eq (memcache--turn-state turn) 'done)))))
+
+(ert-deftest memcache-test-a-stopped-question-waits-no-more ()
+  (memcache-test-asked
+   (let ((memcache--retry-seconds 0))
+     (memcache-test--answer memcache-method-status (memcache-test--status t))
+     (memcache-test--answer memcache-method-ask memcache-test--no)
+     (memcache-test--said turn)
+     (memcache-test--answer memcache-method-status (memcache-test--status t))
+     (setq memcache-test--sent nil)
+     (memcache-answer-stop)
+     (should (eq (memcache--turn-state turn) 'stopped))
+     (should-not (memq (memcache--turn-retry turn) timer-list)))))
 
 (ert-deftest memcache-test-a-question-that-waits-hears-of-the-end-of-its-server ()
   (memcache-test-turn
-   (let ((memcache--early (list turn)))
-     (memcache--retry turn)
-     (cl-letf (((symbol-function 'jsonrpc-running-p) #'ignore)
-               ((symbol-function 'memcache--last-words) (lambda (_connection) "The server ended.")))
-       (memcache--ask-early))
-     (should-not memcache--early)
-     (with-timeout (10 (ert-fail "the turn still waits"))
-       (while (eq (memcache--turn-state turn) 'asked)
-         (accept-process-output nil 0.01)))
-     (should (eq (memcache--turn-state turn) 'failed))
-     (should (string-search "The server ended." (buffer-string))))))
+   (delete-process (jsonrpc--process connection))
+   (memcache-test-until (not (jsonrpc-running-p connection)))
+   (memcache--send-turn turn 'again)
+   (memcache-test-until (not (memcache--busy)))
+   (should (eq (memcache--turn-state turn) 'failed))
+   (should (string-search "The server ended;" (buffer-string)))))
 
 (ert-deftest memcache-test-percents-are-shown-in-header-and-mode-line ()
   (memcache-test-turn

@@ -189,6 +189,11 @@ The buffer is killed afterwards, the file is as before."
   (while (memcache--turn-queue turn)
     (memcache--flush turn)))
 
+(defun memcache-test--results (complete &rest names)
+  "Return the result of a search, hits in the files NAMES; COMPLETE if these are all."
+  (list :hits (plist-get (apply #'memcache-test--hits names) :items)
+        :complete (or complete :json-false)))
+
 (defconst memcache-test--result
   '(:threadId "t1" :turnId "t1.1" :finishReason "stop" :evidence (:read 2 :found 3)
     :usage (:promptTokens 9 :reusedTokens 0 :answerTokens 4)

@@ -563,6 +563,66 @@
          (should-not (memcache--held-by place))
          (should (= 0 (hash-table-count (oref connection-used progress)))))))))
 
+;;;; Search
+
+(defmacro memcache-test-searching (&rest body)
+  "Evaluate BODY with a live search `search' whose hits come in `found', latest first."
+  `(memcache-test-served
+    (let* ((default-directory memcache-test-project)
+           (memcache--connections (list (cons nil (memcache-test-connection))))
+           (memcache--search-delay 0) (memcache--search-again-seconds 0) found
+           (search (memcache--begin-search '(:caches ["papers"]) (lambda (hits) (push hits found)))))
+      (oset (cdar memcache--connections) methods (list memcache-method-search memcache-method-status))
+      (memcache--search-for search "walrus")
+      (memcache-test-until memcache-test--sent)
+      ,@body)))
+
+(ert-deftest memcache-test-a-search-is-sent-again-when-the-index-changed ()
+  (memcache-test-searching
+   (should (equal (memcache-test--answer memcache-method-status (memcache-test--status t 1))
+                  '(:scope (:caches ["papers"]))))
+   (should (equal (plist-get (memcache-test--answer memcache-method-search
+                                                    (memcache-test--results nil "README.md"))
+                             :query)
+                  "walrus"))
+   (dolist (version '(1 1 2))           ; nothing new while it is the same
+     (should (= (length found) 1))
+     (memcache-test-until memcache-test--sent)
+     (memcache-test--answer memcache-method-status (memcache-test--status t version)))
+   (memcache-test--answer memcache-method-search (memcache-test--results nil "README.md" "docs/retries.md"))
+   (should (equal (mapcar #'length found) '(2 1)))
+   ;; Paused, it stays incomplete, and nobody looks any more.
+   (memcache-test-until memcache-test--sent)
+   (memcache-test--answer memcache-method-status (memcache-test--status nil 2))
+   (should-not memcache-test--sent)
+   (should-not (memq (memcache--search-timer search) timer-list))))
+
+(ert-deftest memcache-test-a-complete-search-is-not-sent-again ()
+  (memcache-test-searching
+   (memcache-test--answer memcache-method-status (memcache-test--status nil))
+   (memcache-test--answer memcache-method-search (memcache-test--results t "README.md"))
+   (should (= (length found) 1))
+   (should-not memcache-test--sent)
+   (should-not (memq (memcache--search-timer search) timer-list))))
+
+(ert-deftest memcache-test-what-comes-behind-the-next-query-is-not-taken ()
+  (memcache-test-searching
+   (let ((status (pop memcache-test--sent)) first)
+     (memcache--search-for search "seal")
+     (memcache-test-until memcache-test--sent)
+     (memcache--settle status #'memcache--request-success (memcache-test--status nil))
+     (memcache-test--answer memcache-method-status (memcache-test--status nil))
+     (setq first (pop memcache-test--sent))
+     (memcache--search-for search "seals")
+     (memcache-test-until memcache-test--sent)
+     (memcache--settle first #'memcache--request-success (memcache-test--results t "README.md"))
+     (should-not found)
+     (memcache-test--answer memcache-method-status (memcache-test--status nil))
+     (should (equal (plist-get (memcache-test--answer memcache-method-search (memcache-test--results t))
+                               :query)
+                    "seals"))
+     (should (equal found '(nil))))))
+
 ;;;; Mode line and menus
 
 (ert-deftest memcache-test-mode-line-is-quiet-when-all-is-well ()

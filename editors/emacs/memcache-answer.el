@@ -57,9 +57,14 @@
 (defun memcache--forget-turn (turn)
   "Stop TURN, and free its markers."
   (memcache--stop-turn turn)
+  (memcache--free-turn turn)
+  (dolist (marker (list (memcache--turn-body turn) (memcache--turn-end turn)))
+    (when marker (set-marker marker nil))))
+
+(defun memcache--free-turn (turn)
+  "Free the markers in the text of TURN, and those of its places."
   (mapc #'memcache--let-go (memcache--turn-places turn))
-  (dolist (marker (list (memcache--turn-text turn) (memcache--turn-end turn)
-                        (memcache--turn-sources-start turn)))
+  (dolist (marker (list (memcache--turn-text turn) (memcache--turn-sources-start turn)))
     (when marker (set-marker marker nil))))
 
 (defmacro memcache--writing (&rest body)
@@ -92,6 +97,7 @@ Windows whose point is at the end stay there."
                                    :connection connection :state 'asked)))
     (push turn memcache--turns)
     (memcache--writing (memcache--write-question question))
+    (setf (memcache--turn-body turn) (copy-marker (point-max)))
     turn))
 
 ;;;; Asking
@@ -129,8 +135,18 @@ waited for."
          (memcache--turn-connection turn) (nth 0 (memcache--turn-params turn))
          (append (list :partialResultToken (memcache--turn-token turn))
                  (nth 1 (memcache--turn-params turn)))
-         :success (lambda (result) (memcache--heard turn (cons 'result result)))
+         :success (lambda (result)
+                    (memcache--answered turn (or (plist-get result :asked) result)))
          :error (lambda (problem) (memcache--heard turn (cons 'problem problem))))))
+
+(defun memcache--answered (turn result)
+  "Take RESULT, how TURN ended; a no counts where all is indexed."
+  (if (equal (memcache-ask-result-finish-reason result) "no_answer")
+      (memcache--look turn (lambda (status)
+                             (if (or (memcache--turn-early turn) (memcache--indexing-p status))
+                                 (memcache--take-back turn result status)
+                               (memcache--heard turn (cons 'result result)))))
+    (memcache--heard turn (cons 'result result))))
 
 (defun memcache--look (turn function)
   "Call FUNCTION with the status of what TURN is asked of, in its buffer.
@@ -190,7 +206,7 @@ It is not called where the turn is stopped by then."
          (memcache--write-text turn (string-join (nreverse texts)))))
       ("citation" (memcache--write-citation turn value))
       ("unsupported" (memcache--write-unsupported turn value))
-      ('result (memcache--write-result turn (cdr value)))
+      ('result (memcache--take-result turn (cdr value)))
       ('problem (memcache--write-problem turn (cdr value)))))
   values)
 
@@ -249,13 +265,6 @@ It is not called where the turn is stopped by then."
 
 ;;;; Ends
 
-(defun memcache--write-result (turn result)
-  "Take RESULT, how TURN ended; that of a thread has it within."
-  (let ((asked (or (plist-get result :asked) result)))
-    (if (memcache--empty-p turn asked)
-        (memcache--look turn (lambda (status) (memcache--take-empty turn asked status)))
-      (memcache--take-result turn asked))))
-
 (defun memcache--take-result (turn asked)
   "Take ASKED, the result that ended TURN."
   (setf (memcache--turn-result turn) asked
@@ -266,23 +275,25 @@ It is not called where the turn is stopped by then."
     (memcache--write-whole turn answer (memcache-ask-result-citations asked)))
   (memcache--end-turn turn 'done (memcache--result-text turn asked)))
 
-(defun memcache--empty-p (turn result)
-  "Tell whether RESULT of TURN is no answer, and nothing else came."
-  (and (equal (memcache-ask-result-finish-reason result) "no_answer")
-       (null (memcache--turn-sources turn))
-       (null (memcache--turn-text turn))))
-
-(defun memcache--take-empty (turn result status)
-  "Take RESULT, that TURN found nothing, where by STATUS all is indexed.
-Else ask again later; the thread that was opened for nothing is forgotten."
-  (if (not (or (memcache--turn-early turn) (memcache--indexing-p status)))
-      (memcache--writing (memcache--take-result turn result))
-    (unless (equal (memcache-ask-result-thread-id result) memcache--thread)
-      (memcache--request (memcache--turn-connection turn) memcache-method-threads
-                         (memcache-make-threads-params
-                          :action "delete" :thread-id (memcache-ask-result-thread-id result))
-                         :error #'ignore))
-    (memcache--ask-later turn status)))
+(defun memcache--take-back (turn result status)
+  "Forget RESULT, a no that TURN got too early, and ask again as STATUS wants it.
+Of a question that was asked once one thread is to be listed."
+  (unless (equal (memcache-ask-result-thread-id result) memcache--thread)
+    (memcache--request (memcache--turn-connection turn) memcache-method-threads
+                       (memcache-make-threads-params
+                        :action "delete" :thread-id (memcache-ask-result-thread-id result))
+                       :error #'ignore))
+  (when (memcache--turn-timer turn)
+    (cancel-timer (memcache--turn-timer turn)))
+  (memcache--free-turn turn)
+  (memcache--writing (delete-region (memcache--turn-body turn) (point-max)))
+  (setf (memcache--turn-state turn) 'asked
+        (memcache--turn-timer turn) nil
+        (memcache--turn-queue turn) nil
+        (memcache--turn-sources turn) nil
+        (memcache--turn-sources-start turn) nil
+        (memcache--turn-text turn) nil)
+  (memcache--ask-later turn status))
 
 (defun memcache--ask-later (turn status)
   "Ask TURN again in a moment, or at once if by STATUS all is indexed now.

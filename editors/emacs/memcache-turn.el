@@ -46,12 +46,13 @@
   "A question and its answer in a buffer.
 STATE is `asked', `writing', `done', `stopped' or `failed'; EARLY if SCOPE, what
 it was asked of, was being indexed then; RETRY is the timer that asks it again.
+What is written of it begins at BODY.
 SOURCES are places in order, the first of which is number FIRST; lower ones are
 sources of earlier turns.  CITED are (N . PLACE), latest first; MARKS are
 \((OFFSET . N) . PLACE), what N stands for in the brackets at an offset of the
 text, which is BARE while what is new in it is not fontified."
   buffer question id state connection request token params scope
-  queue timer stage early retry
+  queue timer stage early retry body
   sources (first 1) cited marks sources-start text end markdown (unsupported 0)
   result bare)
 

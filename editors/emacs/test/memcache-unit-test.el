@@ -301,11 +301,12 @@
 (ert-deftest memcache-test-a-no-is-final-where-what-was-asked-is-indexed ()
   (memcache-test-asked
    (memcache-test--answer memcache-method-status (memcache-test--status nil))
+   (memcache-test--hear turn (memcache-test--hits "README.md") "Nothing in the index answers this.")
    (memcache-test--answer memcache-method-ask memcache-test--no)
-   (memcache-test--said turn)
-   (should (eq (memcache--turn-state turn) 'asked))
+   (should (memcache--busy))
    (memcache-test--answer memcache-method-status (memcache-test--status nil))
-   (should (string-search "There is no answer to this in papers." (memcache-test--said turn)))
+   (should (string-search "Nothing in the index answers this." (memcache-test--said turn)))
+   (should-not (string-search "g asks again" (buffer-string)))
    (should (eq (memcache--turn-state turn) 'done))
    (should (equal memcache--thread "t1"))))
 
@@ -313,12 +314,19 @@
   (let ((memcache--retry-seconds 0))
     ;; It began after the question, or was under way and is done by now.
     (cl-loop
-     for (before after) in '((nil t) (t t) (t nil))
+     for (before after written) in '((nil t nil) (t t t) (t nil nil) (nil t t))
      do (memcache-test-asked
          (memcache-test--answer memcache-method-status (memcache-test--status before))
+         (dolist (value (list (memcache-test--hits "docs/retries.md")
+                              '(:type "delta" :seq 0 :text "Nothing in the index answers this.")))
+           (memcache--heard turn value))
+         (when written
+           (should (string-search "Nothing in the index" (progn (memcache-test--hear turn)
+                                                                (buffer-string)))))
          (memcache-test--answer memcache-method-ask memcache-test--no)
          (memcache-test--said turn)
          (memcache-test--answer memcache-method-status (memcache-test--status after))
+         (should (equal (progn (memcache-test--hear turn) (buffer-string)) "Why?\n"))
          (should-not memcache--thread)
          (should (eq (memcache--request-method (car (last memcache-test--sent)))
                      memcache-method-threads)) ; the thread is forgotten
@@ -331,6 +339,7 @@
          (memcache-test--hear turn (memcache-test--hits "README.md") "So [1].")
          (memcache-test--answer memcache-method-ask memcache-test--result)
          (should-not (string-search "g asks again" (memcache-test--said turn)))
+         (should (equal (memcache-test--buttons turn) '(("[1]" . "README.md:3-6"))))
          (should (eq (memcache--turn-state turn) 'done))))))
 
 (ert-deftest memcache-test-a-thread-gets-one-early-no ()

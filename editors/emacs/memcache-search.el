@@ -278,7 +278,8 @@ prefix argument, read the SCOPE of this search alone."
           (lambda (hits)
             (memcache--show-found hits connection query
                                   (lambda () (memcache--search-again search)))))
-    (memcache--search-now search)))
+    (unless (string-empty-p (memcache--search-words search))
+      (memcache--search-now search))))
 
 ;;;###autoload
 (defun memcache-similar ()

@@ -110,7 +110,7 @@ argument, read the SCOPE of this question alone."
         (memcache--ask-turn buffer question (memcache--connect) memcache-method-ask params)))))
 
 (defun memcache--answer-to-follow ()
-  "Return the buffer whose thread can be gone on with, else signal why there is none."
+  "Return the buffer whose thread can be gone on with, else say why not."
   (let ((buffer (memcache--latest-answer)))
     (cond ((not buffer) (user-error "There is no answer yet: ask with `memcache-ask' first"))
           ((memcache--busy buffer)

@@ -359,11 +359,14 @@ def test_settings_of_the_project_confine_and_exclude(tmp_path):
                 "user.g.dart",
             )
         ),
+        *((name, "copy") for name in ("#server.py#", ".#server.py", "server.py~", "server.py.~2~")),
         *((name, "minified") for name in ("jquery.min.js", "site-min.css")),
         *((name, "binary") for name in ("a.PNG", "b.so", "c.tar.gz", "d.pyc", "e.sqlite3", "f.gguf")),
         *(
             (name, "")
             for name in (
+                "c#.md",
+                "#1.md",
                 ".env.example",
                 ".env.sample",
                 ".env.template",

@@ -40,10 +40,16 @@
   "What was signalled lately, latest first.")
 
 (defun memcache-test--note-signal (symbol data)
-  "Note that SYMBOL was signalled with DATA."
-  (push (list (format-time-string "%T.%3N") symbol data) memcache-test--signals)
-  (when-let* ((older (nthcdr 9 memcache-test--signals)))
-    (setcdr older nil)))
+  "Note that SYMBOL was signalled with DATA, in which test and by which functions."
+  (let ((signal-hook-function nil))
+    (push (list (format-time-string "%T.%3N") symbol data
+                (and (ert-running-test) (ert-test-name (ert-running-test)))
+                (cl-loop for (_ function) in (backtrace-frames #'memcache-test--note-signal)
+                         repeat 20
+                         collect (if (symbolp function) function 'lambda)))
+          memcache-test--signals)
+    (when-let* ((older (nthcdr 9 memcache-test--signals)))
+      (setcdr older nil))))
 
 (setq signal-hook-function #'memcache-test--note-signal)
 

@@ -101,10 +101,13 @@
     (insert-file-contents-literally "/proc/self/statm")
     (/ (* 4 (string-to-number (nth 1 (split-string (buffer-string))))) 1024.0)))
 
-(defun holds-indexed ()
-  "Tell whether the server said that all is indexed."
-  (let ((connection (memcache--live holds-project)))
-    (and connection (oref connection quiescent))))
+(defvar holds-indexed nil
+  "Whether the server said that all is indexed.")
+
+(advice-add 'memcache--notified :before
+            (lambda (_connection method params)
+              (when (eq method 'memcache/didChangeStatus)
+                (setq holds-indexed (memcache-did-change-status-params-quiescent params)))))
 
 (defun holds-answers (count)
   "Ask COUNT questions one after the other."
@@ -118,7 +121,7 @@
   "Measure, and print a plist."
   (let* ((began (float-time)) indexed answers growth)
     (setq answers (holds-work (lambda (answers)
-                                (when (and (not indexed) (holds-indexed))
+                                (when (and (not indexed) holds-indexed)
                                   (setq indexed (- (float-time) began)))
                                 (and indexed (> answers 2) (> (- (float-time) began) 30)))))
     (memcache--leave (memcache--live holds-project))

@@ -11,18 +11,19 @@ import argparse
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from serving.home import SERVE, Home
+from serving.home import PROGRAM, SERVE, Home
 from terminal import Terminal
 
 from memcache_lsp import models
 
 ROOT = Path(__file__).parent.parent
 CLIENT = ROOT / "editors" / "emacs"
-QUESTION = "what happens to a parcel that fails too often?"
+QUESTION = "how is a webhook signature checked?"
 SETUP = """(progn (setq memcache-command '({server}) inhibit-startup-screen t split-width-threshold 100)
  (setq-default truncate-lines t) (menu-bar-mode -1) (load-theme 'modus-vivendi t) (global-memcache-mode)
  (global-set-key (kbd "C-c m") 'memcache-command-map))"""
@@ -70,6 +71,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch, Home(model) as home, home.entered():
         project = Path(shutil.copytree(ROOT / "examples" / "courier", Path(scratch) / "courier"))
         (project / ".git").mkdir()
+        subprocess.run([*PROGRAM, "index"], cwd=project, check=True)  # a first question would be early
         draw(args.emacs, project)
     return 0
 

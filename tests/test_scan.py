@@ -409,11 +409,14 @@ def test_the_gate_sees_a_page_come_and_go(tmp_path):
                 "user.g.dart",
             )
         ),
+        *((name, "copy") for name in ("#server.py#", ".#server.py", "server.py~", "server.py.~2~")),
         *((name, "minified") for name in ("jquery.min.js", "site-min.css")),
         *((name, "binary") for name in ("a.PNG", "b.so", "c.tar.gz", "d.pyc", "e.sqlite3", "f.gguf")),
         *(
             (name, "")
             for name in (
+                "c#.md",
+                "#1.md",
                 ".env.example",
                 ".env.sample",
                 ".env.template",

@@ -24,7 +24,7 @@
   "How long one flush may take before Emacs gets its turn, in seconds.")
 
 (defconst memcache--retry-seconds 1.5
-  "How long to wait before a question is asked again while a project is indexed.")
+  "How long to wait before a question that was early is asked again.")
 
 ;;;; Where a turn is written
 
@@ -57,9 +57,14 @@
 (defun memcache--forget-turn (turn)
   "Stop TURN, and free its markers."
   (memcache--stop-turn turn)
+  (memcache--free-turn turn)
+  (dolist (marker (list (memcache--turn-body turn) (memcache--turn-end turn)))
+    (when marker (set-marker marker nil))))
+
+(defun memcache--free-turn (turn)
+  "Free the markers in the text of TURN, and those of its places."
   (mapc #'memcache--let-go (memcache--turn-places turn))
-  (dolist (marker (list (memcache--turn-text turn) (memcache--turn-end turn)
-                        (memcache--turn-sources-start turn)))
+  (dolist (marker (list (memcache--turn-text turn) (memcache--turn-sources-start turn)))
     (when marker (set-marker marker nil))))
 
 (defmacro memcache--writing (&rest body)
@@ -92,34 +97,68 @@ Windows whose point is at the end stay there."
                                    :connection connection :state 'asked)))
     (push turn memcache--turns)
     (memcache--writing (memcache--write-question question))
+    (setf (memcache--turn-body turn) (copy-marker (point-max)))
     turn))
 
 ;;;; Asking
 
-(defun memcache--ask-turn (buffer question connection method params)
-  "Ask QUESTION of CONNECTION by METHOD with PARAMS, and write it to BUFFER."
+(defun memcache--ask-turn (buffer question connection method params &optional scope)
+  "Ask QUESTION of CONNECTION by METHOD with PARAMS, and write it to BUFFER.
+SCOPE is what it is asked of, unless that is in PARAMS."
   (with-current-buffer buffer
     (let* ((turn (memcache--new-turn question connection))
            (token (format "emacs-%s" (gensym ""))))
       (setf (memcache--turn-token turn) token
-            (memcache--turn-params turn) (list method params))
+            (memcache--turn-params turn) (list method params)
+            (memcache--turn-scope turn) (or scope (plist-get params :scope)))
       (puthash token (lambda (value) (memcache--heard turn value))
                (oref connection progress))
       (memcache--send-turn turn)
       (memcache--show-stage turn "Looking for sources")
       turn)))
 
-(defun memcache--send-turn (turn)
+(defun memcache--send-turn (turn &optional again)
+  "Send the question of TURN, and note whether that is early; AGAIN if it was.
+A thread that is there gets no second turn that says no: then the index is
+waited for."
+  (memcache--look turn
+                  (lambda (status)
+                    (setf (memcache--turn-early turn) (memcache--indexing-p status))
+                    (if (and again memcache--thread (memcache--turn-early turn))
+                        (memcache--ask-later turn status)
+                      (memcache--send-question turn)))))
+
+(defun memcache--send-question (turn)
   "Send the question of TURN."
-  (let ((connection (memcache--turn-connection turn)))
-    (setf (memcache--turn-early turn) (not (oref connection quiescent))
-          (memcache--turn-request turn)
-          (memcache--request
-           connection (nth 0 (memcache--turn-params turn))
-           (append (list :partialResultToken (memcache--turn-token turn))
-                   (nth 1 (memcache--turn-params turn)))
-           :success (lambda (result) (memcache--heard turn (cons 'result result)))
-           :error (lambda (problem) (memcache--heard turn (cons 'problem problem)))))))
+  (setf (memcache--turn-request turn)
+        (memcache--request
+         (memcache--turn-connection turn) (nth 0 (memcache--turn-params turn))
+         (append (list :partialResultToken (memcache--turn-token turn))
+                 (nth 1 (memcache--turn-params turn)))
+         :success (lambda (result)
+                    (memcache--answered turn (or (plist-get result :asked) result)))
+         :error (lambda (problem) (memcache--heard turn (cons 'problem problem))))))
+
+(defun memcache--answered (turn result)
+  "Take RESULT, how TURN ended; a no counts where all is indexed."
+  (if (equal (memcache-ask-result-finish-reason result) "no_answer")
+      (memcache--look turn (lambda (status)
+                             (if (or (memcache--turn-early turn) (memcache--indexing-p status))
+                                 (memcache--take-back turn result status)
+                               (memcache--heard turn (cons 'result result)))))
+    (memcache--heard turn (cons 'result result))))
+
+(defun memcache--look (turn function)
+  "Call FUNCTION with the status of what TURN is asked of, in its buffer.
+It is not called where the turn is stopped by then."
+  (setf (memcache--turn-request turn)
+        (memcache--ask-status
+         (memcache--turn-connection turn) (memcache--turn-scope turn)
+         (lambda (status)
+           (when (and (memcache--turn-busy-p turn) (buffer-live-p (memcache--turn-buffer turn)))
+             (with-current-buffer (memcache--turn-buffer turn)
+               (funcall function status))))
+         (lambda (problem) (memcache--heard turn (cons 'problem problem))))))
 
 (defun memcache--heard (turn value)
   "Take VALUE, a piece of TURN, and have it written soon."
@@ -167,7 +206,7 @@ Windows whose point is at the end stay there."
          (memcache--write-text turn (string-join (nreverse texts)))))
       ("citation" (memcache--write-citation turn value))
       ("unsupported" (memcache--write-unsupported turn value))
-      ('result (memcache--write-result turn (cdr value)))
+      ('result (memcache--take-result turn (cdr value)))
       ('problem (memcache--write-problem turn (cdr value)))))
   values)
 
@@ -180,7 +219,6 @@ Windows whose point is at the end stay there."
     (setf (memcache--turn-first turn) (or (memcache-ask-sources-first value) 1)
           (memcache--turn-sources turn)
           (mapcar (lambda (hit) (memcache--hit-place hit host)) (memcache-ask-sources-items value)))
-    (memcache--note-partial turn)
     (memcache--insert-sources turn "Sources")))
 
 (defun memcache--stage-text (value)
@@ -227,13 +265,6 @@ Windows whose point is at the end stay there."
 
 ;;;; Ends
 
-(defun memcache--write-result (turn result)
-  "Take RESULT, how TURN ended; that of a thread has it within."
-  (let ((asked (or (plist-get result :asked) result)))
-    (if (memcache--too-early-p turn asked)
-        (memcache--ask-later turn asked)
-      (memcache--take-result turn asked))))
-
 (defun memcache--take-result (turn asked)
   "Take ASKED, the result that ended TURN."
   (setf (memcache--turn-result turn) asked
@@ -244,80 +275,57 @@ Windows whose point is at the end stay there."
     (memcache--write-whole turn answer (memcache-ask-result-citations asked)))
   (memcache--end-turn turn 'done (memcache--result-text turn asked)))
 
-(defun memcache--too-early-p (turn result)
-  "Tell whether RESULT of TURN is empty since the index was not there yet."
-  (and (memcache--turn-early turn)
-       (equal (memcache-ask-result-finish-reason result) "no_answer")
-       (null (memcache--turn-sources turn))
-       (null (memcache--turn-text turn))))
-
-(defvar memcache--early nil
-  "Turns that are asked again when indexing is done.")
-
-(defun memcache--ask-later (turn result)
-  "Ask TURN again when the project is indexed, which may be so already.
-The thread that RESULT opened for nothing is forgotten."
+(defun memcache--take-back (turn result status)
+  "Forget RESULT, a no that TURN got too early, and ask again as STATUS wants it.
+Of a question that was asked once one thread is to be listed."
   (unless (equal (memcache-ask-result-thread-id result) memcache--thread)
     (memcache--request (memcache--turn-connection turn) memcache-method-threads
                        (memcache-make-threads-params
                         :action "delete" :thread-id (memcache-ask-result-thread-id result))
                        :error #'ignore))
-  (memcache--show-stage turn "The project is being indexed, the question waits")
-  (push turn memcache--early)
-  (setf (memcache--turn-request turn)
-        (memcache--request
-         (memcache--turn-connection turn) memcache-method-status nil
-         :success (lambda (status)
-                    (memcache--rest (memcache--turn-connection turn)
-                                    (memcache-status-result-quiescent status))
-                    (memcache--ask-early))
-         :error (lambda (problem)
-                  (memcache--stop-waiting turn)
-                  (memcache--heard turn (cons 'problem problem))))))
-
-(defun memcache--stop-waiting (turn)
-  "Ask TURN no more in a moment."
-  (setq memcache--early (delq turn memcache--early))
   (when (memcache--turn-timer turn)
-    (cancel-timer (memcache--turn-timer turn))
-    (setf (memcache--turn-timer turn) nil)))
+    (cancel-timer (memcache--turn-timer turn)))
+  (memcache--free-turn turn)
+  (memcache--writing (delete-region (memcache--turn-body turn) (point-max)))
+  (setf (memcache--turn-state turn) 'asked
+        (memcache--turn-timer turn) nil
+        (memcache--turn-queue turn) nil
+        (memcache--turn-sources turn) nil
+        (memcache--turn-sources-start turn) nil
+        (memcache--turn-text turn) nil)
+  (memcache--ask-later turn status))
 
-(defun memcache--ask-early ()
-  "Ask again what was asked too early, where the index is there now."
-  (dolist (turn memcache--early)
-    (let ((connection (memcache--turn-connection turn)))
-      (cond
-       ((not (and (eq (memcache--turn-state turn) 'asked)
-                  (buffer-live-p (memcache--turn-buffer turn))))
-        (setq memcache--early (delq turn memcache--early)))
-       ((not (jsonrpc-running-p connection))
-        (memcache--stop-waiting turn)
-        (memcache--heard turn (list 'problem :message (memcache--last-words connection))))
-       ((oref connection quiescent)
-        (memcache--stop-waiting turn)
-        (memcache--send-turn turn))
-       (t (memcache--tell-indexing turn connection)
-          (memcache--retry turn))))))
-
-(defun memcache--retry (turn)
-  "Ask TURN again in a moment, for some of the project is indexed by then.
-What a question is about is indexed next."
-  (unless (memcache--turn-timer turn)
-    (setf (memcache--turn-timer turn)
-          (run-at-time memcache--retry-seconds nil
-                       (lambda ()
-                         (setf (memcache--turn-timer turn) nil)
-                         (when (memq turn memcache--early)
-                           (setq memcache--early (delq turn memcache--early))
-                           (memcache--send-turn turn)))))))
-
-(defun memcache--tell-indexing (turn connection)
-  "Show how far CONNECTION's server is with the index that TURN waits for."
-  (when-let* ((bars (oref connection bars)))
-    (with-current-buffer (memcache--turn-buffer turn)
+(defun memcache--ask-later (turn status)
+  "Ask TURN again in a moment, or at once if by STATUS all is indexed now.
+What a question is about is indexed next, so it may be there before the rest."
+  (if (not (memcache--indexing-p status))
+      (memcache--send-turn turn 'again)
+    (let ((percent (memcache--indexed-percent status (memcache--turn-scope turn))))
       (memcache--show-stage
-       turn (format "The project is being indexed (%d %%), the question waits"
-                    (apply #'min (mapcar #'cdr bars)))))))
+       turn (format "%s is being indexed%s, the question waits" memcache--title
+                    (if percent (format " (%d %%)" percent) ""))))
+    (setf (memcache--turn-retry turn)
+          (run-at-time memcache--retry-seconds nil #'memcache--send-turn turn 'again))))
+
+(defun memcache--indexed-percent (status scope)
+  "Return how much of SCOPE is indexed by STATUS, nil where it is unknown."
+  (let* ((roots (append (plist-get scope :roots) nil))
+         (caches (append (plist-get scope :caches) nil))
+         (counts
+          (append
+           (cl-loop for root in (memcache-status-result-roots status)
+                    when (if (or roots caches)
+                             (member (memcache-root-status-uri root) roots)
+                           t)
+                    when (equal (memcache-root-status-state root) "indexing")
+                    collect (memcache-root-status-files root))
+           (cl-loop for cache in (memcache-status-result-caches status)
+                    when (member (memcache-cache-name cache) caches)
+                    when (equal (memcache-cache-state cache) "indexing")
+                    collect (memcache-cache-files cache))))
+         (total (apply #'+ (mapcar #'memcache-file-counts-total counts))))
+    (when (> total 0)
+      (/ (* 100 (apply #'+ (mapcar #'memcache-file-counts-done counts))) total))))
 
 (defun memcache--write-whole (turn answer citations)
   "Write ANSWER of TURN, which did not stream, with its CITATIONS."
@@ -353,7 +361,7 @@ What a question is about is indexed next."
                                 (memcache--turn-text turn))
                       (format "There is no answer to this in %s." memcache--title)))
                    ("length" "It was cut at its limit, see `memcache-answer-tokens'."))
-                 (when (memcache--turn-partial turn)
+                 (when (memcache--turn-early turn)
                    "Indexing was still under way; g asks again.")
                  (when (> unsupported 0)
                    (format "What is underlined (%d) is not borne out by its citations."
@@ -377,6 +385,8 @@ What a question is about is indexed next."
     (memcache--dress turn t)
     (set-marker (memcache--markdown-from (memcache--turn-markdown turn)) nil))
   (memcache--end-stage turn)
+  (when (memcache--turn-retry turn)
+    (cancel-timer (memcache--turn-retry turn)))
   (remhash (memcache--turn-token turn)
            (oref (memcache--turn-connection turn) progress))
   (setf (memcache--turn-state turn) state
@@ -397,8 +407,6 @@ What a question is about is indexed next."
       (with-current-buffer (memcache--turn-buffer turn)
         (memcache--writing (memcache--end-turn turn 'stopped "Stopped.")))
       (memcache--cancel (memcache--turn-request turn)))))
-
-(add-hook 'memcache--status-functions #'memcache--ask-early)
 
 (provide 'memcache-answer)
 ;;; memcache-answer.el ends here

@@ -96,20 +96,26 @@ argument, read the SCOPE of this question alone."
 ;;;###autoload
 (defun memcache-ask-follow-up (question)
   "Ask QUESTION in the thread of the latest answer, or of the one shown here."
-  (interactive (list (memcache--read-question
-                      (memcache--prompt "Follow up in" (memcache--scope)))))
-  (let ((buffer (memcache--latest-answer)))
-    (unless buffer
-      (user-error "There is no answer yet: ask with `memcache-ask' first"))
+  (interactive (progn
+                 (memcache--answer-to-follow)
+                 (list (memcache--read-question
+                        (memcache--prompt "Follow up in" (memcache--scope))))))
+  (let ((buffer (memcache--answer-to-follow)))
     (with-current-buffer buffer
-      (when (memcache--busy)
-        (user-error "This answer is still being written: C-c C-k stops it"))
       (let* ((scope (memcache--scope))
              (params (memcache-make-ask-params
                       :question question :thread-id memcache--thread :scope scope)))
         (memcache--show-answer buffer)
         (setq memcache--title (memcache--scope-name scope))
         (memcache--ask-turn buffer question (memcache--connect) memcache-method-ask params)))))
+
+(defun memcache--answer-to-follow ()
+  "Return the buffer whose thread can be gone on with, else say why not."
+  (let ((buffer (memcache--latest-answer)))
+    (cond ((not buffer) (user-error "There is no answer yet: ask with `memcache-ask' first"))
+          ((memcache--busy buffer)
+           (user-error "This answer is still being written: C-c C-k stops it")))
+    buffer))
 
 (defun memcache--latest-answer ()
   "Return the buffer of the latest answer, the current one before others."
@@ -321,7 +327,8 @@ Each [n] and each source is a button that leads to lines of a file.
         (memcache--ask-turn (current-buffer) (memcache--turn-question turn) connection
                             memcache-method-threads
                             (memcache-make-threads-params
-                             :action "askAgain" :thread-id memcache--thread :turn-id id))
+                             :action "askAgain" :thread-id memcache--thread :turn-id id)
+                            (or (memcache--turn-scope turn) (memcache--scope)))
       (memcache--ask-turn (current-buffer) (memcache--turn-question turn) connection
                           memcache-method-ask
                           (or (nth 1 (memcache--turn-params turn))

@@ -53,8 +53,6 @@ start of the server's session, see `memcache-stop'."
    (roots :initform nil :documentation "Folders that were told.")
    (progress :initform nil :documentation "Hash: token to function.")
    (bars :initform nil :documentation "Alist: token to percent.")
-   (quiescent :initform nil :documentation "Whether nothing is indexed.")
-   (told :initform nil :documentation "Whether the server told that.")
    (health :initform "ok" :documentation "As told last.")
    (trouble :initform nil :documentation "Message that came with it."))
   "A connection to the server of one machine.")
@@ -133,12 +131,22 @@ Where it is not there, signal a `user-error' with what to do."
        name (or host "")))
     (cons name (cdr memcache-command))))
 
+(defconst memcache--start-seconds 60
+  "How long a server may take to answer `initialize', in seconds.")
+
+(defconst memcache--remote-word "{\"jsonrpc\":\"2.0\",\"method\":\"$/started\"}"
+  "What a remote shell sends when what comes next is the server's to read.")
+
 (defun memcache--process-command (program host)
   "Return the command that has PROGRAM run on HOST.
-Terminals of remote shells must not translate what goes through."
+Terminals of remote shells must not translate what goes through.  TRAMP's shell
+there may read on behind the line that has it run this, so nothing is sent
+before `memcache--remote-word' has come."
   (if host
-      (list "sh" "-c" (concat "stty raw >/dev/null 2>&1; exec "
-                              (mapconcat #'shell-quote-argument program " ")))
+      (list "sh" "-c"
+            (format "stty raw >/dev/null 2>&1; printf 'Content-Length: %d\\r\\n\\r\\n%s'; exec %s"
+                    (string-bytes memcache--remote-word) memcache--remote-word
+                    (mapconcat #'shell-quote-argument program " ")))
     program))
 
 (defconst memcache--no-events
@@ -169,10 +177,26 @@ ROOT is the first folder that it is told of."
               :stderr (get-buffer-create (format "*%s stderr*" name))))
            memcache--no-events)))
     (oset connection progress (make-hash-table :test #'equal))
+    (oset connection roots (list root))
     (memcache--quiet-sentinel connection)
     (setf (alist-get host memcache--connections nil nil #'equal) connection)
-    (memcache--initialize connection root)
+    (run-at-time memcache--start-seconds nil #'memcache--give-up connection)
+    (unless host
+      (memcache--initialize connection))
     connection))
+
+(defun memcache--give-up (connection)
+  "End CONNECTION and say so, if its server did not answer by now."
+  (when (and (eq (oref connection state) 'starting) (jsonrpc-running-p connection))
+    (memcache--fail-waiting
+     connection
+     (list :code -1 :message
+           (memcache--with-stderr
+            connection
+            (format "The server%s did not answer within %d seconds and was ended; the next command starts it again."
+                    (if-let* ((host (oref connection host))) (concat " on " host) "")
+                    memcache--start-seconds))))
+    (memcache--kill connection)))
 
 (defun memcache--quiet-sentinel (connection)
   "Have the end of CONNECTION told by us alone."
@@ -185,12 +209,12 @@ ROOT is the first folder that it is told of."
                       (apply sentinel args)))
                   '((name . memcache-quiet)))))
 
-(defun memcache--initialize (connection root)
-  "Introduce this Emacs, with the folder ROOT, to the server behind CONNECTION."
-  (oset connection roots (list root))
+(defun memcache--initialize (connection)
+  "Introduce this Emacs, with its first folder, to the server behind CONNECTION."
   (condition-case nil
       (jsonrpc-async-request
-       connection :initialize (memcache--introduction connection root)
+       connection :initialize
+       (memcache--introduction connection (car (last (oref connection roots))))
        :timeout nil
        :success-fn (lambda (result)
                      (memcache--guard #'memcache--begin connection result))
@@ -265,16 +289,19 @@ ROOT is the first folder that it is told of."
   "Return one sentence about the end of CONNECTION."
   (if (eq (oref connection state) 'stopping)
       "The session was ended."
-    (let* ((buffer (jsonrpc-stderr-buffer connection))
-           (line (and (buffer-live-p buffer)
-                      (with-current-buffer buffer
-                        (goto-char (point-max))
-                        (re-search-backward "^Process .* stderr finished" nil t)
-                        (skip-chars-backward " \n\t")
-                        (buffer-substring-no-properties
-                         (line-beginning-position) (point))))))
-      (concat "The server ended; the next command starts it again."
-              (and line (not (string-empty-p line)) (format " (%s)" line))))))
+    (memcache--with-stderr connection "The server ended; the next command starts it again.")))
+
+(defun memcache--with-stderr (connection sentence)
+  "Return SENTENCE, and behind it what the server of CONNECTION complained of last."
+  (let* ((buffer (jsonrpc-stderr-buffer connection))
+         (line (and (buffer-live-p buffer)
+                    (with-current-buffer buffer
+                      (goto-char (point-max))
+                      (re-search-backward "^Process .* stderr finished" nil t)
+                      (skip-chars-backward " \n\t")
+                      (buffer-substring-no-properties
+                       (line-beginning-position) (point))))))
+    (concat sentence (and line (not (string-empty-p line)) (format " (%s)" line)))))
 
 (defun memcache--kill (connection)
   "End the process of CONNECTION without a word."
@@ -336,7 +363,10 @@ by default the message is shown.  Neither is called before this returns."
             (setf (memcache--request-id request) (oref connection sent)
                   (memcache--request-state request) 'sent))
         (error (memcache--later #'memcache--settle request #'memcache--request-error
-                                (list :code -1 :message (error-message-string problem)))))))))
+                                (list :code -1 :message
+                                      (if (jsonrpc-running-p connection)
+                                          (error-message-string problem)
+                                        (memcache--last-words connection))))))))))
 
 (defun memcache--settle (request slot value)
   "Give VALUE to the function in SLOT of REQUEST, once."
@@ -368,6 +398,17 @@ by default the message is shown.  Neither is called before this returns."
   (format "Version %s of memcache-lsp has no %s yet: a later one brings it."
           (oref connection version) (substring (symbol-name method) 1)))
 
+(defun memcache--ask-status (connection scope success &optional error)
+  "Ask CONNECTION for its status and how far the index of SCOPE is.
+SUCCESS, ERROR and what is returned are as with `memcache--request'."
+  (memcache--request connection memcache-method-status
+                     (memcache-make-status-params :scope (or scope memcache--empty))
+                     :success success :error error))
+
+(defun memcache--indexing-p (status)
+  "Tell whether STATUS has any of its scope being indexed."
+  (memcache-scope-status-indexing (memcache-status-result-scope status)))
+
 (defun memcache--show-problem (problem)
   "Show the message of PROBLEM, but not that something was stopped."
   (unless (eql (plist-get problem :code) memcache-error-request-cancelled)
@@ -395,10 +436,10 @@ by default the message is shown.  Neither is called before this returns."
   (memcache--guard
    (lambda ()
      (pcase method
+       ('$/started (memcache--initialize connection))
        ('$/progress (memcache--progressed connection (plist-get params :token)
                                           (plist-get params :value)))
        ('memcache/didChangeStatus
-        (memcache--rest connection (memcache-did-change-status-params-quiescent params))
         (oset connection health (memcache-did-change-status-params-health params))
         (oset connection trouble (memcache-did-change-status-params-message params))
         (memcache--run 'memcache--status-functions))
@@ -408,11 +449,6 @@ by default the message is shown.  Neither is called before this returns."
         (memcache--run 'memcache--read-functions connection params))
        ('window/showMessage
         (message "Memcache: %s" (plist-get params :message)))))))
-
-(defun memcache--rest (connection quiescent)
-  "Note what CONNECTION told, QUIESCENT or not."
-  (oset connection quiescent quiescent)
-  (oset connection told t))
 
 (defun memcache--progressed (connection token value)
   "Take the progress VALUE that CONNECTION got on TOKEN."
@@ -448,8 +484,6 @@ by default the message is shown.  Neither is called before this returns."
 
 (defun memcache--tell-root (connection root)
   "Tell CONNECTION of the folder ROOT."
-  (oset connection quiescent nil)
-  (oset connection told nil)
   (jsonrpc-notify connection :workspace/didChangeWorkspaceFolders
                   (list :event (list :added (vector (memcache--folder root))
                                      :removed [])))

@@ -10,7 +10,8 @@
 ;;
 ;; A query is sent when typing pauses; of several that are on their way only
 ;; the last one counts, and the others are stopped.  Nothing waits: what is
-;; shown is replaced when the next results are there.
+;; shown is replaced when the next results are there.  Where they are not all, it
+;; is searched anew when the index changed.
 
 ;;; Code:
 
@@ -37,6 +38,9 @@
 (defconst memcache--search-delay 0.15
   "How long typing must pause before a query is sent, in seconds.")
 
+(defconst memcache--search-again-seconds 1.5
+  "How long until it is looked whether more was indexed.")
+
 (defconst memcache--search-limit 30
   "How many results are asked for.")
 
@@ -47,8 +51,9 @@
 
 (cl-defstruct (memcache--search (:copier nil))
   "A search that follows what is typed.
-SHOW is called with each list of hits that comes; LIVE while one types."
-  live directory connection scope document query request timer hits notes show)
+SHOW is called with each list of hits that comes; LIVE while one types; STATUS
+is that of the index when the query was sent."
+  live directory connection scope document query status request timer hits notes show)
 
 (defun memcache--begin-search (scope show)
   "Return a search in SCOPE, whose results SHOW gets."
@@ -72,37 +77,78 @@ SHOW is called with each list of hits that comes; LIVE while one types."
 (defun memcache--search-now (search)
   "Send the query of SEARCH."
   (memcache--end-search search)
-  (let ((default-directory (memcache--search-directory search))
-        (query (string-trim (or (memcache--search-query search) "")))
-        (connection (memcache--search-connection search)))
-    (if (string-empty-p query)
-        (memcache--found search nil)
-      (unless (jsonrpc-running-p connection)
-        (setq connection (memcache--connect))
-        (setf (memcache--search-connection search) connection))
-      (setf (memcache--search-request search)
-            (memcache--request
-             connection memcache-method-search
-             (memcache-make-search-params
-              :query query :limit memcache--search-limit
-              :scope (memcache--search-scope search)
-              :text-document (memcache--search-document search))
-             :success (lambda (result) (memcache--search-result search result)))))))
+  (if (string-empty-p (memcache--search-words search))
+      (memcache--found search nil)
+    (memcache--search-look search #'memcache--search-send)))
+
+(defun memcache--search-words (search)
+  "Return the words of SEARCH, empty for nothing."
+  (string-trim (or (memcache--search-query search) "")))
+
+(defun memcache--search-look (search take)
+  "Have TAKE called with SEARCH and the status of its scope."
+  (let ((default-directory (memcache--search-directory search)))
+    (unless (jsonrpc-running-p (memcache--search-connection search))
+      (setf (memcache--search-connection search) (memcache--connect)))
+    (memcache--search-await
+     search take
+     (lambda (success)
+       (memcache--ask-status (memcache--search-connection search)
+                             (memcache--search-scope search) success)))))
+
+(defun memcache--search-await (search take send)
+  "Have TAKE called with SEARCH and the result of a request.
+SEND gets what takes that result, and has to return the request.  What comes
+after another was sent is not taken."
+  (let (request)
+    (setq request (funcall send (lambda (result)
+                                  (when (eq request (memcache--search-request search))
+                                    (setf (memcache--search-request search) nil)
+                                    (funcall take search result)))))
+    (setf (memcache--search-request search) request)))
+
+(defun memcache--search-send (search status)
+  "Send the query of SEARCH, STATUS being that of its scope."
+  (setf (memcache--search-status search) status)
+  (let ((default-directory (memcache--search-directory search)))
+    (memcache--search-await
+     search #'memcache--search-result
+     (lambda (success)
+       (memcache--request
+        (memcache--search-connection search) memcache-method-search
+        (memcache-make-search-params
+         :query (memcache--search-words search) :limit memcache--search-limit
+         :scope (memcache--search-scope search)
+         :text-document (memcache--search-document search))
+        :success success)))))
 
 (defun memcache--search-result (search result)
-  "Take RESULT for SEARCH; while the project is indexed, look again in a moment."
-  (setf (memcache--search-request search) nil)
+  "Take RESULT for SEARCH; there may be more in a moment if it is not complete."
   (cond ((memcache-search-result-complete result))
-        ((memcache--search-live search)
-         (setf (memcache--search-timer search)
-               (run-at-time 1.5 nil #'memcache--search-now search)))
-        (t (message "Memcache: it is still being indexed; g shows more")))
+        ((memcache--search-live search) (memcache--search-later search))
+        ((memcache--indexing-p (memcache--search-status search))
+         (message "Memcache: it is still being indexed; g shows more")))
   (let ((notes (memcache-search-result-notes result))
         (before (memcache--search-notes search)))
     (setf (memcache--search-notes search) notes)
     (memcache--found search (memcache-search-result-hits result))
     (unless (and (memcache--search-live search) (equal notes before))
       (memcache--tell-notes notes))))
+
+(defun memcache--search-later (search)
+  "Look in a moment whether there is more for SEARCH."
+  (setf (memcache--search-timer search)
+        (run-at-time memcache--search-again-seconds nil
+                     #'memcache--search-look search #'memcache--search-more)))
+
+(defun memcache--search-more (search status)
+  "Send SEARCH again where by STATUS the index changed; wait while it is indexed."
+  (let ((version (lambda (status)
+                   (memcache-scope-status-version (memcache-status-result-scope status)))))
+    (cond ((not (memcache--search-live search)))
+          ((/= (funcall version status) (funcall version (memcache--search-status search)))
+           (memcache--search-send search status))
+          ((memcache--indexing-p status) (memcache--search-later search)))))
 
 (defun memcache--tell-notes (notes)
   "Show NOTES, sentences about what was not searched, if there are any."
@@ -232,7 +278,8 @@ prefix argument, read the SCOPE of this search alone."
           (lambda (hits)
             (memcache--show-found hits connection query
                                   (lambda () (memcache--search-again search)))))
-    (memcache--search-now search)))
+    (unless (string-empty-p (memcache--search-words search))
+      (memcache--search-now search))))
 
 ;;;###autoload
 (defun memcache-similar ()
@@ -292,14 +339,19 @@ prefix argument, read the SCOPE of this search alone."
       ('t (all-completions "" (funcall candidates) predicate))
       (_ (if (assoc string (funcall candidates)) t string)))))
 
-(defun memcache--refresh-completions ()
-  "Have the minibuffer's completions shown anew."
-  (cond ((bound-and-true-p vertico--input)
+(defun memcache--refresh-completions (candidates chosen)
+  "Have CANDIDATES shown in the minibuffer, CHOSEN being selected if it is there."
+  (cond ((bound-and-true-p vertico--input) ; which keeps what was chosen by itself
          (setq vertico--input t)
          (vertico--exhibit))
         (t
          (setq completion-all-sorted-completions nil)
-         (icomplete-exhibit))))
+         (icomplete-exhibit)
+         (when (assoc chosen candidates)
+           (cl-loop repeat (length candidates)
+                    until (equal (memcache--current-candidate) chosen)
+                    do (icomplete-forward-completions))
+           (icomplete-exhibit)))))
 
 (defun memcache--current-candidate ()
   "Return the candidate that is to be taken, or nil."
@@ -345,11 +397,13 @@ argument, read the SCOPE first."
           (memcache--begin-search
            (or scope (memcache--scope))
            (lambda (hits)
-             (setq candidates (memcache--candidates hits))
              (when (and (buffer-live-p minibuffer) (active-minibuffer-window))
                (with-selected-window (active-minibuffer-window)
-                 (memcache--refresh-completions)
-                 (setq shown (memcache--preview-candidate candidates search window shown)))))))
+                 (let* ((current (memcache--current-candidate))
+                        (chosen (and (not (equal current (caar candidates))) current)))
+                   (setq candidates (memcache--candidates hits))
+                   (memcache--refresh-completions candidates chosen)
+                   (setq shown (memcache--preview-candidate candidates search window shown))))))))
     (unwind-protect
         (let* ((completion-category-overrides
                 (cons '(memcache (styles memcache--found)) completion-category-overrides))

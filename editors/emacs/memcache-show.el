@@ -87,6 +87,7 @@
   "Fill the current buffer with the text of FILE, in its mode but without hooks."
   (let ((inhibit-read-only t)
         (enable-local-variables nil)
+        (inhibit-message t)             ; a mode may tell what it guesses of the file
         (buffer-undo-list t))
     (fundamental-mode)
     (erase-buffer)

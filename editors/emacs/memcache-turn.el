@@ -44,16 +44,17 @@
 
 (cl-defstruct (memcache--turn (:copier nil))
   "A question and its answer in a buffer.
-STATE is `asked', `writing', `done', `stopped' or `failed'; EARLY if it was
-asked while the project was being indexed, BARE while new text is not
-fontified.  SOURCES are places in order, the first of which is number FIRST;
-lower ones are sources of earlier turns.  PARTIAL if they were found before all
-was indexed.  CITED are (N . PLACE), latest first; MARKS are ((OFFSET . N) .
-PLACE), what N stands for in the brackets at an offset of the text."
-  buffer question id state connection request token params
-  queue timer stage
-  sources (first 1) partial cited marks sources-start text end markdown (unsupported 0)
-  result early bare)
+STATE is `asked', `writing', `done', `stopped' or `failed'; EARLY if SCOPE, what
+it was asked of, was being indexed then; RETRY is the timer that asks it again.
+What is written of it begins at BODY.
+SOURCES are places in order, the first of which is number FIRST; lower ones are
+sources of earlier turns.  CITED are (N . PLACE), latest first; MARKS are
+\((OFFSET . N) . PLACE), what N stands for in the brackets at an offset of the
+text, which is BARE while what is new in it is not fontified."
+  buffer question id state connection request token params scope
+  queue timer stage early retry body
+  sources (first 1) cited marks sources-start text end markdown (unsupported 0)
+  result bare)
 
 (defvar-local memcache--thread nil
   "Id of the thread that this buffer shows, nil while it has none.")
@@ -72,32 +73,6 @@ PLACE), what N stands for in the brackets at an offset of the text."
   "Return the turn that is being written in BUFFER, by default the current one."
   (when-let* ((turn (car (buffer-local-value 'memcache--turns (or buffer (current-buffer))))))
     (and (memcache--turn-busy-p turn) turn)))
-
-(defun memcache--note-partial (turn)
-  "Note whether the sources of TURN were found before all was indexed.
-Bars, which are there for caches too, count until the server told.  Where there
-are several projects, it is asked whether it is another one that is indexed."
-  (let ((connection (memcache--turn-connection turn)))
-    (setf (memcache--turn-partial turn)
-          (if (oref connection told)
-              (not (oref connection quiescent))
-            (and (oref connection bars) t)))
-    (when (and (memcache--turn-partial turn) (cdr (oref connection roots)))
-      (memcache--request
-       connection memcache-method-status nil
-       :success (lambda (status)
-                  (when (memcache--others-indexed-p turn status)
-                    (setf (memcache--turn-partial turn) nil)))
-       :error #'ignore))))
-
-(defun memcache--others-indexed-p (turn status)
-  "Tell whether by STATUS only what TURN was not asked of is being indexed."
-  (let* ((scope (plist-get (nth 1 (memcache--turn-params turn)) :scope))
-         (asked (append (plist-get scope :roots) nil))
-         (indexed (cl-loop for root in (memcache-status-result-roots status)
-                           when (equal (memcache-root-status-state root) "indexing")
-                           collect (memcache-root-status-uri root))))
-    (and asked indexed (not (cl-intersection asked indexed :test #'equal)))))
 
 (defun memcache--turn-places (turn)
   "Return all places of TURN."

@@ -53,6 +53,7 @@ _GENERATED = re.compile(
 _UNFINISHED_SUFFIXES = frozenset(
     "part partial crdownload opdownload download filepart aria2".split()
 )  # of browsers and others
+_EDITED = re.compile(r"#.+#|\.#.+|.+~")  # of Emacs, and of whatever keeps backups as it does
 _SECRET_SUFFIXES = frozenset(
     "env pem key p8 p12 pfx ppk kdb kdbx jks keystore tfstate tfvars ovpn mobileprovision".split(),
 )
@@ -83,6 +84,8 @@ def reason_by_name(path: str) -> str:
         return "secret: by its name it holds passwords or keys"
     if name in _LOCK_FILES or (name.startswith("pylock.") and name.endswith(".toml")):
         return "lock file: written by a package manager"
+    if _EDITED.fullmatch(name):
+        return "copy: an editor keeps it of what is or was being edited"
     if _MINIFIED.search(name):
         return "minified: by its name it was made by a program from other files"
     if _GENERATED.search(name):

@@ -253,6 +253,19 @@ Each is a cons of what the prompt has to begin with, and the answer."
          (memcache-answer-copy)
          (should (string-search "manual.pdf#page=2)" (current-kill 0))))))))
 
+(ert-deftest memcache-test-a-cache-is-asked-while-it-is-indexed ()
+  (memcache-test-fresh
+   (let ((default-directory memcache-test-project) (memcache--chosen nil))
+     (memcache-caches-add "papers" (memcache-test--papers))
+     (memcache-test-until (member "papers" (memcache--known-caches)))
+     (unwind-protect
+         (progn
+           (memcache-scope '("papers"))
+           (let ((turn (memcache-test-ask "what does the walrus dive for?")))
+             (should (equal (memcache--place-path (car (memcache--turn-sources turn))) "walrus.md"))))
+       (memcache--caches-do "remove" :name "papers")
+       (memcache-test-until (not (member "papers" (memcache--known-caches))))))))
+
 (ert-deftest memcache-test-a-visited-document-is-not-taken-for-lines ()
   (memcache-test-with-papers
    (memcache-scope '("papers"))

@@ -81,5 +81,61 @@
      (memcache--live-xrefs (list hit) search window)) ; came too late, and nothing happens
    (should-not (get-buffer-window "*xref*" t))))
 
+(defun memcache-test--type (&rest steps)
+  "Do STEPS one after the other while the minibuffer is in use.
+Each is keys that are typed, or a function that is called until it is true."
+  (let ((end (+ (float-time) memcache-test-patience)) timer)
+    (setq timer (run-at-time
+                 0.05 0.05
+                 (lambda ()
+                   (when (> (float-time) end)
+                     (cancel-timer timer)
+                     (message "It did not happen: %S" (car steps))
+                     (abort-recursive-edit))
+                   (when-let* ((window (active-minibuffer-window)) (step (car steps)))
+                     (when (with-selected-window window
+                             (if (functionp step) (funcall step)
+                               (setq unread-command-events (listify-key-sequence step))))
+                       (pop steps)))
+                   (unless steps (cancel-timer timer)))))))
+
+(ert-deftest memcache-test-a-choice-is-kept-when-more-is-found ()
+  (memcache-test-served
+   (memcache-test-two-frames
+    (let* ((default-directory memcache-test-project) (memcache--search-again-seconds 0)
+           (connection (memcache-test-connection))
+           (memcache--connections (list (cons nil connection)))
+           (answers (lambda (method result)
+                      (lambda ()
+                        (when memcache-test--sent
+                          (memcache-test--answer method result)))))
+           (current (lambda (path)
+                      (lambda ()
+                        (string-prefix-p path (or (memcache--current-candidate) ""))))))
+      (memcache-test--type
+       "x"
+       (funcall answers memcache-method-status (memcache-test--status t 1))
+       (funcall answers memcache-method-search
+                (memcache-test--results nil "README.md" "docs/retries.md" "courier/queue.py"))
+       (funcall current "README.md")
+       (kbd "C-n")
+       (funcall current "docs/retries.md")
+       (funcall answers memcache-method-status (memcache-test--status t 2))
+       (funcall answers memcache-method-search
+                (memcache-test--results nil "courier/retry.py" "README.md" "docs/retries.md"))
+       (lambda () (= (safe-length completion-all-sorted-completions) 3))
+       (funcall current "docs/retries.md")
+       ;; What was not chosen gives way to what is better.
+       (kbd "C-p C-p")
+       (funcall current "courier/retry.py")
+       (funcall answers memcache-method-status (memcache-test--status t 3))
+       (funcall answers memcache-method-search
+                (memcache-test--results nil "docs/retries.md" "courier/retry.py"))
+       (funcall current "docs/retries.md")
+       (kbd "RET"))
+      (memcache-jump)
+      (should (equal buffer-file-name (memcache-test-file "docs/retries.md")))
+      (kill-buffer)))))
+
 (provide 'memcache-frames-test)
 ;;; memcache-frames-test.el ends here

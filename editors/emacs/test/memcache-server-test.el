@@ -324,6 +324,17 @@
         (should (string-match-p "this is no server" (buffer-string)))
         (kill-buffer)))))
 
+(ert-deftest memcache-test-a-server-that-does-not-answer-is-told ()
+  (let ((memcache-command '("sleep" "600")) (memcache--start-seconds 0.2)
+        (default-directory memcache-test-project))
+    (memcache-ask "x?")
+    (let ((turn (memcache-test-written (get-buffer "*memcache*"))))
+      (should (eq (memcache--turn-state turn) 'failed))
+      (with-current-buffer (memcache--turn-buffer turn)
+        (should (string-match-p "did not answer" (buffer-string)))
+        (kill-buffer)))
+    (memcache-test-until (null memcache--connections))))
+
 (defmacro memcache-test-far (&rest body)
   "Evaluate BODY with a method `mock' whose remote machine is this one."
   `(let ((tramp-methods
@@ -351,6 +362,24 @@
       (should (equal (line-number-at-pos) (car (memcache--place-lines place))))
       (should (file-remote-p buffer-file-name))
       (kill-buffer)))))
+
+(ert-deftest memcache-test-far-shells-that-read-on-lose-nothing ()
+  "A remote shell that is slow finds what comes behind its line in one piece with it."
+  (memcache-test-far
+   (memcache-test-fresh
+    (let* ((open (make-temp-name (expand-file-name "mc-open-" temporary-file-directory)))
+           (hold (lambda (vec command &optional _never no-output)
+                   (when (and no-output (string-match-p "exec.*stty" command))
+                     (process-send-string (tramp-get-connection-process vec)
+                                          (format "until [ -e %s ]; do sleep 0.1; done\n" open))))))
+      (advice-add 'tramp-send-command :before hold)
+      (unwind-protect
+          (progn
+            (memcache-ask memcache-test--question)
+            (write-region "" nil open nil 'silent)
+            (should (eq (memcache--turn-state (memcache-test-written (get-buffer "*memcache*"))) 'done)))
+        (advice-remove 'tramp-send-command hold)
+        (delete-file open))))))
 
 (ert-deftest memcache-test-far-unsaved-text-takes-part ()
   (memcache-test-far

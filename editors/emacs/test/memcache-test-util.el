@@ -40,10 +40,16 @@
   "What was signalled lately, latest first.")
 
 (defun memcache-test--note-signal (symbol data)
-  "Note that SYMBOL was signalled with DATA."
-  (push (list (format-time-string "%T.%3N") symbol data) memcache-test--signals)
-  (when-let* ((older (nthcdr 9 memcache-test--signals)))
-    (setcdr older nil)))
+  "Note that SYMBOL was signalled with DATA, in which test and by which functions."
+  (let ((signal-hook-function nil))
+    (push (list (format-time-string "%T.%3N") symbol data
+                (and (ert-running-test) (ert-test-name (ert-running-test)))
+                (cl-loop for (_ function) in (backtrace-frames #'memcache-test--note-signal)
+                         repeat 20
+                         collect (if (symbolp function) function 'lambda)))
+          memcache-test--signals)
+    (when-let* ((older (nthcdr 9 memcache-test--signals)))
+      (setcdr older nil))))
 
 (setq signal-hook-function #'memcache-test--note-signal)
 
@@ -117,7 +123,7 @@ The buffer is killed afterwards, the file is as before."
                 memcache--no-events)))
     (oset connection progress (make-hash-table :test #'equal))
     (oset connection state 'ready)
-    (oset connection methods (list memcache-method-ask memcache-method-threads))
+    (oset connection methods (list memcache-method-ask memcache-method-threads memcache-method-status))
     connection))
 
 (defun memcache-test--last-message ()
@@ -139,6 +145,31 @@ The buffer is killed afterwards, the file is as before."
      (unwind-protect
          (with-current-buffer (memcache--turn-buffer turn) ,@body)
        (kill-buffer (memcache--turn-buffer turn)))))
+
+(defvar memcache-test--sent nil
+  "Requests that wait for `memcache-test--answer', latest first.")
+
+(defmacro memcache-test-served (&rest body)
+  "Evaluate BODY, whose requests are answered by `memcache-test--answer' alone."
+  `(let ((memcache-test--sent nil))
+     (cl-letf (((symbol-function 'memcache--send)
+                (lambda (request) (push request memcache-test--sent))))
+       ,@body)))
+
+(defun memcache-test--answer (method result)
+  "Answer the only request there is, which is of METHOD, with RESULT; return its params."
+  (should (equal (mapcar #'memcache--request-method memcache-test--sent) (list method)))
+  (let ((request (pop memcache-test--sent)))
+    (memcache--settle request #'memcache--request-success result)
+    (memcache--request-params request)))
+
+(defun memcache-test--status (indexing &optional version)
+  "Return a status by which the scope is INDEXING, at VERSION, and so is another root."
+  (list :quiescent :json-false
+        :roots [(:uri "file:///other" :state "indexing" :files (:done 1 :total 9))]
+        :caches [(:name "papers" :state "indexing" :files (:done 4 :total 10))]
+        :scope (list :indexing (or indexing :json-false) :complete :json-false
+                     :version (or version 1))))
 
 (defun memcache-test--location (name start end)
   "Return the location of lines START to END, counted from 0, of file NAME."
@@ -163,6 +194,11 @@ The buffer is killed afterwards, the file is as before."
     (memcache--heard turn (if (stringp value) (list :type "delta" :seq 0 :text value) value)))
   (while (memcache--turn-queue turn)
     (memcache--flush turn)))
+
+(defun memcache-test--results (complete &rest names)
+  "Return the result of a search, hits in the files NAMES; COMPLETE if these are all."
+  (list :hits (plist-get (apply #'memcache-test--hits names) :items)
+        :complete (or complete :json-false)))
 
 (defconst memcache-test--result
   '(:threadId "t1" :turnId "t1.1" :finishReason "stop" :evidence (:read 2 :found 3)

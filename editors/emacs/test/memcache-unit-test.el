@@ -268,52 +268,114 @@
                                :status "stale"))))
    (should (string-match-p "\n  \\[3\\] courier/retry.py:3-6 .*changed since\n" (buffer-string)))))
 
-(defun memcache-test--is-partial (told quiescent bars &optional indexed)
-  "Return whether an answer says that it was early.
-The server TOLD of QUIESCENT, or shows BARS, while it drew the sources; of two
-projects the one INDEXED is, when it is asked."
-  (memcache-test-turn
-   (let ((uri "file:///courier"))
-     (oset connection told told)
-     (oset connection quiescent quiescent)
-     (oset connection bars bars)
-     (when indexed
-       (setf (memcache--turn-params turn) (list memcache-method-ask (list :scope (list :roots (vector uri)))))
-       (oset connection roots '("/courier/" "/other/")))
-     (cl-letf (((symbol-function 'memcache--request)
-                (lambda (_connection method _params &rest more)
-                  (should (eq method memcache-method-status))
-                  (funcall (plist-get more :success)
-                           (list :roots (vector (list :uri indexed :state "indexing")
-                                                (list :uri "file:///third" :state "ready")))))))
-       (memcache-test--hear turn (memcache-test--hits "README.md")))
-     (oset connection bars nil)         ; done by the time of the answer
-     (oset connection quiescent t)
-     (memcache-test--hear turn "So [1]." (cons 'result memcache-test--result))
-     (and (string-search "g asks again" (buffer-string)) t))))
+(defmacro memcache-test-asked (&rest body)
+  "Evaluate BODY in a buffer with a turn `turn' that the cache papers is asked."
+  `(memcache-test-served
+    (memcache-test-turn
+     (setq memcache--title "papers")
+     (setf (memcache--turn-scope turn) (list :caches ["papers"]))
+     (setq memcache-test--sent nil)
+     (memcache--send-turn turn)
+     ,@body)))
+
+(defun memcache-test--said (turn)
+  "Write what TURN heard, and return the text of its buffer, or what it is at."
+  (while (memcache--turn-queue turn)
+    (memcache--flush turn))
+  (or (cdr (memcache--turn-stage turn))
+      (with-current-buffer (memcache--turn-buffer turn) (buffer-string))))
+
+(defconst memcache-test--no (plist-put (copy-sequence memcache-test--result) :finishReason "no_answer")
+  "How a question ended that has no answer.")
 
 (ert-deftest memcache-test-what-is-drawn-from-half-an-index-says-so ()
-  (let ((bars '(("b" . 40))))
-    (should (memcache-test--is-partial nil nil bars))
-    (should-not (memcache-test--is-partial nil nil nil))
-    (should (memcache-test--is-partial t nil nil))
-    (should-not (memcache-test--is-partial t t bars)) ; they are those of a cache
-    (should (memcache-test--is-partial t nil bars "file:///courier"))
-    (should-not (memcache-test--is-partial t nil bars "file:///other"))))
+  (dolist (indexing '(nil t))
+    (memcache-test-asked
+     (should (equal (memcache-test--answer memcache-method-status (memcache-test--status indexing))
+                    '(:scope (:caches ["papers"]))))
+     (memcache-test--hear turn (memcache-test--hits "README.md") "So [1].")
+     (memcache-test--answer memcache-method-ask memcache-test--result)
+     (should (eq (and (string-search "g asks again" (memcache-test--said turn)) t) indexing))
+     (should-not memcache-test--sent))))
+
+(ert-deftest memcache-test-a-no-is-final-where-what-was-asked-is-indexed ()
+  (memcache-test-asked
+   (memcache-test--answer memcache-method-status (memcache-test--status nil))
+   (memcache-test--hear turn (memcache-test--hits "README.md") "Nothing in the index answers this.")
+   (memcache-test--answer memcache-method-ask memcache-test--no)
+   (should (memcache--busy))
+   (memcache-test--answer memcache-method-status (memcache-test--status nil))
+   (should (string-search "Nothing in the index answers this." (memcache-test--said turn)))
+   (should-not (string-search "g asks again" (buffer-string)))
+   (should (eq (memcache--turn-state turn) 'done))
+   (should (equal memcache--thread "t1"))))
+
+(ert-deftest memcache-test-an-early-no-is-asked-again ()
+  (let ((memcache--retry-seconds 0))
+    ;; It began after the question, or was under way and is done by now.
+    (cl-loop
+     for (before after written) in '((nil t nil) (t t t) (t nil nil) (nil t t))
+     do (memcache-test-asked
+         (memcache-test--answer memcache-method-status (memcache-test--status before))
+         (dolist (value (list (memcache-test--hits "docs/retries.md")
+                              '(:type "delta" :seq 0 :text "Nothing in the index answers this.")))
+           (memcache--heard turn value))
+         (when written
+           (should (string-search "Nothing in the index" (progn (memcache-test--hear turn)
+                                                                (buffer-string)))))
+         (memcache-test--answer memcache-method-ask memcache-test--no)
+         (memcache-test--said turn)
+         (memcache-test--answer memcache-method-status (memcache-test--status after))
+         (should (equal (progn (memcache-test--hear turn) (buffer-string)) "Why?\n"))
+         (should-not memcache--thread)
+         (should (eq (memcache--request-method (car (last memcache-test--sent)))
+                     memcache-method-threads)) ; the thread is forgotten
+         (setq memcache-test--sent (butlast memcache-test--sent))
+         (when after
+           (should (equal (memcache-test--said turn)
+                          "papers is being indexed (40 %), the question waits"))
+           (memcache-test-until memcache-test--sent))
+         (memcache-test--answer memcache-method-status (memcache-test--status nil))
+         (memcache-test--hear turn (memcache-test--hits "README.md") "So [1].")
+         (memcache-test--answer memcache-method-ask memcache-test--result)
+         (should-not (string-search "g asks again" (memcache-test--said turn)))
+         (should (equal (memcache-test--buttons turn) '(("[1]" . "README.md:3-6"))))
+         (should (eq (memcache--turn-state turn) 'done))))))
+
+(ert-deftest memcache-test-a-thread-gets-one-early-no ()
+  (let ((memcache--retry-seconds 0))
+    (memcache-test-asked
+     (setq memcache--thread "t1")
+     (memcache-test--answer memcache-method-status (memcache-test--status t))
+     (memcache-test--answer memcache-method-ask memcache-test--no)
+     (memcache-test--said turn)
+     (dolist (indexing '(t t t nil))
+       (memcache-test-until memcache-test--sent)
+       (memcache-test--answer memcache-method-status (memcache-test--status indexing)))
+     (memcache-test--answer memcache-method-ask memcache-test--result)
+     (memcache-test--said turn)
+     (should (eq (memcache--turn-state turn) 'done)))))
+
+(ert-deftest memcache-test-a-stopped-question-waits-no-more ()
+  (memcache-test-asked
+   (let ((memcache--retry-seconds 0))
+     (memcache-test--answer memcache-method-status (memcache-test--status t))
+     (memcache-test--answer memcache-method-ask memcache-test--no)
+     (memcache-test--said turn)
+     (memcache-test--answer memcache-method-status (memcache-test--status t))
+     (setq memcache-test--sent nil)
+     (memcache-answer-stop)
+     (should (eq (memcache--turn-state turn) 'stopped))
+     (should-not (memq (memcache--turn-retry turn) timer-list)))))
 
 (ert-deftest memcache-test-a-question-that-waits-hears-of-the-end-of-its-server ()
   (memcache-test-turn
-   (let ((memcache--early (list turn)))
-     (memcache--retry turn)
-     (cl-letf (((symbol-function 'jsonrpc-running-p) #'ignore)
-               ((symbol-function 'memcache--last-words) (lambda (_connection) "The server ended.")))
-       (memcache--ask-early))
-     (should-not memcache--early)
-     (with-timeout (10 (ert-fail "the turn still waits"))
-       (while (eq (memcache--turn-state turn) 'asked)
-         (accept-process-output nil 0.01)))
-     (should (eq (memcache--turn-state turn) 'failed))
-     (should (string-search "The server ended." (buffer-string))))))
+   (delete-process (jsonrpc--process connection))
+   (memcache-test-until (not (jsonrpc-running-p connection)))
+   (memcache--send-turn turn 'again)
+   (memcache-test-until (not (memcache--busy)))
+   (should (eq (memcache--turn-state turn) 'failed))
+   (should (string-search "The server ended;" (buffer-string)))))
 
 (ert-deftest memcache-test-percents-are-shown-in-header-and-mode-line ()
   (memcache-test-turn
@@ -509,6 +571,66 @@ projects the one INDEXED is, when it is asked."
          (kill-buffer (memcache--turn-buffer turn))
          (should-not (memcache--held-by place))
          (should (= 0 (hash-table-count (oref connection-used progress)))))))))
+
+;;;; Search
+
+(defmacro memcache-test-searching (&rest body)
+  "Evaluate BODY with a live search `search' whose hits come in `found', latest first."
+  `(memcache-test-served
+    (let* ((default-directory memcache-test-project)
+           (memcache--connections (list (cons nil (memcache-test-connection))))
+           (memcache--search-delay 0) (memcache--search-again-seconds 0) found
+           (search (memcache--begin-search '(:caches ["papers"]) (lambda (hits) (push hits found)))))
+      (oset (cdar memcache--connections) methods (list memcache-method-search memcache-method-status))
+      (memcache--search-for search "walrus")
+      (memcache-test-until memcache-test--sent)
+      ,@body)))
+
+(ert-deftest memcache-test-a-search-is-sent-again-when-the-index-changed ()
+  (memcache-test-searching
+   (should (equal (memcache-test--answer memcache-method-status (memcache-test--status t 1))
+                  '(:scope (:caches ["papers"]))))
+   (should (equal (plist-get (memcache-test--answer memcache-method-search
+                                                    (memcache-test--results nil "README.md"))
+                             :query)
+                  "walrus"))
+   (dolist (version '(1 1 2))           ; nothing new while it is the same
+     (should (= (length found) 1))
+     (memcache-test-until memcache-test--sent)
+     (memcache-test--answer memcache-method-status (memcache-test--status t version)))
+   (memcache-test--answer memcache-method-search (memcache-test--results nil "README.md" "docs/retries.md"))
+   (should (equal (mapcar #'length found) '(2 1)))
+   ;; Paused, it stays incomplete, and nobody looks any more.
+   (memcache-test-until memcache-test--sent)
+   (memcache-test--answer memcache-method-status (memcache-test--status nil 2))
+   (should-not memcache-test--sent)
+   (should-not (memq (memcache--search-timer search) timer-list))))
+
+(ert-deftest memcache-test-a-complete-search-is-not-sent-again ()
+  (memcache-test-searching
+   (memcache-test--answer memcache-method-status (memcache-test--status nil))
+   (memcache-test--answer memcache-method-search (memcache-test--results t "README.md"))
+   (should (= (length found) 1))
+   (should-not memcache-test--sent)
+   (should-not (memq (memcache--search-timer search) timer-list))))
+
+(ert-deftest memcache-test-what-comes-behind-the-next-query-is-not-taken ()
+  (memcache-test-searching
+   (let ((status (pop memcache-test--sent)) first)
+     (memcache--search-for search "seal")
+     (memcache-test-until memcache-test--sent)
+     (memcache--settle status #'memcache--request-success (memcache-test--status nil))
+     (memcache-test--answer memcache-method-status (memcache-test--status nil))
+     (setq first (pop memcache-test--sent))
+     (memcache--search-for search "seals")
+     (memcache-test-until memcache-test--sent)
+     (memcache--settle first #'memcache--request-success (memcache-test--results t "README.md"))
+     (should-not found)
+     (memcache-test--answer memcache-method-status (memcache-test--status nil))
+     (should (equal (plist-get (memcache-test--answer memcache-method-search (memcache-test--results t))
+                               :query)
+                    "seals"))
+     (should (equal found '(nil))))))
 
 ;;;; Mode line and menus
 

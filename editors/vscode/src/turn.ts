@@ -20,6 +20,8 @@ export interface Turn {
   /** The number of the first source; lower ones are those of earlier turns. */
   first: number;
   citations: Cited[];
+  /** The same as they came. */
+  asRead: readonly Cited[];
   unsupported: Stretch[];
   text: string;
   stage?: AskStage;
@@ -38,8 +40,8 @@ export function newTurn(question: string, about?: string): Turn {
   return { key, question, ...nothing(), state: "running", ...(about === undefined ? {} : { about }) };
 }
 
-function nothing(): Pick<Turn, "sources" | "first" | "citations" | "unsupported" | "text" | "names"> {
-  return { sources: [], first: 1, citations: [], unsupported: [], text: "", names: {} };
+function nothing(): Pick<Turn, "sources" | "first" | "citations" | "asRead" | "unsupported" | "text" | "names"> {
+  return { sources: [], first: 1, citations: [], asRead: [], unsupported: [], text: "", names: {} };
 }
 
 /** Show a turn that the server kept. */
@@ -47,7 +49,7 @@ export function keptTurn(kept: Kept): Turn {
   const turn = newTurn(kept.question);
   turn.turnId = kept.turnId;
   turn.text = kept.answer;
-  turn.citations = [...kept.citations];
+  cite(turn, kept.citations);
   turn.state = kept.finishReason === undefined ? "stopped" : "done";
   if (kept.finishReason !== undefined) turn.finish = kept.finishReason;
   return turn;
@@ -67,7 +69,7 @@ export function take(turn: Turn, partial: AskPartial): void {
       turn.text += partial.text;
       break;
     case "citation":
-      turn.citations.push(withoutType(partial));
+      cite(turn, [...turn.citations, withoutType(partial)]);
       break;
     case "unsupported":
       turn.unsupported.push({ start: partial.start, end: partial.end });
@@ -88,16 +90,25 @@ export function finish(turn: Turn, result: AskResult): void {
   turn.turnId = result.turnId;
   turn.finish = result.finishReason;
   if (result.answer !== undefined) turn.text = result.answer;
-  if (result.citations !== undefined) turn.citations = [...result.citations];
+  if (result.citations !== undefined) cite(turn, result.citations);
   if (result.message !== undefined) turn.message = result.message;
+}
+
+function cite(turn: Turn, citations: readonly Cited[]): void {
+  turn.citations = [...citations];
+  turn.asRead = [...citations];
 }
 
 function withoutType({ n, location, status, at }: AskPartial & { type: "citation" }): Cited {
   return { n, location, status, ...(at === undefined ? {} : { at }) };
 }
 
-/** Replace the citations that changed, each being the nearest one of its number, at all marks that stand for its lines. */
+/**
+ * Replace the citations that changed, each being the nearest one of its number, at all marks that stand for its lines. All
+ * others say what was read, where it was read.
+ */
 export function restate(turn: Turn, changed: readonly Cited[]): void {
+  const stale = new Set<number>();
   for (const now of changed) {
     const line = now.location.range.start.line;
     const [best] = turn.citations
@@ -110,10 +121,18 @@ export function restate(turn: Turn, changed: readonly Cited[]): void {
     const kept = { uri, ...(page === undefined ? {} : { page }), ...(cell === undefined ? {} : { cell }) };
     const stated = now.location.extracted === true ? { ...now, location: { ...now.location, ...kept } } : now;
     const was = best.cited.location;
-    turn.citations = turn.citations.map((each) =>
-      each.n === now.n && isSame(each.location, was) ? { ...stated, ...(each.at === undefined ? {} : { at: each.at }) } : each,
-    );
+    turn.citations = turn.citations.map((each, at) => {
+      if (each.n !== now.n || !isSame(each.location, was)) return each;
+      stale.add(at);
+      return { ...stated, ...(each.at === undefined ? {} : { at: each.at }) };
+    });
   }
+  turn.citations = turn.citations.map((each, at) => (stale.has(at) || each.status === "fresh" ? each : fresh(each, turn.asRead[at])));
+}
+
+/** A citation that says again what was read; of one that did not when it came, the first lines are not known. */
+function fresh(now: Cited, asRead: Cited | undefined): Cited {
+  return asRead?.status === "fresh" ? asRead : { ...now, status: "fresh" };
 }
 
 function isSame(one: Location, other: Location): boolean {

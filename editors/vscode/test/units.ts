@@ -180,7 +180,12 @@ test("a turn takes what streams, ends, and learns what no longer holds", () => {
   finish(turn, { threadId: "t", turnId: "1", finishReason: "stop", evidence: { read: 1, found: 1 }, usage, timings });
   assert.deepEqual([turn.text, turn.state, turn.turnId], ["It waits [1].", "done", "1"]);
   restate(turn, [citation(1, 43, "moved")]);
-  assert.deepEqual(turn.citations.map(({ status }) => status), ["fresh", "moved"]);
+  const stated = (): [string, number][] => turn.citations.map(({ status, location }) => [status, location.range.start.line]);
+  assert.deepEqual(stated(), [["fresh", 4], ["moved", 43]]);
+  restate(turn, [citation(1, 4, "stale")]);
+  assert.deepEqual(stated(), [["stale", 4], ["fresh", 40]], "the second is where it was read again");
+  restate(turn, []);
+  assert.deepEqual(stated(), [["fresh", 4], ["fresh", 40]]);
 });
 
 test("a place is told by its lines, page or cell, and not by lines that nobody sees", () => {

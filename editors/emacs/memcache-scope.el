@@ -105,7 +105,7 @@
                              (mapcar (lambda (name) (concat "cache " name))
                                      (memcache--known-caches))))
                   nil t)))
-    (cond ((equal choice "all open projects") (memcache-make-scope))
+    (cond ((equal choice "all open projects") memcache--empty) ; which nil, no choice, is not
           ((string-prefix-p "cache " choice)
            (memcache--scope-of (list (string-remove-prefix "cache " choice))))
           ((string-prefix-p "folder " choice)

@@ -133,8 +133,9 @@ The whole buffer counts, narrowed or not."
   "A stretch of a file that an answer names.
 Markers follow edits of a buffer that visits it.  SPOT is nil where RANGE is
 lines of the file itself, else where it is in words, such as \" p. 12\"; PAGE is
-that of a PDF; PASSAGE is what an earlier answer read there."
-  file range path status hit start end spot page passage)
+that of a PDF; PASSAGE is what an earlier answer read there, READ the range
+that it was read at."
+  file range path status hit start end spot page passage read)
 
 (defun memcache--spot (location)
   "Return in words where LOCATION is in a file that is no text, else nil."
@@ -150,6 +151,7 @@ that of a PDF; PASSAGE is what an earlier answer read there."
          (place (make-memcache--place
                  :file file :range (memcache-location-range location)
                  :path (or path (file-name-nondirectory file)) :status "fresh"
+                 :read (memcache-location-range location)
                  :spot (memcache--spot location) :page (memcache-location-page location)))
          (buffer (memcache--visiting file)))
     (when buffer
@@ -179,11 +181,11 @@ that of a PDF; PASSAGE is what an earlier answer read there."
   (setf (memcache--place-start place) nil
         (memcache--place-end place) nil))
 
-(defun memcache--move-place (place cited)
-  "Take the range and status of CITED for PLACE."
+(defun memcache--move-place (place range status)
+  "Take RANGE and STATUS for PLACE."
   (let ((buffer (memcache--held-by place)))
-    (setf (memcache--place-range place) (memcache-location-range (memcache-cited-location cited))
-          (memcache--place-status place) (memcache-cited-status cited))
+    (setf (memcache--place-range place) range
+          (memcache--place-status place) status)
     (when buffer
       (memcache--let-go place)
       (memcache--hold place buffer))))

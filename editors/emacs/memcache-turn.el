@@ -231,14 +231,25 @@ text, which is BARE while what is new in it is not fontified."
           (when (and (eq (memcache--turn-connection turn) connection)
                      (equal (memcache--turn-id turn)
                             (memcache-did-change-thread-params-turn-id params)))
-            (dolist (cited (memcache-did-change-thread-params-stale params))
-              (memcache--update-citation turn cited))
+            (memcache--update-citations turn (memcache-did-change-thread-params-stale params))
             (dolist (other memcache--turns) ; a number may be that of an earlier turn's source
               (unless (memcache--turn-busy-p other)
                 (memcache--repaint other)))))))))
 
+(defun memcache--update-citations (turn changed)
+  "Take the lines and status of CHANGED, all that changed of what TURN cites.
+The others say what was read, where it was read."
+  (let ((stale (cl-loop for cited in changed append (memcache--update-citation turn cited)))
+        (told (mapcar #'memcache-cited-n changed)))
+    (pcase-dolist (`(,n . ,place) (memcache--turn-cited turn))
+      (unless (or (memq place stale) (equal (memcache--place-status place) "fresh"))
+        (memcache--move-place place (memcache--place-read place) "fresh"))
+      (when-let* ((source (and (not (memql n told)) (memcache--source turn n))))
+        (setf (memcache--place-status source) "fresh")))))
+
 (defun memcache--update-citation (turn cited)
-  "Take the lines and status of CITED for what TURN cites."
+  "Take the lines and status of CITED for what TURN cites.
+Return the places that it is about."
   (let* ((n (memcache-cited-n cited))
          (line (memcache-position-line
                 (memcache-range-start (memcache-location-range (memcache-cited-location cited)))))
@@ -247,15 +258,19 @@ text, which is BARE while what is new in it is not fontified."
          (places (cl-loop for (m . place) in (memcache--turn-cited turn)
                           when (eql m n) collect place))
          (nearest (car (sort (copy-sequence places)
-                             (lambda (a b) (< (funcall far a) (funcall far b)))))))
-    (when nearest
-      (let ((file (memcache--place-file nearest)) (lines (memcache--place-lines nearest)))
-        (dolist (place places)          ; several marks may stand for these lines
-          (when (and (equal (memcache--place-file place) file)
-                     (equal (memcache--place-lines place) lines))
-            (memcache--move-place place cited)))))
+                             (lambda (a b) (< (funcall far a) (funcall far b))))))
+         (meant (when nearest           ; several marks may stand for these lines
+                  (let ((file (memcache--place-file nearest)) (lines (memcache--place-lines nearest)))
+                    (seq-filter (lambda (place)
+                                  (and (equal (memcache--place-file place) file)
+                                       (equal (memcache--place-lines place) lines)))
+                                places)))))
+    (dolist (place meant)
+      (memcache--move-place place (memcache-location-range (memcache-cited-location cited))
+                            (memcache-cited-status cited)))
     (when-let* ((source (memcache--source turn n)))
-      (setf (memcache--place-status source) (memcache-cited-status cited)))))
+      (setf (memcache--place-status source) (memcache-cited-status cited)))
+    meant))
 
 (defun memcache--repaint (turn)
   "Paint sources and citations of TURN as their places want it."

@@ -48,8 +48,8 @@
                 (should (equal (memcache--place-label place) label))
                 (should (equal (memcache--place-file place) (memcache-test-file name)))
                 ;; News of it have `extracted' and nothing else.
-                (memcache--move-place place (list :n 1 :status "stale"
-                                                  :location (memcache-test--read-out name)))
+                (memcache--move-place
+                 place (memcache-location-range (memcache-test--read-out name)) "stale")
                 (should (equal (memcache--place-label place) label))
                 (should (equal (memcache--place-status place) "stale")))))
 
@@ -409,7 +409,12 @@
      (goto-char (point-min))
      (should (search-forward "changed since" nil t))
      (should (string-match-p "no longer" (memcache--button-help
-                                          nil (current-buffer) (button-start button)))))))
+                                          nil (current-buffer) (button-start button))))
+     (memcache--thread-changed connection (list :threadId "t1" :turnId "t1.1" :stale []))
+     (should (equal (memcache--place-label (memcache--button-place button)) "README.md:4-4"))
+     (should (eq (button-get button 'face) 'memcache-citation))
+     (goto-char (point-min))
+     (should-not (search-forward "changed since" nil t)))))
 
 ;; Of an answer that was kept only what it cited is known: source 1 is not.
 (ert-deftest memcache-test-what-an-opened-thread-cited-looks-stale-too ()

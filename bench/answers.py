@@ -39,6 +39,7 @@ BARE_TOKENS = 1000  # of the prompts that are held against the bare loop
 FIRST_TOKENS = 1500  # of the threads
 WRITTEN = 48
 FIRST_LIMIT, SPEED_LIMIT, FOLLOW_LIMIT = 1.10, 0.95, 0.25
+READS_ALL = 1e6  # tokens a second, of a machine that reads any prompt in time
 _SOURCES = Path(__file__).parent.parent / "memcache_lsp"
 _BARE = """
 import json, sys, time, llama_cpp
@@ -150,9 +151,11 @@ def hits_of(model: LlamaGenerator, text: str, tokens: int) -> list[Hit]:
     return found
 
 
-def asked(model: LlamaGenerator, question: str, hits: Sequence[Hit], told: Told | None) -> tuple[float, Result]:
+def asked(
+    model: LlamaGenerator, question: str, hits: Sequence[Hit], told: Told | None, *, reads: float | None = READS_ALL
+) -> tuple[float, Result]:
     """Answer by the program's own way from hits to events; return the time to the first text, and the result."""
-    model.prompt_speed = 1e6  # as on a machine that reads all of it in time
+    model.prompt_speed = reads
     began = time.perf_counter()
     first = 0.0
     earlier = after(told, 1 if told is None else 13)
@@ -166,9 +169,9 @@ def asked(model: LlamaGenerator, question: str, hits: Sequence[Hit], told: Told 
     return first, result
 
 
-def followup(model: LlamaGenerator, _path: Path, args: argparse.Namespace) -> list[Figure]:
-    """Ask a question and go on with it: at once, and after another thread has had the model."""
-    threads = []
+def followup(model: LlamaGenerator, path: Path, args: argparse.Namespace) -> list[Figure]:
+    """Ask a question and go on with it: at once, after another thread has had the model, and by a daemon started since."""
+    threads, resumed = [], []
     source = texts()
     for _ in range(args.pairs):
         first_s, first = asked(model, "What does this do?", hits_of(model, next(source), FIRST_TOKENS), None)
@@ -177,6 +180,11 @@ def followup(model: LlamaGenerator, _path: Path, args: argparse.Namespace) -> li
         asked(model, "What does this do?", hits_of(model, next(source), 400), None)
         later_s, later = asked(model, "And who calls it?", new[::-1], first.told)
         threads.append((first.usage.prompt_tokens, first_s, next_s, later_s, later.usage))
+        began = time.perf_counter()
+        with load(path, context_tokens=CONTEXT, threads=args.threads) as cold:  # it has not measured its speed, either
+            loaded_s = time.perf_counter() - began
+            cold_s, read = asked(cold, "And who calls it?", new, first.told, reads=None)
+        resumed.append(((loaded_s + cold_s) / first_s, read.usage.prompt_tokens))
     ratio = [at_once / first for _, first, at_once, _, _ in threads]
     after_another = [later / first for _, first, _, later, _ in threads]
     return [
@@ -185,6 +193,9 @@ def followup(model: LlamaGenerator, _path: Path, args: argparse.Namespace) -> li
         Figure("follow-up's first text, of the first question's time, max", max(ratio), "", FOLLOW_LIMIT),
         Figure("the same after another thread, p50", quantile(after_another, 0.5), "", FOLLOW_LIMIT),
         Figure("the same after another thread, max", max(after_another), "", FOLLOW_LIMIT),
+        Figure("the same by a cold daemon, its model loaded first, p50", quantile([s for s, _ in resumed], 0.5), ""),
+        Figure("the same by a cold daemon, max", max(s for s, _ in resumed), ""),
+        Figure("tokens that a cold daemon reads, most", max(tokens for _, tokens in resumed), ""),
         Figure("tokens that a follow-up reads, most", max(u.prompt_tokens - u.reused_tokens for *_, u in threads), ""),
         Figure("memory of the states that are kept", model._context.prefixes.size_bytes / 1e6, "MB"),  # noqa: SLF001
     ]

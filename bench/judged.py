@@ -3,6 +3,7 @@
     python bench/judged.py ask --corpora DIR [--repo NAME …] [--model NAME] [--reads N] [--threads N] [FILES]
     python bench/judged.py sheet [--all] [FILES]
     python bench/judged.py table [FILES]
+    python bench/judged.py files --corpora DIR --kept FILE [--repo NAME …] [--model NAME] [--each N] [--show]
 
 FILES are --questions, --answers and --verdicts; by default those beside this command. `ask` answers the questions one
 after another by the real program, with one daemon in a home of its own, and writes each answer down as it comes: after
@@ -13,6 +14,10 @@ quiet one. `sheet` prints the answers that nobody judged yet, with what a right 
 A verdict is kept under the digest of the question and its answer: `verdict` (right, partly, wrong, refused), `why` where
 it is not right, and `untrue`, the numbers of the sentences that are not so. An answer that is another one than was judged
 counts as not judged, and the exit code of `table` is 1 then.
+
+`files` sums up N files of each repository and explains a piece of each, and counts the answers that cite something. What
+the model says is kept in FILE under the digest of its prompt, so that a second run asks it only where the prompt is
+another one. The exit code is 1 where fewer than nine of ten summaries cite something.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import random
 import re
 import signal
 import subprocess
@@ -34,6 +40,15 @@ from typing import Any
 from serving.home import PROGRAM, Home
 
 from memcache_lsp import models
+from memcache_lsp.answering import answer
+from memcache_lsp.documents import decoded_text, shown_text
+from memcache_lsp.events import Result
+from memcache_lsp.evidence import gathered
+from memcache_lsp.generation import LlamaGenerator, load
+from memcache_lsp.generator import Finished, Step, StopFlag
+from memcache_lsp.intents import Intent, about_lines, parts_of, plan
+from memcache_lsp.languages import language_of
+from memcache_lsp.prompt import Message
 from memcache_lsp.sentences import sentences
 
 MODEL = "qwen2.5-coder-0.5b-instruct"
@@ -42,6 +57,11 @@ THREADS = 2  # always as many, since what they compute differs with their number
 VERDICTS = ("right", "partly", "wrong", "refused")
 NOT_JUDGED = "not judged"
 NO_ANSWER = "none"  # the kind of question that the project does not answer
+EACH = 4  # files of a repository
+FILE_BYTES = range(600, 24_000)
+LEAST_CITING = 0.9  # of the summaries
+CONTEXT = 4096
+KINDS: dict[str, Intent] = {"summaries": "summarize", "explanations": "explain"}
 _HERE = Path(__file__).parent
 _MARK = re.compile(r"\[\s*\d+(?:\s*[,;–-]\s*\d+)*\s*\]")  # noqa: RUF001 - models write the dash too
 
@@ -209,6 +229,97 @@ def run(home: Home, *arguments: str) -> list[Json]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def files(args: argparse.Namespace) -> int:
+    """Sum up files, and count the answers that cite something."""
+    path = models.locate(args.model, relative=True)
+    if path is None:
+        raise SystemExit(f"There is no model {args.model}: fetch it with `memcache-lsp models pull {args.model}`.")
+    count: Counter[str] = Counter()
+    with load(path, context_tokens=CONTEXT, threads=args.threads) as model:
+        generator = Kept(model, args.kept, args.reads)
+        repos = args.repo or dict.fromkeys(each["repo"] for each in read(args.questions))
+        found = [(repo, name) for repo in repos for name in chosen_files(args.corpora / repo, args.each)]
+        for kind, intent in KINDS.items():
+            for repo, name in found:
+                told = about_file(generator, args.corpora / repo, name, intent)
+                tell_of(kind, f"{repo}/{name}", told, count, show=args.show)
+    for kind in KINDS:
+        share = (
+            f"{count[f'{kind} cited']} of {count[f'{kind} sentences']} sentences cite, {count[f'{kind} marked']} marked"
+        )
+        print(f"{kind}: {count[f'{kind} citing']} of {count[kind]} cite something; {share}")
+    return 0 if count["summaries citing"] >= LEAST_CITING * count["summaries"] else 1
+
+
+def chosen_files(root: Path, number: int) -> list[str]:
+    """Draw files of known languages by chance, the same ones each time."""
+    found = [each for each in sorted(root.rglob("*")) if each.is_file() and not each.is_symlink()]
+    names = [str(each.relative_to(root)) for each in found if each.stat().st_size in FILE_BYTES]
+    known = [name for name in names if not name.startswith(".") and language_of(name) not in ("text", "json", "csv")]
+    return random.Random(root.name).sample(known, min(number, len(known)))
+
+
+def about_file(generator: Kept, root: Path, name: str, intent: Intent) -> Result:
+    """Ask for a summary of a file, or for an explanation of its longest piece."""
+    text = shown_text(name, decoded_text(name, (root / name).read_bytes()) or "")
+    first, last, question = 1, 1_000_000, "Summarize this file."
+    if intent == "explain":
+        longest = max(parts_of(name, text), key=lambda part: len(part.text)).span
+        first, last, question = longest.start_line, longest.end_line, "Explain this."
+    way = plan(intent, question, about_lines(name, text, first, last))
+    excerpts = gathered(way.own, parted=way.parted)
+    run = answer(way.question, way.own, found=1, generator=generator, stop=StopFlag(), excerpts=excerpts)
+    *_, result = run
+    assert isinstance(result, Result)
+    return result
+
+
+def tell_of(kind: str, name: str, told: Result, count: Counter[str], *, show: bool) -> None:
+    """Count what an answer cites."""
+    text = told.answer
+    parts = [each for each in sentences(text) if not each.is_code]
+    cited = [_MARK.search(text[each.start : each.end]) is not None for each in parts]
+    marked = [any(u.start < e.end and e.start < u.end for u in told.unsupported) for e in parts]
+    count.update({kind: 1, f"{kind} citing": int(bool(told.citations)), f"{kind} sentences": len(parts)})
+    count.update({f"{kind} cited": sum(cited), f"{kind} marked": sum(marked)})
+    if show or not told.citations:
+        print(f"## {kind} {name} {'' if told.citations else 'cites nothing'}")
+        for each, is_marked in zip(parts, marked, strict=True):
+            print(f"  {'?' if is_marked else ' '} {text[each.start : each.end]}")
+    sys.stdout.flush()
+
+
+class Kept:
+    """A model that says again what it said to the same prompt."""
+
+    def __init__(self, model: LlamaGenerator, path: Path, reads: float) -> None:
+        self.name, self.context_tokens, self.prompt_speed = model.name, model.context_tokens, reads
+        self.count_tokens, self.prompt_tokens, self.known_tokens = (
+            model.count_tokens,
+            model.prompt_tokens,
+            model.known_tokens,
+        )
+        self.notes = model.notes
+        self._model, self._path = model, path
+        self._said: Json = read(path, {})
+
+    def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: StopFlag) -> Iterator[Step]:
+        """Give what is kept, else ask the model and keep it."""
+        key = hashlib.sha256(repr((self.name, messages, max_tokens)).encode()).hexdigest()[:16]
+        if key not in self._said:
+            steps = list(self._model.generate(messages, max_tokens=max_tokens, stop=stop))
+            said = "".join(step for step in steps if isinstance(step, str))
+            reason = next(step.finish_reason for step in steps if isinstance(step, Finished))
+            self._said[key] = {"said": said, "reason": reason}
+            write(self._path, self._said)
+        kept = self._said[key]
+        yield kept["said"]
+        yield Finished(kept["reason"], 1, 0, 1, 1.0, 1.0)
+
+    def close(self) -> None:
+        """Leave the model open for who opened it."""
+
+
 def read(path: Path, default: Any = None) -> Any:
     """Return what a file holds, the default where there is none."""
     if default is not None and not path.exists():
@@ -232,17 +343,21 @@ def write(path: Path, value: Any) -> None:
 def parse(arguments: Iterable[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, work in (("ask", ask), ("sheet", sheet), ("table", table)):
+    for name, work in (("ask", ask), ("sheet", sheet), ("table", table), ("files", files)):
         command = commands.add_parser(name, help=work.__doc__)
         command.set_defaults(work=work)
         command.add_argument("--questions", type=Path, default=_HERE / "judged.json")
         command.add_argument("--answers", type=Path, default=_HERE / "judged_answers.json")
         command.add_argument("--repo", action="append", help="only this repository; may be given several times")
-        if name != "ask":
+        if name in ("sheet", "table"):
             command.add_argument("--verdicts", type=Path, default=_HERE / "judged_verdicts.json")
         if name == "sheet":
             command.add_argument("--all", action="store_true", help="those that are judged, too")
-        if name == "ask":
+        if name == "files":
+            command.add_argument("--kept", type=Path, required=True, help="file of what the model said")
+            command.add_argument("--each", type=int, default=EACH, help=f"files of a repository, by default {EACH}")
+            command.add_argument("--show", action="store_true", help="print all answers")
+        if name in ("ask", "files"):
             command.add_argument("--corpora", type=Path, required=True, help="folder of the repositories, by name")
             command.add_argument("--model", default=MODEL, help=f"by default {MODEL}")
             command.add_argument("--reads", type=float, default=READS, help=f"tokens a second, by default {READS}")

@@ -80,7 +80,8 @@ class Attributor:
     def _of_the_file(self, said: str) -> tuple[int, ...]:
         """Return what of a file's parts, where they are all there is, bears out what is said of it as a whole.
 
-        What most parts hold points to the file: that is the one that says most, by its lines and not by its path.
+        What most parts hold points to the file: the part counts that says most, by its lines and not by its path, and
+        then those that say a word more, until they bear it out together.
         """
         if not self._parts:
             return ()
@@ -88,7 +89,7 @@ class Attributor:
         taken, left = list[int](), frozenset[str]().union(*holds.values())
         while len(taken) < _MOST_TOGETHER and not (taken and self._bear_out(said, taken)):
             best = max(holds, key=lambda n: (sum(map(_worth, holds[n] & left)), -n))
-            if sum(map(_worth, holds[best] & left)) < _NAME_WORTH:
+            if sum(map(_worth, holds[best] & left)) < (1.0 if taken else _NAME_WORTH):
                 return ()
             taken.append(best)
             left -= holds[best]

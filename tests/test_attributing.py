@@ -131,6 +131,7 @@ PARTS = [
     ("said", "numbers"),
     [
         ("The file `src/tree.py` has functions for the nodes of a tree.", " [2]"),
+        ("It has `walk` for the nodes of a tree, spring and withered leaves, buds and blossom.", " [2, 3, 4]"),
         ("The file `src/tree.py` is a module.", ""),  # its path is not in its lines
         ("It works on trees.", ""),  # one word is there by chance
         ("It has functions for the nodes of a tree and for `Forest`.", ""),

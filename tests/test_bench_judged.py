@@ -6,6 +6,8 @@ import json
 import judged
 import pytest
 
+from memcache_lsp.generator import Finished
+
 QUESTIONS = [
     {"id": "a-1", "repo": "a", "kind": "how", "question": "How?", "expect": "So.", "paths": ["a.py"]},
     {"id": "a-2", "repo": "a", "kind": "none", "question": "Moon?", "expect": "No.", "paths": []},
@@ -149,3 +151,54 @@ def test_what_the_readme_tells_is_what_was_judged(capsys):
     whole = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| **all**"))
     readme = (judged._HERE.parent / "README.md").read_text()
     assert f"{whole.removesuffix(' 0 |')}\n" in readme
+
+
+class Model:
+    """Say one sentence to everything, and count how often."""
+
+    name, context_tokens, notes = "fake", 4096, ()
+    said = "`RetryPolicy` doubles its delay with each attempt."
+
+    def __init__(self):
+        self.asked = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def count_tokens(self, text):
+        return len(text) // 4
+
+    def prompt_tokens(self, messages):
+        return sum(len(message.text) // 4 for message in messages)
+
+    known_tokens = prompt_tokens
+
+    def generate(self, messages, *, max_tokens, stop):
+        self.asked += 1
+        yield self.said
+        yield Finished("stop", 1, 0, 1, 0.1, 0.1)
+
+
+def test_files_are_summed_up_and_the_model_is_asked_once(tmp_path, monkeypatch, capsys):
+    (tmp_path / "corpora" / "a").mkdir(parents=True)
+    code = "class RetryPolicy:\n    def delay(self, attempt):\n        # doubles with each attempt\n        return 2**attempt\n"
+    (tmp_path / "corpora" / "a" / "retry.py").write_text(code + "\n# padding" * 60)
+    model = Model()
+    monkeypatch.setattr(judged, "load", lambda *_, **__: model)
+    monkeypatch.setattr(judged.models, "locate", lambda *_, **__: tmp_path)
+    arguments = [
+        "files", "--repo", "a", "--corpora", str(tmp_path / "corpora"), "--kept", str(tmp_path / "kept.json")
+    ]  # fmt: skip
+    assert judged.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "summaries: 1 of 1 cite something; 1 of 1 sentences cite, 0 marked" in out
+    assert model.asked == 2  # a summary and an explanation
+    assert judged.main(arguments) == 0
+    assert model.asked == 2
+    monkeypatch.setattr(Model, "said", "It is so.")
+    (tmp_path / "kept.json").unlink()
+    assert judged.main(arguments) == 1
+    assert "a/retry.py cites nothing" in capsys.readouterr().out

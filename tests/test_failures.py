@@ -203,16 +203,19 @@ def test_an_endpoint_that_fails_in_every_way(command, example, server):
     talk()
 
 
-def test_a_question_to_an_endpoint_stops_when_told(command, example, server):
+def test_a_slow_endpoint_shows_what_it_does_and_stops_when_told(command, example, server):
     settings(endpoint=server.url)
     server.waits = threading.Event()
 
     @run
     async def talk():
         async with editor(command, example) as client:
-            key, future = client.start("memcache/ask", {"question": QUESTION})
-            while not server.asked:
-                await asyncio.sleep(0.02)
+            await client.request("memcache/search", {"query": "warm up"})
+            key, future = client.start("memcache/ask", {"question": QUESTION, "partialResultToken": "p"})
+            async with asyncio.timeout(BOUND_S):  # the sources and what is waited for, though nothing is said yet
+                await client.wait_for(lambda: any(e.get("stage") == "reading" for e in client.progress("p")))
+                await asyncio.to_thread(server.began.wait)
+            assert "sources" in [each["type"] for each in client.progress("p")]
             client.notify("$/cancelRequest", {"id": key})
             with pytest.raises(ServerError) as error:
                 await future

@@ -164,8 +164,8 @@ check("threads are listed and opened", async () => {
   await window.run("memcache: New Thread");
   await window.panel.locator("#empty").waitFor();
   await window.page.getByRole("button", { name: "Threads Section" }).click();
-  await window.page.locator(".monaco-list-row", { hasText: QUESTION.slice(0, 30) }).first().click();
-  await window.panel.locator(".turn").first().waitFor();
+  const thread = window.page.locator(".monaco-list-row", { hasText: QUESTION.slice(0, 30) }).first();
+  await window.until(window.panel.locator(".turn").first(), () => thread.click());
   assert.equal(await window.panel.locator(".turn h2").first().textContent(), QUESTION);
 });
 

@@ -224,9 +224,21 @@ def test_a_server_that_hangs_within_the_answer(model, server):
 def test_a_slow_server_that_is_there_is_waited_for(model, server, monkeypatch):
     monkeypatch.setattr(web, "PATIENCE_S", 0.1)
     server.waits = threading.Event()
-    threading.Timer(1.0, server.waits.set).start()
-    assert text_of(run(model)) == "".join(WORDS)
-    assert server.paths.count("/health") > 2
+    looked = threading.Event()
+
+    def told():
+        while server.paths.count("/health") < 3 and not looked.wait(0.02):
+            pass
+        server.waits.set()
+
+    watching = threading.Thread(target=told)
+    watching.start()
+    try:
+        assert text_of(run(model)) == "".join(WORDS)
+    finally:
+        looked.set()
+        watching.join()
+    assert server.paths.count("/health") >= 3
 
 
 def test_but_not_for_ever(model, server, monkeypatch):

@@ -5,6 +5,7 @@ import { REBUILD, confirmed, pick } from "./choices";
 import { type Cache, type CachePlace, type CachesParams, type CachesResult, type IndexParams, Method } from "./protocol";
 import { cacheLine, counted, icon, STATES } from "./report";
 import type { ScopeChoice } from "./scope";
+import { plain } from "./sentences";
 import type { Server } from "./server";
 
 /** What is added: a folder, files, or a folder whose new files are told of. */
@@ -60,7 +61,7 @@ export class Caches {
     const { message } = await this.#request({ action: "add", name, uris: chosen.map(String), ...reading });
     const ask = "Ask It Too";
     const told = message ?? `${name} is indexed now, and can be asked as far as it is.`;
-    void vscode.window.showInformationMessage(told, ask).then((answer) => {
+    void vscode.window.showInformationMessage(plain(told), ask).then((answer) => {
       if (answer === ask) this.scope.add(name);
     });
   }
@@ -75,7 +76,7 @@ export class Caches {
     const uris = place === undefined ? {} : { uris: [place.uri] };
     const { caches, message } = await this.#request({ action: "remove", name: cache.name, ...uris });
     if (!caches.some(({ name }) => name === cache.name)) this.scope.forget(cache.name);
-    if (message !== undefined) void vscode.window.showInformationMessage(message);
+    if (message !== undefined) void vscode.window.showInformationMessage(plain(message));
   }
 
   async #chosen(title: string): Promise<Cache | undefined> {

@@ -6,7 +6,7 @@ import type { About, Intent } from "./conversation";
 import type { Parts } from "./extension";
 import { fromRange, label, toRange } from "./places";
 import { type AskParams, type IndexParams, Method, type Thread } from "./protocol";
-import { telling } from "./sentences";
+import { plain, telling } from "./sentences";
 import { showStatus } from "./report";
 
 /** What a code action of the server brings. */
@@ -81,7 +81,7 @@ function finding({ search, server }: Parts): Handlers {
       if (document === undefined) return;
       const params = { textDocument: { uri: document.uri.toString() } };
       const { reason } = await server.request(Method.explain, params);
-      void vscode.window.showInformationMessage(`${label(document.uri.toString())}: ${reason}`);
+      void vscode.window.showInformationMessage(plain(`${label(document.uri.toString())}: ${reason}`));
     },
   };
 }

@@ -46,6 +46,8 @@ export class Conversation implements vscode.Disposable {
   #threadId: string | undefined;
   #title = "";
   #running: vscode.CancellationTokenSource | undefined;
+  /** Which thread is on its way; what is begun meanwhile is not taken away by it. */
+  #opening: object | undefined;
 
   constructor(
     private readonly server: Server,
@@ -146,6 +148,7 @@ export class Conversation implements vscode.Disposable {
   /** Begin with nothing; the next question opens a thread. */
   clear(): void {
     this.stop();
+    this.#opening = undefined;
     [this.#turns, this.#threadId, this.#title] = [[], undefined, ""];
     this.#questions.clear();
     this.tellAll();
@@ -153,9 +156,10 @@ export class Conversation implements vscode.Disposable {
 
   /** Show a thread that the server keeps. */
   async open(threadId: string): Promise<void> {
+    const opening = (this.#opening = {});
     const { threads } = await this.server.request(Method.threads, { action: "get", threadId });
     const thread = threads.find((each) => each.threadId === threadId);
-    if (thread === undefined) return;
+    if (thread === undefined || this.#opening !== opening) return;
     this.clear();
     [this.#threadId, this.#title] = [threadId, thread.title];
     this.#turns = (thread.turns ?? []).map(keptTurn);
@@ -170,6 +174,7 @@ export class Conversation implements vscode.Disposable {
   }
 
   #begin(turn: Turn): void {
+    this.#opening = undefined;
     if (this.#title === "") this.#title = turn.question;
     this.#turns.push(turn);
     this.#messages.fire({ type: "turn", turn });

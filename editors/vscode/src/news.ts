@@ -6,7 +6,7 @@ import { openWhole } from "./documents";
 import type { Panel } from "./panel";
 import { nameOf } from "./places";
 import type { DidReadDocumentParams } from "./protocol";
-import { telling } from "./sentences";
+import { plain, telling } from "./sentences";
 import type { Server } from "./server";
 
 const SHOWN_MS = 15_000; // a message is then among VS Code's earlier notifications, which tell nobody that they are
@@ -74,7 +74,7 @@ export class News implements vscode.Disposable {
   async #message(page: Page, others: number): Promise<void> {
     const [open, ask, show] = ["Open", "Ask About It", "Show…"];
     const told = `${others === 0 ? "New" : `${others + 1} new pages, the latest`} in ${page.cache}: ${titleOf(page)}`;
-    const chosen = await vscode.window.showInformationMessage(told, open, ask, ...(others === 0 ? [] : [show]));
+    const chosen = await vscode.window.showInformationMessage(plain(told), open, ask, ...(others === 0 ? [] : [show]));
     await telling(async () => {
       if (chosen === show) await this.show();
       else if (chosen === ask) await this.#ask(page);
@@ -88,5 +88,5 @@ export class News implements vscode.Disposable {
 }
 
 function titleOf({ title, uri }: Page): string {
-  return title ?? decodeURIComponent(uri.split("/").pop() ?? uri);
+  return title ?? vscode.Uri.parse(uri).path.split("/").pop() ?? uri;
 }

@@ -8,6 +8,7 @@ import { passageOf } from "./documents";
 import { nameOf, open, read } from "./places";
 import type { Cited, Hit } from "./protocol";
 import type { ScopeChoice } from "./scope";
+import { plain } from "./sentences";
 import { spot } from "./spots";
 import { cited, source as sourceOf } from "./turn";
 
@@ -133,7 +134,7 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
     try {
       await open(place.location, { viewColumn });
     } catch {
-      void vscode.window.showWarningMessage(`${vscode.Uri.parse(place.location.uri).fsPath} cannot be opened any more.`);
+      void vscode.window.showWarningMessage(plain(`${vscode.Uri.parse(place.location.uri).fsPath} cannot be opened any more.`));
     }
   }
 

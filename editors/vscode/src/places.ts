@@ -60,9 +60,10 @@ function highlight(editor: vscode.TextEditor, lines: vscode.Range): void {
   editor.setDecorations(HIGHLIGHT, [lines]);
   const first = lines.start.line;
   const subscription = vscode.window.onDidChangeTextEditorSelection((event) => {
-    if (event.textEditor !== editor || event.selections[0]?.active.line === first) return;
-    editor.setDecorations(HIGHLIGHT, []);
-    subscription.dispose();
+    if (event.textEditor === editor && event.selections[0]?.active.line === first) return;
+    if (event.textEditor === editor) editor.setDecorations(HIGHLIGHT, []);
+    else if (vscode.window.visibleTextEditors.includes(editor)) return;
+    subscription.dispose(); // an editor that is not seen any more is never shown again, but another one for its text
   });
 }
 

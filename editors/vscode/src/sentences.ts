@@ -18,12 +18,17 @@ export function sentence(error: unknown): string | undefined {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Give a text for a notification, where VS Code makes a link that may run a command of `[…](…)`. */
+export function plain(text: string): string {
+  return text.replaceAll("](", "] (");
+}
+
 /** Do something; what goes wrong is told in one sentence. */
 export async function telling(run: () => Promise<unknown>): Promise<void> {
   try {
     await run();
   } catch (error) {
     const message = sentence(error);
-    if (message !== undefined) void vscode.window.showErrorMessage(message);
+    if (message !== undefined) void vscode.window.showErrorMessage(plain(message));
   }
 }

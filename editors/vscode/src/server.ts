@@ -23,7 +23,7 @@ import {
   type Requests,
   capability,
 } from "./protocol";
-import { NoServer } from "./sentences";
+import { NoServer, plain } from "./sentences";
 
 /** What the server takes from an editor; the rest of the section is the extension's own. */
 const TOLD = ["codeActions", "indexOnStart", "useModel", "answerTokens"] as const;
@@ -71,7 +71,7 @@ export class Server implements vscode.Disposable {
   readonly onState = this.#state.event;
   readonly onIndexing = this.#indexing.event;
   readonly log = vscode.window.createOutputChannel("memcache-lsp", { log: true });
-  readonly #bars = new Map<string | number, string>();
+  readonly #bars = new Map<string | number, { title: string; percentage: number }>();
   readonly #settings = vscode.workspace.onDidChangeConfiguration((event) => {
     if (event.affectsConfiguration("memcache.server.path") && this.isStarted) void this.restart().catch(() => undefined);
     // It asks for them then.
@@ -80,6 +80,7 @@ export class Server implements vscode.Disposable {
   });
   #client: LanguageClient | undefined;
   #starting: Promise<LanguageClient> | undefined;
+  #restarting: Promise<void> | undefined;
   #tokens = 0;
 
   get isStarted(): boolean {
@@ -168,9 +169,16 @@ export class Server implements vscode.Disposable {
     return this.#starting;
   }
 
-  async restart(): Promise<void> {
-    await this.stop();
-    await this.start();
+  /** Start it anew; who asks for that meanwhile waits for the same. */
+  restart(): Promise<void> {
+    this.#restarting ??= this.stop()
+      .then(async () => {
+        await this.start();
+      })
+      .finally(() => {
+        this.#restarting = undefined;
+      });
+    return this.#restarting;
   }
 
   async stop(): Promise<void> {
@@ -245,10 +253,12 @@ export class Server implements vscode.Disposable {
 
   #showIndexing(token: string | number, value: WorkDoneProgressBegin | WorkDoneProgressReport | { kind: "end" }): void {
     if (value.kind === "end") this.#bars.delete(token);
-    else if (value.kind === "begin") this.#bars.set(token, value.title);
-    const title = this.#bars.get(token);
-    if (title === undefined || value.kind === "end") this.#indexing.fire(undefined);
-    else this.#indexing.fire({ title, percentage: value.percentage ?? 0 });
+    else {
+      const title = value.kind === "begin" ? value.title : this.#bars.get(token)?.title;
+      if (title === undefined) return;
+      this.#bars.set(token, { title, percentage: value.percentage ?? 0 });
+    }
+    this.#indexing.fire(this.#bars.get(token) ?? [...this.#bars.values()].pop());
   }
 
   #forgetBars(): void {
@@ -283,7 +293,7 @@ async function tellHowToInstall(): Promise<void> {
       ? "memcache-lsp was found neither in the selected Python environment nor on PATH."
       : `The setting memcache.server.path names no program: ${path}`;
   const [how, setting] = ["How to Install", "Open Settings"];
-  const choice = await vscode.window.showErrorMessage(what, how, setting);
+  const choice = await vscode.window.showErrorMessage(plain(what), how, setting);
   if (choice === how) await vscode.commands.executeCommand("memcache.howToInstall");
   if (choice === setting) await vscode.commands.executeCommand("workbench.action.openSettings", "memcache.server.path");
 }

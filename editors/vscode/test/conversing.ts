@@ -22,6 +22,8 @@ class Asked {
   answers = [SOME];
   /** While it starts it says nothing. */
   isStarting = false;
+  /** Threads that it gives when it is told to. */
+  readonly opened = new Map<string, Promise<unknown>>();
   readonly conversation: Conversation;
 
   constructor() {
@@ -40,8 +42,10 @@ class Asked {
         this.isQuiescent = true;
         return Promise.resolve();
       },
-      request: (method: string) => {
+      request: (method: string, { threadId }: { threadId?: string }) => {
         this.noted.push(method);
+        const opened = method === "memcache/threads" && threadId !== undefined ? this.opened.get(threadId) : undefined;
+        if (opened !== undefined) return opened;
         const answer = this.answers.shift() ?? SOME;
         return Promise.resolve(method === "memcache/threads" ? { threads: [], asked: answer } : answer);
       },
@@ -88,4 +92,24 @@ test("a no from half an index is asked again by itself, and so is one that is as
   asked.isQuiescent = false;
   await asked.conversation.again(key);
   assert.deepEqual(asked.noted, ["look", "wait", "memcache/threads"]);
+});
+
+test("of threads that are opened the last one is shown, and no question is taken away by one that comes late", async () => {
+  const asked = new Asked();
+  const give = new Map<string, () => void>();
+  for (const threadId of ["slow", "quick"]) {
+    const thread = { threadId, title: threadId, turns: [] };
+    asked.opened.set(threadId, new Promise((resolve) => give.set(threadId, () => { resolve({ threads: [thread] }); }))); // prettier-ignore
+  }
+  const slow = asked.conversation.open("slow");
+  const quick = asked.conversation.open("quick");
+  give.get("quick")?.();
+  await quick;
+  give.get("slow")?.();
+  await slow;
+  assert.equal(asked.conversation.threadId, "quick");
+  const late = asked.conversation.open("slow");
+  await asked.conversation.ask({ question: "why?" });
+  await late;
+  assert.equal(asked.conversation.threadId, SOME.threadId);
 });

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Edit, moved } from "../src/edits";
 import type { Cited, Hit, Location, Range } from "../src/protocol";
+import { plain } from "../src/sentences";
 import { spot } from "../src/spots";
 import { type Stretch, cited, finish, keptTurn, newTurn, restate, take } from "../src/turn";
 import { render } from "../webview/markdown";
@@ -207,6 +208,10 @@ test("a citation whose text changed is still that of its page", () => {
   const now = { uri: "file:///a.pdf", range: lines(44, 46), extracted: true };
   restate(turn, [{ n: 1, location: now, status: "moved" }]);
   assert.deepEqual(turn.citations, [{ n: 1, location: { ...location, range: lines(44, 46) }, status: "moved" }]);
+});
+
+test("nothing in a notification is a link", () => {
+  assert.equal(plain("New in notes: [free](command:workbench.action.quit)"), "New in notes: [free] (command:workbench.action.quit)");
 });
 
 test("the sources of a later turn of a thread go on counting", () => {

@@ -82,11 +82,12 @@ T.run(function()
   T.equal('how long does a retry wait?', turn.question, 'question')
   vim.cmd.wincmd('p')
 
+  T.settled()
   vim.cmd('Memcache status')
   T.wait('the status', function()
     return vim.api.nvim_win_get_config(0).relative ~= ''
   end)
-  T.check(T.text():find('courier  ready') and T.text():find('editor    Neovim'), T.text())
+  T.check(T.text():find('courier  %l+\n  19 of 19 files') and T.text():find('editor    Neovim'), T.text())
   T.keys('q')
   vim.cmd('Memcache index why')
   T.wait('why', function()

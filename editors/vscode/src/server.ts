@@ -1,9 +1,9 @@
 /** The one owner of the language client: started on first use, asked by methods of the protocol. */
 
-import { homedir } from "node:os";
 import * as vscode from "vscode";
 import {
-  type Executable,
+  CloseAction,
+  ErrorAction,
   LanguageClient,
   type LanguageClientOptions,
   ProgressType,
@@ -12,6 +12,7 @@ import {
   type WorkDoneProgressBegin,
   type WorkDoneProgressReport,
 } from "vscode-languageclient/node";
+import { Life } from "./life";
 import { findServer } from "./locate";
 import { LOOK_MS, every } from "./looking";
 import {
@@ -28,6 +29,7 @@ import { NoServer, plain } from "./sentences";
 /** What the server takes from an editor; the rest of the section is the extension's own. */
 const TOLD = ["codeActions", "indexOnStart", "useModel", "answerTokens"] as const;
 export const WORKSPACE = "workspace"; // the project's name among the caches of a scope
+const ENDED = "The server ended meanwhile: ask again.";
 const INDEXING = "memcache/indexing/"; // how the tokens of its progress bars begin
 
 const declared: StaticFeature = {
@@ -79,9 +81,11 @@ export class Server implements vscode.Disposable {
       void this.#client.sendNotification("workspace/didChangeConfiguration", { settings: null });
   });
   #client: LanguageClient | undefined;
+  #life: Life | undefined;
   #starting: Promise<LanguageClient> | undefined;
   #restarting: Promise<void> | undefined;
   #tokens = 0;
+  #stops = 0;
 
   get isStarted(): boolean {
     return this.#starting !== undefined;
@@ -150,7 +154,7 @@ export class Server implements vscode.Disposable {
           every(LOOK_MS, look),
           this.onStatus(look),
           this.onState((state) => {
-            if (state === "stopped") reject(new Error("The server ended meanwhile: ask again."));
+            if (state === "stopped") reject(new Error(ENDED));
           }),
           token.onCancellationRequested(giveUp),
         );
@@ -161,12 +165,14 @@ export class Server implements vscode.Disposable {
     }
   }
 
-  async start(): Promise<LanguageClient> {
-    this.#starting ??= this.#start().catch((error: unknown) => {
-      this.#starting = undefined;
+  start(): Promise<LanguageClient> {
+    if (this.#starting !== undefined) return this.#starting;
+    const starting = this.#start().catch((error: unknown) => {
+      if (this.#starting === starting) this.#starting = undefined;
       throw error;
     });
-    return this.#starting;
+    this.#starting = starting;
+    return starting;
   }
 
   /** Start it anew; who asks for that meanwhile waits for the same. */
@@ -181,14 +187,17 @@ export class Server implements vscode.Disposable {
     return this.#restarting;
   }
 
+  /** End it, also while it starts: who waits for it is told. */
   async stop(): Promise<void> {
-    await this.#starting?.catch(() => undefined);
-    this.#starting = undefined;
-    const client = this.#client;
-    this.#client = undefined;
-    await client?.dispose(5000).catch((error: unknown) => {
-      this.log.warn(`It did not end by itself: ${String(error)}`);
-    });
+    const [client, life] = [this.#client, this.#life];
+    this.#starting = this.#client = this.#life = undefined;
+    this.#stops++;
+    const wasAsked = client?.isRunning() === true;
+    if (wasAsked)
+      await client.dispose(5000).catch((error: unknown) => {
+        this.log.warn(`It did not end by itself: ${String(error)}`);
+      });
+    life?.end({ wasAsked });
     this.#bars.clear();
     this.#indexing.fire(undefined);
     this.#state.fire("stopped");
@@ -201,17 +210,25 @@ export class Server implements vscode.Disposable {
   }
 
   async #start(): Promise<LanguageClient> {
+    const stops = this.#stops;
+    const requireWanted = (): void => {
+      if (this.#stops !== stops) throw new Error(ENDED);
+    };
     this.#state.fire("starting");
     const command = await findServer();
+    requireWanted();
     if (command === undefined) {
       this.#state.fire("missing");
       void tellHowToInstall();
       throw new NoServer("There is no memcache-lsp here.");
     }
     this.log.info(`Starting ${command}`);
-    // The home folder, for nothing of the workspace may be found by its being the current folder.
-    const run: Executable = { command, args: ["serve"], options: { cwd: homedir() } };
-    const client = new LanguageClient("memcache", "memcache-lsp", run, this.#options());
+    const life = new Life(command, (problem) => {
+      if (this.#life !== life) return;
+      this.#starting = this.#client = this.#life = undefined;
+      void this.#tellLost(problem);
+    });
+    const client = new LanguageClient("memcache", "memcache-lsp", life.begin, this.#options(life));
     client.registerFeature(declared);
     client.onNotification(Method.didChangeStatus, (status: DidChangeStatusParams) => {
       this.#status.fire(status);
@@ -223,22 +240,46 @@ export class Server implements vscode.Disposable {
       this.#read.fire(page);
     });
     client.onDidChangeState(({ newState }) => {
+      if (newState === State.Running) life.answers();
+      if (this.#life !== life) return;
       if (newState !== State.Running) this.#forgetBars();
       this.#state.fire(
         newState === State.Running ? "running" : newState === State.Starting ? "starting" : "stopped",
       );
     });
-    this.#client = client;
-    await client.start();
+    [this.#client, this.#life] = [client, life];
+    try {
+      await client.start();
+    } catch (error) {
+      life.end({ wasAsked: false });
+      requireWanted();
+      this.#state.fire("stopped");
+      throw life.problem === undefined ? error : new Error(life.problem, { cause: error });
+    }
+    requireWanted();
     return client;
   }
 
-  #options(): LanguageClientOptions {
+  async #tellLost(problem: string): Promise<void> {
+    const [restart, log] = ["Restart", "Show Log"];
+    const choice = await vscode.window.showErrorMessage(plain(problem), restart, log);
+    if (choice === restart) await vscode.commands.executeCommand("memcache.restart");
+    if (choice === log) this.log.show();
+  }
+
+  #options(life: Life): LanguageClientOptions {
     return {
       documentSelector: [{ scheme: "file" }],
       outputChannel: this.log,
       initializationOptions: settings(),
       initializationFailedHandler: () => false,
+      errorHandler: {
+        error: (error, _message, count) => ({
+          action: life.mayGoOn(error, count) ? ErrorAction.Continue : ErrorAction.Shutdown,
+          handled: true,
+        }),
+        closed: () => ({ action: life.startsAgain() ? CloseAction.Restart : CloseAction.DoNotRestart, handled: true }),
+      },
       middleware: {
         workspace: {
           configuration: (params) => params.items.map((item) => (item.section === "memcache" ? settings() : null)),

@@ -2,6 +2,7 @@
 
 import "./conversing";
 import "./edges";
+import "./lives";
 import "./searching";
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -299,6 +299,25 @@
      (should (memcache--turn-sources (memcache-test-ask memcache-test--question)))
      (should-not (eq connection (memcache--live memcache-test-project))))))
 
+(ert-deftest memcache-test-a-session-begins-while-another-ends ()
+  (memcache-test-fresh
+   (memcache-test--settle)
+   (let* ((default-directory memcache-test-project)
+          (old (memcache--live))
+          (process (jsonrpc--process old)))
+     (memcache-stop)
+     (memcache-ask memcache-test--question)
+     (let ((new (memcache--live)))
+       (should-not (eq old new))
+       (memcache-test-until (not (process-live-p process)))
+       (let ((turn (memcache-test-written (get-buffer "*memcache*"))))
+         (should (eq (memcache--turn-state turn) 'done))
+         (should (eq (memcache--live) new))))))
+  ;; Nothing of them is left.
+  (memcache-test-until
+    (not (cl-find-if (lambda (buffer) (string-match-p "memcache.* \\(stderr\\|output\\|events\\)\\*" (buffer-name buffer)))
+                     (buffer-list)))))
+
 (defun memcache-test--state ()
   "Return the state of the project's index."
   (let ((uri (memcache--uri memcache-test-project)))

@@ -30,16 +30,16 @@
          (end (or (memcache--turn-end turn) (point-max)))
          (at (marker-position start))
          (parts nil))
-    (save-excursion
-      (let ((button (or (button-at start) (next-button start))))
+    (memcache--widened
+      (let ((button (next-button start t)))
         (while (and button (< (button-start button) end))
           (let ((place (memcache--button-place button))
                 (label (replace-regexp-in-string "[][ ]" "" (button-label button))))
             (push (buffer-substring-no-properties at (button-start button)) parts)
             (push (funcall link label place) parts)
             (setq at (button-end button)
-                  button (next-button at))))))
-    (push (buffer-substring-no-properties at end) parts)
+                  button (next-button at t)))))
+      (push (buffer-substring-no-properties at end) parts))
     (string-trim (apply #'concat (nreverse parts)))))
 
 (defun memcache--cited-places (turn)

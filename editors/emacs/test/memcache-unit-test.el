@@ -518,6 +518,65 @@
                           (memcache-test-file "README.md"))))
    (kill-buffer)))
 
+;; Buttons that touch are two, and one may be where the text begins.
+(ert-deftest memcache-test-neighbours-are-painted-and-exported ()
+  (memcache-test-turn
+   (memcache-test--hear turn (memcache-test--hits "README.md" "docs/retries.md") "[1][2] say so."
+                        (cons 'result memcache-test--result))
+   (memcache-answer-copy)
+   (should (string-prefix-p (format "[1](%s#L3)[2](%s#L3) say so."
+                                    (memcache--uri (memcache-test-file "README.md"))
+                                    (memcache--uri (memcache-test-file "docs/retries.md")))
+                            (current-kill 0)))
+   (memcache--thread-changed
+    connection
+    (list :threadId "t1" :turnId "t1.1"
+          :stale (vconcat (cl-loop for n in '(1 2) for name in '("README.md" "docs/retries.md")
+                                   collect (list :n n :status "stale"
+                                                 :location (memcache-test--location name 2 6))))))
+   (dolist (offset '(0 3))
+     (should (eq (get-text-property (+ (memcache--turn-text turn) offset) 'face)
+                 'memcache-stale)))))
+
+(ert-deftest memcache-test-a-narrowed-answer-is-written-at-its-end ()
+  (memcache-test-turn
+   (memcache-test--hear turn (memcache-test--hits "README.md") "one [1]\n```python\n")
+   (narrow-to-region (point-min) (memcache--turn-body turn))
+   (memcache-test--hear turn "def f(): pass\n```\n" (cons 'result memcache-test--result))
+   (memcache--code-load)
+   (memcache--thread-changed
+    connection
+    (list :threadId "t1" :turnId "t1.1"
+          :stale (vector (list :n 1 :status "stale"
+                               :location (memcache-test--location "README.md" 2 6)))))
+   (should (equal (buffer-string) "Why?\n"))
+   (memcache-answer-copy)
+   (should (string-prefix-p "[1](" (substring (current-kill 0) (length "one "))))
+   (widen)
+   (should (equal (memcache-test-text turn) "one [1]\n```python\ndef f(): pass\n```\n"))
+   (should (= 2 (how-many "changed since\\|places read" (point-min))))))
+
+(ert-deftest memcache-test-what-was-asked-again-and-stopped-is-asked-once-more ()
+  (memcache-test-served
+   (memcache-test-turn
+    (let ((memcache--connections (list (cons nil connection))))
+      (setq memcache-test--sent nil)
+      (memcache-test--hear turn "So." (cons 'result memcache-test--result))
+      (dotimes (_ 2)
+        (memcache-answer-again)
+        (memcache-test--answer memcache-method-status (memcache-test--status nil))
+        (let ((request (pop memcache-test--sent)))
+          (should (eq (memcache--request-method request) memcache-method-threads))
+          (should (equal (cddr (memcache--request-params request))
+                         '(:action "askAgain" :threadId "t1" :turnId "t1.1"))))
+        (memcache-answer-stop))
+      (should (equal (mapcar #'memcache--turn-state memcache--turns) '(stopped stopped done)))))))
+
+(ert-deftest memcache-test-an-answer-cannot-be-a-bookmark-and-says-so ()
+  (memcache-test-turn
+   (should (string-search "not visiting a file"
+                          (error-message-string (should-error (bookmark-set "it")))))))
+
 (ert-deftest memcache-test-pages-are-copied-and-exported-as-such ()
   (let ((page (memcache--place-of (memcache-test--read-out "m.pdf" :page 12) nil))
         (cell (memcache--place-of (memcache-test--read-out "n.ipynb" :cell 4) nil)))

@@ -696,6 +696,26 @@
                     "seals"))
      (should (equal found '(nil))))))
 
+;;;; Lists
+
+(ert-deftest memcache-test-windows-stay-where-they-are-in-a-list ()
+  (with-temp-buffer
+    (memcache-caches-mode)
+    (setq memcache--list (list :items #'identity :row (lambda (row) (list (car row) (vconcat (make-list 6 (cdr row)))))))
+    (switch-to-buffer (current-buffer))
+    (delete-other-windows)
+    (let ((first (selected-window)) (second (split-window)))
+      (memcache--fill-list '(("a" . "1") ("b" . "1") ("c" . "1")))
+      (goto-char (memcache--list-line "c"))
+      (set-window-point second (memcache--list-line "b"))
+      (memcache--fill-list '(("0" . "2") ("a" . "2") ("b" . "2") ("c" . "2")))
+      (should (equal (tabulated-list-get-id (window-point first)) "c"))
+      (should (equal (tabulated-list-get-id (window-point second)) "b"))
+      (memcache--fill-list '(("a" . "3") ("c" . "3")))
+      (should (equal (tabulated-list-get-id (window-point first)) "c"))
+      (should (equal (tabulated-list-get-id (window-point second)) "a"))
+      (delete-window second))))
+
 ;;;; Mode line and menus
 
 (ert-deftest memcache-test-mode-line-is-quiet-when-all-is-well ()

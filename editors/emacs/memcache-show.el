@@ -212,9 +212,10 @@ Until it is loaded, pdf-tools has a function without a name in place of it."
 
 (defun memcache--open-outside (file opener)
   "Have the program OPENER open FILE."
-  (unless (and (executable-find opener)
-               (or (equal opener "open") (getenv "DISPLAY") (getenv "WAYLAND_DISPLAY")))
-    (user-error "Nothing here shows %s" file))
+  (unless (or (equal opener "open") (getenv "DISPLAY") (getenv "WAYLAND_DISPLAY"))
+    (user-error "A terminal cannot show %s: open it from Emacs in a window system, or ask about it here" file))
+  (unless (executable-find opener)
+    (user-error "Emacs cannot show %s itself: install %s, or a viewer such as pdf-tools" file opener))
   (message "%s is opened by %s" file opener)
   (call-process opener nil 0 nil file))
 

@@ -227,8 +227,7 @@ The files themselves stay."
 (defun memcache-caches-index (action)
   "Do ACTION with the index of the cache at point: pause, resume or rebuild it."
   (interactive
-   (list (completing-read (format "Index of %s: " (memcache-cache-name (memcache--caches-here)))
-                          '("start" "pause" "resume" "cancel" "rebuild") nil t)))
+   (list (memcache--read-index-action (memcache-cache-name (memcache--caches-here)))))
   (let ((list (current-buffer)) (name (memcache-cache-name (memcache--caches-here))))
     (memcache--request
      (memcache--connect) memcache-method-index

@@ -331,21 +331,26 @@ MESSAGE is a sentence, FAILED a list of files and why; each may be nil."
 ;;;###autoload
 (defun memcache-index (action)
   "Do ACTION with the project's index: start, pause, resume, cancel or rebuild it."
-  (interactive
-   (list (completing-read (format "Index of %s: " (memcache--project-name))
-                          '("start" "pause" "resume" "cancel" "rebuild" "drop") nil t)))
-  (when (or (not (member action '("rebuild" "drop")))
-            (not (called-interactively-p 'any))
-            (y-or-n-p (format "%s the index of %s? " (capitalize action)
-                              (memcache--project-name))))
-    (memcache--request
-     (memcache--connect) memcache-method-index
-     (memcache-make-index-params :action action :root (memcache--uri (memcache-root)))
-     :success (lambda (result)
-                (dolist (root (memcache-index-result-roots result))
-                  (message "Memcache: %s is %s"
-                           (memcache--file (memcache-root-state-uri root) nil)
-                           (memcache-root-state-state root)))))))
+  (interactive (list (memcache--read-index-action (memcache--project-name) '("drop"))))
+  (memcache--request
+   (memcache--connect) memcache-method-index
+   (memcache-make-index-params :action action :root (memcache--uri (memcache-root)))
+   :success (lambda (result)
+              (dolist (root (memcache-index-result-roots result))
+                (message "Memcache: %s is %s"
+                         (memcache--file (memcache-root-state-uri root) nil)
+                         (memcache-root-state-state root))))))
+
+(defun memcache--read-index-action (name &optional more)
+  "Read what to do with the index of NAME, also one of MORE.
+What throws it away has to be confirmed."
+  (let ((action (completing-read (format "Index of %s: " name)
+                                 (append '("start" "pause" "resume" "cancel" "rebuild") more)
+                                 nil t)))
+    (unless (or (member action '("start" "pause" "resume" "cancel"))
+                (y-or-n-p (format "%s the index of %s? " (capitalize action) name)))
+      (user-error "The index of %s stays as it is" name))
+    action))
 
 ;;;###autoload
 (defun memcache-why ()

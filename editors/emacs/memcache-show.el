@@ -68,20 +68,26 @@
       (goto-char start)
       (recenter (/ (window-body-height) 4)))))
 
-(defun memcache--preview-buffer (file)
-  "Return a buffer with the text of FILE, nil where it is too large or gone."
-  (when-let* ((size (file-attribute-size (file-attributes file))))
-    (when (<= size memcache--preview-limit)
-      (unless (and (buffer-live-p memcache--preview)
-                   (equal file (buffer-local-value 'memcache--previewed memcache--preview)))
-        (setq memcache--preview (get-buffer-create memcache--preview-name))
-        (with-current-buffer memcache--preview
-          (memcache--fill-preview file)))
-      memcache--preview)))
-
 (defvar-local memcache--previewed nil
   "The file whose text this buffer shows.")
 (put 'memcache--previewed 'permanent-local t)
+
+(defvar-local memcache--preview-changed nil
+  "When that file was changed last, as it was read.")
+(put 'memcache--preview-changed 'permanent-local t)
+
+(defun memcache--preview-buffer (file)
+  "Return a buffer with the text of FILE, nil where it is too large or gone."
+  (when-let* ((attributes (file-attributes file)))
+    (when (<= (file-attribute-size attributes) memcache--preview-limit)
+      (let ((changed (file-attribute-modification-time attributes)))
+        (setq memcache--preview (get-buffer-create memcache--preview-name))
+        (with-current-buffer memcache--preview
+          (unless (and (equal memcache--previewed file)
+                       (equal memcache--preview-changed changed))
+            (memcache--fill-preview file)
+            (setq memcache--preview-changed changed))))
+      memcache--preview)))
 
 (defun memcache--fill-preview (file)
   "Fill the current buffer with the text of FILE, in its mode but without hooks."

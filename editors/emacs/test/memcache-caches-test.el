@@ -72,10 +72,6 @@ Each is a cons of what the prompt has to begin with, and the answer."
        ,@body
        (should-not answers))))
 
-(defun memcache-test--messages ()
-  "Return all messages."
-  (with-current-buffer (messages-buffer) (buffer-string)))
-
 ;;;; The list
 
 (defmacro memcache-test-in-list (&rest body)

@@ -612,6 +612,22 @@
      (should-error (memcache-answer-open) :type 'user-error)
      (should (eq (memcache--turn-state turn) 'asked)))))
 
+(ert-deftest memcache-test-a-file-that-changed-is-shown-as-it-is ()
+  (let* ((name "docs/changed.md") (file (memcache-test-file name)))
+    (memcache-test-turn
+     (unwind-protect
+         (progn
+           (with-temp-file file (insert "one\ntwo\nthree\nfour\nfive\n"))
+           (memcache-test--hear turn (memcache-test--hits name))
+           (goto-char (point-min))
+           (memcache-answer-next)
+           (with-temp-file file (insert "one\ntwo\nthird\nfour\nfive\n"))
+           (set-file-times file (time-add nil 60))
+           (memcache-answer-show)
+           (should (string-search "third" (with-current-buffer memcache--preview-name
+                                            (buffer-string)))))
+       (delete-file file)))))
+
 (ert-deftest memcache-test-places-follow-a-buffer-that-is-visited-later ()
   (memcache-test-turn
    (memcache-test--hear turn (memcache-test--hits "README.md"))
@@ -715,6 +731,26 @@
       (should (equal (tabulated-list-get-id (window-point first)) "c"))
       (should (equal (tabulated-list-get-id (window-point second)) "a"))
       (delete-window second))))
+
+(ert-deftest memcache-test-an-index-is-not-thrown-away-by-mistake ()
+  (let ((default-directory memcache-test-project) (asked nil) (yes nil))
+    (memcache-test-served
+     (cl-letf (((symbol-function 'y-or-n-p) (lambda (prompt) (push prompt asked) yes))
+               ((symbol-function 'memcache--connect) #'memcache-test-connection))
+       (cl-flet ((do (action)
+                   (cl-letf (((symbol-function 'completing-read) (lambda (&rest _) action)))
+                     (call-interactively #'memcache-index))))
+         (do "pause")
+         (should-not asked)
+         (should-error (do "drop") :type 'user-error)
+         (should-error (do "rebuild") :type 'user-error)
+         (should (equal asked '("Rebuild the index of courier? " "Drop the index of courier? ")))
+         (setq yes t)
+         (do "rebuild")))
+     (should (equal (mapcar (lambda (request)
+                              (plist-get (memcache--request-params request) :action))
+                            memcache-test--sent)
+                    '("rebuild" "pause"))))))
 
 ;;;; Mode line and menus
 

@@ -13,6 +13,7 @@
 (require 'memcache-turn)
 
 (declare-function org-mode "org")
+(declare-function org-link-make-string "ol")
 
 (defun memcache--turn-here ()
   "Return the turn at point."
@@ -80,8 +81,9 @@
 (defun memcache-answer-export ()
   "Show the thread as an Org buffer, its citations as links."
   (interactive)
+  (require 'ol)
   (let* ((link (lambda (label place)
-                 (format "[[%s][%s]]" (memcache--org-target place) label)))
+                 (org-link-make-string (memcache--org-target place) label)))
          (parts
           (cl-loop
            for turn in (reverse memcache--turns)

@@ -77,8 +77,8 @@
 (put 'memcache--preview-changed 'permanent-local t)
 
 (defun memcache--preview-buffer (file)
-  "Return a buffer with the text of FILE, nil where it is too large or gone."
-  (when-let* ((attributes (file-attributes file)))
+  "Return a buffer with the text of FILE, nil where that cannot be shown."
+  (when-let* ((attributes (and (file-readable-p file) (file-attributes file))))
     (when (<= (file-attribute-size attributes) memcache--preview-limit)
       (let ((changed (file-attribute-modification-time attributes)))
         (setq memcache--preview (get-buffer-create memcache--preview-name))
@@ -301,10 +301,11 @@ A file that no buffer visits is read for it, not visited."
 (defun memcache--tell-unseen (place)
   "Say why the lines of PLACE are not shown, and show no others as if they were."
   (memcache--unhighlight)
-  (message (if (file-exists-p (memcache--place-file place))
-               "%s is too large to be shown beside; RET opens it"
-             "%s is not there any more")
-           (memcache--place-path place)))
+  (let ((file (memcache--place-file place)))
+    (message (cond ((not (file-exists-p file)) "%s is not there any more")
+                   ((not (file-readable-p file)) "%s cannot be read: look at its permissions")
+                   (t "%s is too large to be shown beside; RET opens it"))
+             (memcache--place-path place))))
 
 (provide 'memcache-show)
 ;;; memcache-show.el ends here

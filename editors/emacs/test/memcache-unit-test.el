@@ -577,6 +577,17 @@
    (should (string-search "not visiting a file"
                           (error-message-string (should-error (bookmark-set "it")))))))
 
+(ert-deftest memcache-test-brackets-in-names-leave-links-whole ()
+  (memcache-test-turn
+   (memcache-test--hear turn (memcache-test--hits "pages/[id].tsx") "So [1]."
+                        (cons 'result memcache-test--result))
+   (memcache-answer-export)
+   (set-buffer (window-buffer))
+   (should (equal (org-element-map (org-element-parse-buffer) 'link
+                    (lambda (link) (org-element-property :path link)))
+                  (make-list 2 (memcache-test-file "pages/[id].tsx"))))
+   (kill-buffer)))
+
 (ert-deftest memcache-test-pages-are-copied-and-exported-as-such ()
   (let ((page (memcache--place-of (memcache-test--read-out "m.pdf" :page 12) nil))
         (cell (memcache--place-of (memcache-test--read-out "n.ipynb" :cell 4) nil)))
@@ -605,6 +616,9 @@
      (goto-char (point-min))
      (memcache-answer-next)
      (should (overlay-buffer memcache--highlight))
+     (cl-letf (((symbol-function 'file-readable-p) #'ignore))
+       (memcache-answer-show))
+     (should (string-prefix-p "docs/gone.md cannot be read" (memcache-test--last-message)))
      (delete-file file)
      (memcache-answer-show)
      (should (equal (memcache-test--last-message) "docs/gone.md is not there any more"))

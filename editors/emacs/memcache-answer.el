@@ -75,12 +75,12 @@ Windows whose point is at the end stay there."
 
 (defun memcache--at-end (function)
   "Call FUNCTION with point at the end; see `memcache--writing'."
-  (let* ((end (point-max))
+  (let* ((end (1+ (buffer-size)))
          (windows (cl-remove-if-not (lambda (window) (= (window-point window) end))
                                     (get-buffer-window-list nil nil t)))
          (follows (= (point) end))
          (inhibit-read-only t))
-    (prog1 (save-excursion (goto-char end) (funcall function))
+    (prog1 (memcache--widened (goto-char end) (funcall function))
       (restore-buffer-modified-p nil)
       (when follows (goto-char (point-max)))
       (dolist (window windows)
@@ -97,7 +97,7 @@ Windows whose point is at the end stay there."
                                    :connection connection :state 'asked)))
     (push turn memcache--turns)
     (memcache--writing (memcache--write-question question))
-    (setf (memcache--turn-body turn) (copy-marker (point-max)))
+    (setf (memcache--turn-body turn) (copy-marker (1+ (buffer-size))))
     turn))
 
 ;;;; Asking
@@ -291,6 +291,9 @@ Of a question that was asked once one thread is to be listed."
         (memcache--turn-timer turn) nil
         (memcache--turn-queue turn) nil
         (memcache--turn-sources turn) nil
+        (memcache--turn-cited turn) nil
+        (memcache--turn-marks turn) nil
+        (memcache--turn-unsupported turn) 0
         (memcache--turn-sources-start turn) nil
         (memcache--turn-text turn) nil)
   (memcache--ask-later turn status))

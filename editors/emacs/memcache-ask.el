@@ -76,6 +76,11 @@ MORE are `:intent' and `:scope', by default what is chosen."
 (defun memcache--show-answer (buffer)
   "Show BUFFER, with point at its end so that it follows."
   (pop-to-buffer buffer)
+  (memcache--to-end))
+
+(defun memcache--to-end ()
+  "Go to the end of the current buffer, which is narrowed no more."
+  (widen)
   (goto-char (point-max)))
 
 ;;;###autoload
@@ -201,8 +206,7 @@ Each [n] and each source is a button that leads to lines of a file.
               truncate-lines nil
               word-wrap t
               next-error-function #'memcache--next-error
-              revert-buffer-function (lambda (&rest _) (memcache-answer-again))
-              bookmark-make-record-function nil)
+              revert-buffer-function (lambda (&rest _) (memcache-answer-again)))
   (add-hook 'kill-buffer-hook #'memcache--answer-killed nil t)
   (add-hook 'post-command-hook #'memcache--preview-soon nil t))
 
@@ -320,21 +324,25 @@ Each [n] and each source is a button that leads to lines of a file.
     (user-error "This answer is still being written"))
   (let* ((turn (memcache--turn-here))
          (connection (memcache--connect))
-         (id (memcache--turn-id turn)))
-    (goto-char (point-max))
-    (if (and id memcache--thread (eq connection (memcache--turn-connection turn))
-             (memcache--offered-p memcache-method-threads connection))
-        (memcache--ask-turn (current-buffer) (memcache--turn-question turn) connection
-                            memcache-method-threads
-                            (memcache-make-threads-params
-                             :action "askAgain" :thread-id memcache--thread :turn-id id)
-                            (or (memcache--turn-scope turn) (memcache--scope)))
+         (scope (or (memcache--turn-scope turn) (memcache--scope))))
+    (memcache--to-end)
+    (pcase-let ((`(,method ,params) (memcache--again turn connection scope)))
       (memcache--ask-turn (current-buffer) (memcache--turn-question turn) connection
-                          memcache-method-ask
-                          (or (nth 1 (memcache--turn-params turn))
-                              (memcache-make-ask-params
-                               :question (memcache--turn-question turn)
-                               :scope (memcache--scope)))))))
+                          method params scope))))
+
+(defun memcache--again (turn connection scope)
+  "Return method and params that ask TURN again of CONNECTION, at last in SCOPE.
+One that did not come to its end is asked as it was."
+  (cond ((and (memcache--turn-id turn) memcache--thread
+              (eq connection (memcache--turn-connection turn))
+              (memcache--offered-p memcache-method-threads connection))
+         (list memcache-method-threads
+               (memcache-make-threads-params :action "askAgain" :thread-id memcache--thread
+                                             :turn-id (memcache--turn-id turn))))
+        ((memcache--turn-params turn))
+        (t (list memcache-method-ask
+                 (memcache-make-ask-params :question (memcache--turn-question turn)
+                                           :scope scope)))))
 
 (provide 'memcache-ask)
 ;;; memcache-ask.el ends here

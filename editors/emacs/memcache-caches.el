@@ -6,8 +6,9 @@
 ;;; Commentary:
 
 ;; Owns the list of caches and what is done with them: adding what Emacs's own
-;; file prompt reads, taking away, choosing which are asked.  While one of them is
-;; indexed and the list can be seen, it is asked for again.
+;; file prompt reads, taking away, choosing which are asked.  Much happens to caches
+;; that nobody here asked for: they are indexed, go offline, get files, or are
+;; changed by another editor.  So while the list can be seen, it is asked for again.
 
 ;;; Code:
 
@@ -16,11 +17,20 @@
 (defconst memcache--caches-buffer "*memcache caches*"
   "Name of the buffer with the list.")
 
-(defconst memcache--caches-seconds 1
-  "How long the list stays as it is while a cache is indexed.")
+(defconst memcache--caches-seconds 2
+  "How long the list stays as it is while it can be seen.")
 
 (defvar-local memcache--caches nil
   "The caches of this list, as told last.")
+
+(defvar-local memcache--caches-problem nil
+  "Why the caches cannot be listed, as told last.")
+
+(defvar-local memcache--caches-timer nil
+  "Asks for what this list shows.")
+
+(defvar-local memcache--caches-request nil
+  "What was asked by the timer last.")
 
 (defvar memcache-caches-mode-map
   (let ((map (make-sparse-keymap)))
@@ -42,7 +52,12 @@
   (setq tabulated-list-format [("Asked" 5 t) ("Cache" 20 t) ("State" 10 t)
                                ("Files" 12 nil :right-align t) ("Failed" 6 nil :right-align t)
                                ("Where" 0 t)])
-  (tabulated-list-init-header))
+  (tabulated-list-init-header)
+  (setq memcache--caches-timer
+        (run-at-time memcache--caches-seconds memcache--caches-seconds
+                     #'memcache--caches-follow (current-buffer)))
+  (dolist (hook '(kill-buffer-hook change-major-mode-hook))
+    (add-hook hook (lambda () (cancel-timer memcache--caches-timer)) nil t)))
 
 ;;;###autoload
 (defun memcache-caches ()
@@ -57,15 +72,27 @@
   "Return what is listed of RESULT, the project first."
   (setq memcache--caches (memcache-caches-result-caches result))
   (memcache--note-caches (memcache--host) memcache--caches)
-  (when (cl-find "indexing" memcache--caches :key #'memcache-cache-state :test #'equal)
-    (run-at-time memcache--caches-seconds nil #'memcache--caches-again (current-buffer)))
+  (let ((problem (memcache-caches-result-message result)))
+    (unless (equal problem memcache--caches-problem)
+      (setq memcache--caches-problem problem)
+      (when problem (message "Memcache: %s" problem))))
   (cons nil memcache--caches))
 
-(defun memcache--caches-again (list)
-  "Have the buffer LIST show what there is now, if anybody sees it."
-  (when (and (buffer-live-p list) (get-buffer-window list t))
-    (with-current-buffer list
-      (memcache-list-refresh))))
+(defun memcache--caches-follow (list)
+  "Have the buffer LIST show what there is now, if anybody sees it.
+A session that ended is not begun again for it."
+  (with-current-buffer list
+    (when-let* ((connection (and (get-buffer-window list t) (memcache--live))))
+      (unless (and memcache--caches-request
+                   (not (eq (memcache--request-state memcache--caches-request) 'done)))
+        (setq memcache--caches-request
+              (memcache--request
+               connection memcache-method-caches (memcache-make-caches-params :action "list")
+               :success (lambda (result)
+                          (when (buffer-live-p list)
+                            (with-current-buffer list
+                              (memcache--fill-list result))))
+               :error #'ignore))))))
 
 (defun memcache--caches-row (cache)
   "Return the row of CACHE, nil for the project."
@@ -134,9 +161,11 @@ Where nothing is left, the project is asked."
 
 (defun memcache--caches-told (action arguments)
   "Return that ACTION was done with ARGUMENTS as a sentence."
-  (format (if (equal action "add") "%s is being indexed, and can be asked (`memcache-scope')"
-            "%s is forgotten")
-          (plist-get arguments :name)))
+  (let ((name (plist-get arguments :name)) (uri (car (plist-get arguments :uris))))
+    (cond ((equal action "add")
+           (format "%s is being indexed, and can be asked (`memcache-scope')" name))
+          (uri (format "%s of %s is forgotten" (memcache--file uri nil) name))
+          (t (format "%s is forgotten" name)))))
 
 (defun memcache--read-addition (file)
   "Read the name of the cache that FILE is added to; return both.
@@ -198,14 +227,14 @@ The files themselves stay."
 (defun memcache-caches-index (action)
   "Do ACTION with the index of the cache at point: pause, resume or rebuild it."
   (interactive
-   (list (completing-read (format "Index of %s: " (memcache-cache-name (memcache--caches-here)))
-                          '("start" "pause" "resume" "cancel" "rebuild") nil t)))
-  (let ((list (current-buffer)))
+   (list (memcache--read-index-action (memcache-cache-name (memcache--caches-here)))))
+  (let ((list (current-buffer)) (name (memcache-cache-name (memcache--caches-here))))
     (memcache--request
      (memcache--connect) memcache-method-index
-     (memcache-make-index-params :action action
-                                 :cache (memcache-cache-name (memcache--caches-here)))
-     :success (lambda (_) (memcache--caches-again list)))))
+     (memcache-make-index-params :action action :cache name)
+     :success (lambda (_)
+                (when (buffer-live-p list)
+                  (memcache--caches-follow list))))))
 
 (provide 'memcache-caches)
 ;;; memcache-caches.el ends here

@@ -155,11 +155,14 @@ before `memcache--remote-word' has come."
     '(:events-buffer-config (:size 0 :format full)))
   "What has jsonrpc.el keep no log of messages; older ones call it differently.")
 
+(defvar memcache--sessions 0
+  "How many sessions were started; each has buffers of its own.")
+
 (defun memcache--start (host root)
   "Start a session on HOST, nil for this machine, and return its connection.
 ROOT is the first folder that it is told of."
   (let* ((program (memcache--program host))
-         (name (if host (format "memcache %s" host) "memcache"))
+         (name (format "memcache%s %d" (if host (concat " " host) "") (cl-incf memcache--sessions)))
          (default-directory (if host (concat host "/") (expand-file-name "~/")))
          (connection
           (apply
@@ -278,12 +281,18 @@ ROOT is the first folder that it is told of."
     (run-at-time 0.1 nil
                  (lambda ()
                    (memcache--fail-waiting
-                    connection (list :code -1 :message (memcache--last-words connection)))))
+                    connection (list :code -1 :message (memcache--last-words connection)))
+                   (memcache--kill-buffers connection)))
     (memcache--run 'memcache--lost-functions connection)
-    (memcache--run 'memcache--status-functions)
-    (dolist (buffer (list (get-buffer (format "*%s events*" (jsonrpc-name connection)))
-                          (process-buffer (jsonrpc--process connection))))
-      (when buffer (kill-buffer buffer)))))
+    (memcache--run 'memcache--status-functions)))
+
+(defun memcache--kill-buffers (connection)
+  "Kill the buffers that jsonrpc.el made for CONNECTION."
+  (dolist (buffer (list (jsonrpc-stderr-buffer connection)
+                        (process-buffer (jsonrpc--process connection))
+                        (get-buffer (format "*%s events*" (jsonrpc-name connection)))))
+    (when (buffer-live-p buffer)
+      (kill-buffer buffer))))
 
 (defun memcache--last-words (connection)
   "Return one sentence about the end of CONNECTION."

@@ -13,6 +13,7 @@
 (require 'memcache-turn)
 
 (declare-function org-mode "org")
+(declare-function org-link-make-string "ol")
 
 (defun memcache--turn-here ()
   "Return the turn at point."
@@ -30,16 +31,16 @@
          (end (or (memcache--turn-end turn) (point-max)))
          (at (marker-position start))
          (parts nil))
-    (save-excursion
-      (let ((button (or (button-at start) (next-button start))))
+    (memcache--widened
+      (let ((button (next-button start t)))
         (while (and button (< (button-start button) end))
           (let ((place (memcache--button-place button))
                 (label (replace-regexp-in-string "[][ ]" "" (button-label button))))
             (push (buffer-substring-no-properties at (button-start button)) parts)
             (push (funcall link label place) parts)
             (setq at (button-end button)
-                  button (next-button at))))))
-    (push (buffer-substring-no-properties at end) parts)
+                  button (next-button at t)))))
+      (push (buffer-substring-no-properties at end) parts))
     (string-trim (apply #'concat (nreverse parts)))))
 
 (defun memcache--cited-places (turn)
@@ -80,8 +81,9 @@
 (defun memcache-answer-export ()
   "Show the thread as an Org buffer, its citations as links."
   (interactive)
+  (require 'ol)
   (let* ((link (lambda (label place)
-                 (format "[[%s][%s]]" (memcache--org-target place) label)))
+                 (org-link-make-string (memcache--org-target place) label)))
          (parts
           (cl-loop
            for turn in (reverse memcache--turns)

@@ -50,7 +50,7 @@
 AFTER is called with the result instead, where there is one."
   (let ((buffer (current-buffer))
         (connection (plist-get memcache--list :connection)))
-    (unless (jsonrpc-running-p connection)
+    (unless (eq connection (memcache--live))
       (setq connection (memcache--connect))
       (plist-put memcache--list :connection connection))
     (memcache--request
@@ -63,11 +63,25 @@ AFTER is called with the result instead, where there is one."
                       (memcache--fill-list result))))))))
 
 (defun memcache--fill-list (result)
-  "Show the items in RESULT."
-  (setq tabulated-list-entries
-        (mapcar (plist-get memcache--list :row)
-                (funcall (plist-get memcache--list :items) result)))
-  (tabulated-list-print t))
+  "Show the items in RESULT; each window stays at the one where it is."
+  (let ((entries (mapcar (plist-get memcache--list :row)
+                         (funcall (plist-get memcache--list :items) result)))
+        (there (cl-loop for window in (get-buffer-window-list nil nil t)
+                        unless (eq window (selected-window))
+                        collect (cons window (tabulated-list-get-id (window-point window))))))
+    (unless (and entries (equal entries tabulated-list-entries))
+      (setq tabulated-list-entries entries)
+      (tabulated-list-print t)
+      (pcase-dolist (`(,window . ,item) there)
+        (set-window-point window (memcache--list-line item))))))
+
+(defun memcache--list-line (item)
+  "Return where the line of ITEM begins; without one it is the first."
+  (save-excursion
+    (goto-char (point-min))
+    (while (not (or (eobp) (equal (tabulated-list-get-id) item)))
+      (forward-line 1))
+    (if (eobp) (point-min) (point))))
 
 (defun memcache-list-refresh ()
   "Show what there is now."
@@ -137,12 +151,11 @@ AFTER is called with the result instead, where there is one."
 (defun memcache-threads-open ()
   "Show the thread at point."
   (interactive)
-  (let ((connection (plist-get memcache--list :connection)))
-    (memcache--list-call
-     "get" (list :threadId (memcache--list-item))
-     (lambda (result)
-       (when-let* ((thread (car (memcache-threads-result-threads result))))
-         (memcache--show-thread thread connection))))))
+  (memcache--list-call
+   "get" (list :threadId (memcache--list-item))
+   (lambda (result)
+     (when-let* ((thread (car (memcache-threads-result-threads result))))
+       (memcache--show-thread thread (plist-get memcache--list :connection))))))
 
 (defun memcache-threads-delete ()
   "Forget the thread at point."
@@ -318,21 +331,26 @@ MESSAGE is a sentence, FAILED a list of files and why; each may be nil."
 ;;;###autoload
 (defun memcache-index (action)
   "Do ACTION with the project's index: start, pause, resume, cancel or rebuild it."
-  (interactive
-   (list (completing-read (format "Index of %s: " (memcache--project-name))
-                          '("start" "pause" "resume" "cancel" "rebuild" "drop") nil t)))
-  (when (or (not (member action '("rebuild" "drop")))
-            (not (called-interactively-p 'any))
-            (y-or-n-p (format "%s the index of %s? " (capitalize action)
-                              (memcache--project-name))))
-    (memcache--request
-     (memcache--connect) memcache-method-index
-     (memcache-make-index-params :action action :root (memcache--uri (memcache-root)))
-     :success (lambda (result)
-                (dolist (root (memcache-index-result-roots result))
-                  (message "Memcache: %s is %s"
-                           (memcache--file (memcache-root-state-uri root) nil)
-                           (memcache-root-state-state root)))))))
+  (interactive (list (memcache--read-index-action (memcache--project-name) '("drop"))))
+  (memcache--request
+   (memcache--connect) memcache-method-index
+   (memcache-make-index-params :action action :root (memcache--uri (memcache-root)))
+   :success (lambda (result)
+              (dolist (root (memcache-index-result-roots result))
+                (message "Memcache: %s is %s"
+                         (memcache--file (memcache-root-state-uri root) nil)
+                         (memcache-root-state-state root))))))
+
+(defun memcache--read-index-action (name &optional more)
+  "Read what to do with the index of NAME, also one of MORE.
+What throws it away has to be confirmed."
+  (let ((action (completing-read (format "Index of %s: " name)
+                                 (append '("start" "pause" "resume" "cancel" "rebuild") more)
+                                 nil t)))
+    (unless (or (member action '("start" "pause" "resume" "cancel"))
+                (y-or-n-p (format "%s the index of %s? " (capitalize action) name)))
+      (user-error "The index of %s stays as it is" name))
+    action))
 
 ;;;###autoload
 (defun memcache-why ()

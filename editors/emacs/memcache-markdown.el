@@ -50,6 +50,11 @@ the part begins that has no colours yet."
 
 ;;;; Lines
 
+(defmacro memcache--widened (&rest body)
+  "Evaluate BODY in the whole of the current buffer; point and narrowing stay."
+  (declare (indent 0) (debug t))
+  `(save-excursion (save-restriction (widen) ,@body)))
+
 (defun memcache--markdown-start (position)
   "Return the state of Markdown that begins at POSITION."
   (make-memcache--markdown :from (copy-marker position)))
@@ -161,7 +166,7 @@ MARKS as in `memcache--markdown-advance'."
       (when (and (buffer-live-p buffer) (marker-position (memcache--markdown-code block)))
         (with-current-buffer buffer
           (with-silent-modifications
-            (save-excursion
+            (memcache--widened
               (goto-char (memcache--markdown-code block))
               (let ((end (if (re-search-forward "^[ \t]*```[ \t]*$" nil t)
                              (match-beginning 0)

@@ -34,39 +34,47 @@
     (message "Memcache: %s has a new page, %s (M-x memcache-news opens it)" cache title)))
 
 (defun memcache--read-news ()
-  "Read one of the pages that were not looked at, and return it; it is none then."
+  "Read one of the pages that were not looked at, and return it."
   (unless memcache--news
     (user-error "There are no new pages"))
-  (let* ((pages (mapcar (lambda (page) (cons (format "%s (%s)" (car page) (nth 2 page)) page))
-                        memcache--news))
-         (page (if (cdr pages)
-                   (cdr (assoc (completing-read (format-prompt "New page" (caar pages)) pages
-                                                nil t nil nil (caar pages))
-                               pages))
-                 (cdar pages))))
-    (setq memcache--news (remq page memcache--news))
-    (force-mode-line-update t)
-    page))
+  (let ((pages (mapcar (lambda (page) (cons (format "%s (%s)" (car page) (nth 2 page)) page))
+                       memcache--news)))
+    (if (cdr pages)
+        (cdr (assoc (completing-read (format-prompt "New page" (caar pages)) pages
+                                     nil t nil nil (caar pages))
+                    pages))
+      (cdar pages))))
+
+(defun memcache--end-news (page)
+  "Have PAGE, which was looked at, count no more."
+  (setq memcache--news (remq page memcache--news))
+  (force-mode-line-update t))
 
 ;;;###autoload
 (defun memcache-news ()
   "Open a new page of a reading folder."
   (interactive)
-  (memcache--open-file (nth 1 (memcache--read-news))))
+  (let* ((page (memcache--read-news)) (file (nth 1 page)))
+    (unless (file-exists-p file)
+      (memcache--end-news page))
+    (memcache--open-file file)
+    (memcache--end-news page)))
 
 ;;;###autoload
 (defun memcache-news-ask (question)
   "Ask QUESTION about a new page of a reading folder; an empty one sums it up."
   (interactive (list (read-string "Ask about a new page (empty: sum it up): " nil
                                   'memcache--question-history)))
-  (pcase-let* ((`(,title ,file ,cache ,host) (memcache--read-news))
+  (pcase-let* ((page (memcache--read-news))
+               (`(,title ,file ,cache ,host) page)
                (summary (string-empty-p (string-trim question)))
                (default-directory (if host (file-name-directory file) default-directory)))
     (memcache--ask (if summary (format "Summarize %s." title) question)
                    (list :document (memcache-make-text-document-identifier
                                     :uri (memcache--uri file)))
                    :intent (and summary "summarize")
-                   :scope (memcache-make-scope :caches (list cache)))))
+                   :scope (memcache-make-scope :caches (list cache)))
+    (memcache--end-news page)))
 
 (defun memcache--forget-news (connection)
   "Forget the news from CONNECTION, which ended."

@@ -205,12 +205,13 @@ after another was sent is not taken."
   "Show HITS on HOST in an xref buffer; AGAIN asks for them once more."
   (let ((items (mapcar (lambda (hit) (memcache--xref hit host)) hits))
         (first t))
-    (funcall xref-show-xrefs-function
-             (lambda ()
-               (unless first (memcache--later again))
-               (setq first nil)
-               items)
-             `((window . ,(selected-window)) (display-action) (auto-jump)))))
+    ;; What a user has in place of it may read in the minibuffer, which is in use.
+    (xref--show-xref-buffer
+     (lambda ()
+       (unless first (memcache--later again))
+       (setq first nil)
+       items)
+     `((window . ,(selected-window)) (display-action) (auto-jump)))))
 
 (defun memcache--show-found (hits connection what again)
   "Show HITS from CONNECTION of WHAT, or say there are none; AGAIN as above."

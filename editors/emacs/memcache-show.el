@@ -68,20 +68,26 @@
       (goto-char start)
       (recenter (/ (window-body-height) 4)))))
 
-(defun memcache--preview-buffer (file)
-  "Return a buffer with the text of FILE, nil where it is too large or gone."
-  (when-let* ((size (file-attribute-size (file-attributes file))))
-    (when (<= size memcache--preview-limit)
-      (unless (and (buffer-live-p memcache--preview)
-                   (equal file (buffer-local-value 'memcache--previewed memcache--preview)))
-        (setq memcache--preview (get-buffer-create memcache--preview-name))
-        (with-current-buffer memcache--preview
-          (memcache--fill-preview file)))
-      memcache--preview)))
-
 (defvar-local memcache--previewed nil
   "The file whose text this buffer shows.")
 (put 'memcache--previewed 'permanent-local t)
+
+(defvar-local memcache--preview-changed nil
+  "When that file was changed last, as it was read.")
+(put 'memcache--preview-changed 'permanent-local t)
+
+(defun memcache--preview-buffer (file)
+  "Return a buffer with the text of FILE, nil where that cannot be shown."
+  (when-let* ((attributes (and (file-readable-p file) (file-attributes file))))
+    (when (<= (file-attribute-size attributes) memcache--preview-limit)
+      (let ((changed (file-attribute-modification-time attributes)))
+        (setq memcache--preview (get-buffer-create memcache--preview-name))
+        (with-current-buffer memcache--preview
+          (unless (and (equal memcache--previewed file)
+                       (equal memcache--preview-changed changed))
+            (memcache--fill-preview file)
+            (setq memcache--preview-changed changed))))
+      memcache--preview)))
 
 (defun memcache--fill-preview (file)
   "Fill the current buffer with the text of FILE, in its mode but without hooks."
@@ -212,9 +218,10 @@ Until it is loaded, pdf-tools has a function without a name in place of it."
 
 (defun memcache--open-outside (file opener)
   "Have the program OPENER open FILE."
-  (unless (and (executable-find opener)
-               (or (equal opener "open") (getenv "DISPLAY") (getenv "WAYLAND_DISPLAY")))
-    (user-error "Nothing here shows %s" file))
+  (unless (or (equal opener "open") (getenv "DISPLAY") (getenv "WAYLAND_DISPLAY"))
+    (user-error "A terminal cannot show %s: open it from Emacs in a window system, or ask about it here" file))
+  (unless (executable-find opener)
+    (user-error "Emacs cannot show %s itself: install %s, or a viewer such as pdf-tools" file opener))
   (message "%s is opened by %s" file opener)
   (call-process opener nil 0 nil file))
 
@@ -294,10 +301,11 @@ A file that no buffer visits is read for it, not visited."
 (defun memcache--tell-unseen (place)
   "Say why the lines of PLACE are not shown, and show no others as if they were."
   (memcache--unhighlight)
-  (message (if (file-exists-p (memcache--place-file place))
-               "%s is too large to be shown beside; RET opens it"
-             "%s is not there any more")
-           (memcache--place-path place)))
+  (let ((file (memcache--place-file place)))
+    (message (cond ((not (file-exists-p file)) "%s is not there any more")
+                   ((not (file-readable-p file)) "%s cannot be read: look at its permissions")
+                   (t "%s is too large to be shown beside; RET opens it"))
+             (memcache--place-path place))))
 
 (provide 'memcache-show)
 ;;; memcache-show.el ends here

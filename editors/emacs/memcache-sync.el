@@ -191,9 +191,9 @@ BEFORE is what the next edit will replace."
   "Hint that the current buffer's file changed."
   (when-let* ((connection (memcache--live)))
     (when (and (eq (oref connection state) 'ready) (memcache--known-p connection))
-      (jsonrpc-notify connection :textDocument/didSave
-                      (list :textDocument
-                            (list :uri (memcache--uri buffer-file-name)))))))
+      (memcache--guard #'jsonrpc-notify connection :textDocument/didSave
+                       (list :textDocument
+                             (list :uri (memcache--uri buffer-file-name)))))))
 
 (defun memcache--whole-text ()
   "Return all text of the current buffer, narrowed or not."

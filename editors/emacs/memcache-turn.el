@@ -276,14 +276,14 @@ Return the places that it is about."
   "Paint sources and citations of TURN as their places want it."
   (with-silent-modifications
     (let ((inhibit-read-only t))
-      (save-excursion
+      (memcache--widened
         (when-let* ((start (memcache--turn-sources-start turn)))
           (goto-char start)
           (cl-loop for place in (memcache--turn-sources turn) for n from (memcache--turn-first turn)
                    when place do (delete-region (point) (line-beginning-position 2))
                    and do (memcache--insert-source turn place n)))
         (when-let* ((at (memcache--turn-text turn)))
-          (while (and (setq at (next-button at))
+          (while (and (setq at (next-button at t))
                       (< (button-start at) (or (memcache--turn-end turn) (point-max))))
             (memcache--paint at (memcache--button-place at))
             (setq at (button-end at))))))))

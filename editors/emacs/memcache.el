@@ -66,7 +66,7 @@
 ;; notes.  M-x memcache-caches-add adds a folder, memcache-caches-add-file a file,
 ;; memcache-caches-add-reading a folder whose new pages are told of; memcache-news
 ;; opens such a page, memcache-news-ask asks about it.  M-x memcache-caches lists
-;; them all:
+;; them all, as they are while the list can be seen:
 ;;
 ;;     RET         its places, and which files failed and why
 ;;     m           ask it from now on, or no more; so for the project itself
@@ -80,7 +80,8 @@
 ;;
 ;; A page of a PDF is opened by pdf-tools or doc-view where a frame shows
 ;; pictures.  Otherwise, and for notebooks, books and mail, the passage that was
-;; read is shown, from where RET opens the file as a whole.
+;; read is shown, from where RET opens the file as a whole, in Emacs or else by the
+;; program of the system, which a terminal alone has not.
 ;;
 ;; Modes
 ;; =====

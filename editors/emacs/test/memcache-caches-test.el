@@ -72,10 +72,6 @@ Each is a cons of what the prompt has to begin with, and the answer."
        ,@body
        (should-not answers))))
 
-(defun memcache-test--messages ()
-  "Return all messages."
-  (with-current-buffer (messages-buffer) (buffer-string)))
-
 ;;;; The list
 
 (defmacro memcache-test-in-list (&rest body)
@@ -102,9 +98,9 @@ Each is a cons of what the prompt has to begin with, and the answer."
        (call-interactively #'memcache-caches-add))
      (memcache-test-until (equal (memcache-test--cache-state "papers") "ready"))
      (memcache-test-in-list
-      (memcache-test-until (equal (aref (memcache-test--row "papers") 2) "ready"))
-      (should (equal (append (memcache-test--row "papers") nil)
-                     (list "" "papers" "ready" "4" "1" (directory-file-name papers))))
+      (memcache-test-until
+        (equal (append (memcache-test--row "papers") nil)
+               (list "" "papers" "ready" "4" "1" (directory-file-name papers))))
       (should (equal (aref (memcache-test--row memcache--workspace) 0) "*"))
       (should-error (memcache-caches-remove) :type 'user-error)
       ;; What failed is told with its reason.
@@ -121,13 +117,51 @@ Each is a cons of what the prompt has to begin with, and the answer."
         (memcache-test-answering `(("Forget" . ,file) ("Forget" . t))
           (memcache-caches-remove t))
         (memcache-test-until
-          (not (string-search "README.md" (aref (memcache-test--row "papers") 5)))))
+          (not (string-search "README.md" (aref (memcache-test--row "papers") 5))))
+        (memcache-test-until
+          (string-search (format "%s of papers is forgotten" file) (memcache-test--messages))))
       (memcache-test-answering '(("Forget papers" . nil))
         (memcache-caches-remove))
       (memcache-test-answering '(("Forget papers" . t))
         (memcache-caches-remove))
       (memcache-test-until (not (memcache-test--row "papers")))
       (should (file-exists-p papers))))))
+
+;; By another editor: nothing here is told of it.
+(ert-deftest memcache-test-the-list-follows-what-happens-by-itself ()
+  (memcache-test-fresh
+   (let ((default-directory memcache-test-project) (memcache--chosen nil)
+         (away (concat (directory-file-name (memcache-test--papers)) "-away"))
+         (other (memcache--start nil memcache-test-project))
+         (state (lambda () (when-let* ((row (memcache-test--row "papers"))) (aref row 2)))))
+     (setf (alist-get nil memcache--connections nil 'remove) nil)
+     (cl-flet ((change (action &rest more)
+                 (memcache--request other memcache-method-caches
+                                    (apply #'memcache-make-caches-params
+                                           :action action :name "papers" more))))
+       (memcache-test-in-list
+        (change "add" :uris (list (memcache--uri (memcache-test--papers))))
+        (memcache-test-until (equal (funcall state) "ready"))
+        (rename-file (directory-file-name (memcache-test--papers)) away)
+        (unwind-protect
+            (memcache-test-until (equal (funcall state) "offline"))
+          (rename-file away (directory-file-name (memcache-test--papers))))
+        (memcache-test-until (equal (funcall state) "ready"))
+        (change "remove")
+        (memcache-test-until (not (funcall state)))
+        ;; The list is there, and begins no session.
+        (memcache-stop)
+        (memcache--caches-follow (current-buffer))
+        (should-not (memcache--live))
+        (let ((timer memcache--caches-timer))
+          (should (memq timer timer-list))
+          (memcache-caches-mode)
+          (should-not (memq timer timer-list))
+          (setq timer memcache--caches-timer)
+          (kill-buffer)
+          (should-not (memq timer timer-list)))
+        (memcache--leave other)
+        (memcache-test-until (not (jsonrpc-running-p other))))))))
 
 (ert-deftest memcache-test-what-cannot-be-added-is-told-in-a-sentence ()
   (memcache-test-fresh
@@ -315,10 +349,20 @@ Each is a cons of what the prompt has to begin with, and the answer."
           (memcache--open-file pdf)
           (memcache-test-until (file-exists-p told))
           (should (equal pdf (with-temp-buffer (insert-file-contents told) (buffer-string))))
-          (setenv "DISPLAY" nil)
-          (setenv "WAYLAND_DISPLAY" nil)
-          (should-error (memcache--open-file pdf) :type 'user-error)
-          (should-error (memcache--open-file (concat pdf ".gone")) :type 'user-error))
+          (cl-flet ((told (file) (cadr (should-error (memcache--open-file file) :type 'user-error))))
+            (delete-file opener)
+            (let ((exec-path (list folder)))
+              (should (string-match-p "manual.pdf itself: install xdg-open" (told pdf))))
+            (setenv "DISPLAY" nil)
+            (setenv "WAYLAND_DISPLAY" nil)
+            (should (string-match-p "terminal cannot show .*manual.pdf: open it" (told pdf)))
+            (let ((memcache--news (list (list "The manual" pdf "papers" nil))))
+              (should-error (memcache-news) :type 'user-error)
+              (should memcache--news))  ; it can still be opened elsewhere, or asked about
+            (should (string-match-p "not there any more" (told (concat pdf ".gone"))))
+            (let ((memcache--news (list (list "Gone" (concat pdf ".gone") "papers" nil))))
+              (should-error (memcache-news) :type 'user-error)
+              (should-not memcache--news))))
       (delete-directory folder t))))
 
 ;;;; News

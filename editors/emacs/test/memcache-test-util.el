@@ -133,6 +133,10 @@ The buffer is killed afterwards, the file is as before."
     (forward-line -1)
     (buffer-substring-no-properties (line-beginning-position) (line-end-position))))
 
+(defun memcache-test--messages ()
+  "Return all messages."
+  (with-current-buffer (messages-buffer) (buffer-string)))
+
 ;;;; A turn that the test writes
 
 (defmacro memcache-test-turn (&rest body)

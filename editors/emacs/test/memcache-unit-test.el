@@ -518,6 +518,76 @@
                           (memcache-test-file "README.md"))))
    (kill-buffer)))
 
+;; Buttons that touch are two, and one may be where the text begins.
+(ert-deftest memcache-test-neighbours-are-painted-and-exported ()
+  (memcache-test-turn
+   (memcache-test--hear turn (memcache-test--hits "README.md" "docs/retries.md") "[1][2] say so."
+                        (cons 'result memcache-test--result))
+   (memcache-answer-copy)
+   (should (string-prefix-p (format "[1](%s#L3)[2](%s#L3) say so."
+                                    (memcache--uri (memcache-test-file "README.md"))
+                                    (memcache--uri (memcache-test-file "docs/retries.md")))
+                            (current-kill 0)))
+   (memcache--thread-changed
+    connection
+    (list :threadId "t1" :turnId "t1.1"
+          :stale (vconcat (cl-loop for n in '(1 2) for name in '("README.md" "docs/retries.md")
+                                   collect (list :n n :status "stale"
+                                                 :location (memcache-test--location name 2 6))))))
+   (dolist (offset '(0 3))
+     (should (eq (get-text-property (+ (memcache--turn-text turn) offset) 'face)
+                 'memcache-stale)))))
+
+(ert-deftest memcache-test-a-narrowed-answer-is-written-at-its-end ()
+  (memcache-test-turn
+   (memcache-test--hear turn (memcache-test--hits "README.md") "one [1]\n```python\n")
+   (narrow-to-region (point-min) (memcache--turn-body turn))
+   (memcache-test--hear turn "def f(): pass\n```\n" (cons 'result memcache-test--result))
+   (memcache--code-load)
+   (memcache--thread-changed
+    connection
+    (list :threadId "t1" :turnId "t1.1"
+          :stale (vector (list :n 1 :status "stale"
+                               :location (memcache-test--location "README.md" 2 6)))))
+   (should (equal (buffer-string) "Why?\n"))
+   (memcache-answer-copy)
+   (should (string-prefix-p "[1](" (substring (current-kill 0) (length "one "))))
+   (widen)
+   (should (equal (memcache-test-text turn) "one [1]\n```python\ndef f(): pass\n```\n"))
+   (should (= 2 (how-many "changed since\\|places read" (point-min))))))
+
+(ert-deftest memcache-test-what-was-asked-again-and-stopped-is-asked-once-more ()
+  (memcache-test-served
+   (memcache-test-turn
+    (let ((memcache--connections (list (cons nil connection))))
+      (setq memcache-test--sent nil)
+      (memcache-test--hear turn "So." (cons 'result memcache-test--result))
+      (dotimes (_ 2)
+        (memcache-answer-again)
+        (memcache-test--answer memcache-method-status (memcache-test--status nil))
+        (let ((request (pop memcache-test--sent)))
+          (should (eq (memcache--request-method request) memcache-method-threads))
+          (should (equal (cddr (memcache--request-params request))
+                         '(:action "askAgain" :threadId "t1" :turnId "t1.1"))))
+        (memcache-answer-stop))
+      (should (equal (mapcar #'memcache--turn-state memcache--turns) '(stopped stopped done)))))))
+
+(ert-deftest memcache-test-an-answer-cannot-be-a-bookmark-and-says-so ()
+  (memcache-test-turn
+   (should (string-search "not visiting a file"
+                          (error-message-string (should-error (bookmark-set "it")))))))
+
+(ert-deftest memcache-test-brackets-in-names-leave-links-whole ()
+  (memcache-test-turn
+   (memcache-test--hear turn (memcache-test--hits "pages/[id].tsx") "So [1]."
+                        (cons 'result memcache-test--result))
+   (memcache-answer-export)
+   (set-buffer (window-buffer))
+   (should (equal (org-element-map (org-element-parse-buffer) 'link
+                    (lambda (link) (org-element-property :path link)))
+                  (make-list 2 (memcache-test-file "pages/[id].tsx"))))
+   (kill-buffer)))
+
 (ert-deftest memcache-test-pages-are-copied-and-exported-as-such ()
   (let ((page (memcache--place-of (memcache-test--read-out "m.pdf" :page 12) nil))
         (cell (memcache--place-of (memcache-test--read-out "n.ipynb" :cell 4) nil)))
@@ -546,12 +616,31 @@
      (goto-char (point-min))
      (memcache-answer-next)
      (should (overlay-buffer memcache--highlight))
+     (cl-letf (((symbol-function 'file-readable-p) #'ignore))
+       (memcache-answer-show))
+     (should (string-prefix-p "docs/gone.md cannot be read" (memcache-test--last-message)))
      (delete-file file)
      (memcache-answer-show)
      (should (equal (memcache-test--last-message) "docs/gone.md is not there any more"))
      (should-not (overlay-buffer memcache--highlight))
      (should-error (memcache-answer-open) :type 'user-error)
      (should (eq (memcache--turn-state turn) 'asked)))))
+
+(ert-deftest memcache-test-a-file-that-changed-is-shown-as-it-is ()
+  (let* ((name "docs/changed.md") (file (memcache-test-file name)))
+    (memcache-test-turn
+     (unwind-protect
+         (progn
+           (with-temp-file file (insert "one\ntwo\nthree\nfour\nfive\n"))
+           (memcache-test--hear turn (memcache-test--hits name))
+           (goto-char (point-min))
+           (memcache-answer-next)
+           (with-temp-file file (insert "one\ntwo\nthird\nfour\nfive\n"))
+           (set-file-times file (time-add nil 60))
+           (memcache-answer-show)
+           (should (string-search "third" (with-current-buffer memcache--preview-name
+                                            (buffer-string)))))
+       (delete-file file)))))
 
 (ert-deftest memcache-test-places-follow-a-buffer-that-is-visited-later ()
   (memcache-test-turn
@@ -636,6 +725,46 @@
                                :query)
                     "seals"))
      (should (equal found '(nil))))))
+
+;;;; Lists
+
+(ert-deftest memcache-test-windows-stay-where-they-are-in-a-list ()
+  (with-temp-buffer
+    (memcache-caches-mode)
+    (setq memcache--list (list :items #'identity :row (lambda (row) (list (car row) (vconcat (make-list 6 (cdr row)))))))
+    (switch-to-buffer (current-buffer))
+    (delete-other-windows)
+    (let ((first (selected-window)) (second (split-window)))
+      (memcache--fill-list '(("a" . "1") ("b" . "1") ("c" . "1")))
+      (goto-char (memcache--list-line "c"))
+      (set-window-point second (memcache--list-line "b"))
+      (memcache--fill-list '(("0" . "2") ("a" . "2") ("b" . "2") ("c" . "2")))
+      (should (equal (tabulated-list-get-id (window-point first)) "c"))
+      (should (equal (tabulated-list-get-id (window-point second)) "b"))
+      (memcache--fill-list '(("a" . "3") ("c" . "3")))
+      (should (equal (tabulated-list-get-id (window-point first)) "c"))
+      (should (equal (tabulated-list-get-id (window-point second)) "a"))
+      (delete-window second))))
+
+(ert-deftest memcache-test-an-index-is-not-thrown-away-by-mistake ()
+  (let ((default-directory memcache-test-project) (asked nil) (yes nil))
+    (memcache-test-served
+     (cl-letf (((symbol-function 'y-or-n-p) (lambda (prompt) (push prompt asked) yes))
+               ((symbol-function 'memcache--connect) #'memcache-test-connection))
+       (cl-flet ((do (action)
+                   (cl-letf (((symbol-function 'completing-read) (lambda (&rest _) action)))
+                     (call-interactively #'memcache-index))))
+         (do "pause")
+         (should-not asked)
+         (should-error (do "drop") :type 'user-error)
+         (should-error (do "rebuild") :type 'user-error)
+         (should (equal asked '("Rebuild the index of courier? " "Drop the index of courier? ")))
+         (setq yes t)
+         (do "rebuild")))
+     (should (equal (mapcar (lambda (request)
+                              (plist-get (memcache--request-params request) :action))
+                            memcache-test--sent)
+                    '("rebuild" "pause"))))))
 
 ;;;; Mode line and menus
 

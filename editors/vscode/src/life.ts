@@ -92,7 +92,9 @@ export class Life {
     clearTimeout(this.#patience);
     this.#isAnswering = false;
     this.#process?.kill("SIGKILL");
-    this.#process?.stdout?.destroy(); // what it started itself may hold it open
+    // What it started itself may hold them open.
+    this.#process?.stdout?.destroy();
+    this.#process?.stderr?.destroy();
     this.#process = undefined;
   }
 }

@@ -41,8 +41,11 @@ export class Panel implements vscode.WebviewViewProvider, vscode.Disposable {
     const dist = vscode.Uri.joinPath(this.folder, "dist");
     view.webview.options = { enableScripts: true, localResourceRoots: [dist] };
     view.webview.onDidReceiveMessage((message: FromPanel) => this.#heard(message));
+    view.onDidChangeVisibility(() => {
+      if (!view.visible && this.#view === view) this.#ready = false; // the page is gone until it is shown again
+    });
     view.onDidDispose(() => {
-      this.#view = undefined;
+      if (this.#view === view) [this.#view, this.#ready] = [undefined, false];
     });
     view.webview.html = page(view.webview, dist);
   }

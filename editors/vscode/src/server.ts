@@ -24,7 +24,7 @@ import {
   type Requests,
   capability,
 } from "./protocol";
-import { NoServer, plain } from "./sentences";
+import { NoServer, plain, telling } from "./sentences";
 
 /** What the server takes from an editor; the rest of the section is the extension's own. */
 const TOLD = ["codeActions", "indexOnStart", "useModel", "answerTokens"] as const;
@@ -61,6 +61,13 @@ export interface Indexed {
   readonly isWhole: boolean;
 }
 
+/** A client that leaves it to us to tell the user what went wrong. */
+class Client extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
 export class Server implements vscode.Disposable {
   readonly #status = new vscode.EventEmitter<DidChangeStatusParams>();
   readonly #thread = new vscode.EventEmitter<DidChangeThreadParams>();
@@ -75,7 +82,7 @@ export class Server implements vscode.Disposable {
   readonly log = vscode.window.createOutputChannel("memcache-lsp", { log: true });
   readonly #bars = new Map<string | number, { title: string; percentage: number }>();
   readonly #settings = vscode.workspace.onDidChangeConfiguration((event) => {
-    if (event.affectsConfiguration("memcache.server.path") && this.isStarted) void this.restart().catch(() => undefined);
+    if (event.affectsConfiguration("memcache.server.path") && this.isStarted) void telling(() => this.restart());
     // It asks for them then.
     else if (event.affectsConfiguration("memcache") && this.#client?.isRunning() === true)
       void this.#client.sendNotification("workspace/didChangeConfiguration", { settings: null });
@@ -83,7 +90,7 @@ export class Server implements vscode.Disposable {
   #client: LanguageClient | undefined;
   #life: Life | undefined;
   #starting: Promise<LanguageClient> | undefined;
-  #restarting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
   #tokens = 0;
   #stops = 0;
 
@@ -175,16 +182,15 @@ export class Server implements vscode.Disposable {
     return starting;
   }
 
-  /** Start it anew; who asks for that meanwhile waits for the same. */
-  restart(): Promise<void> {
-    this.#restarting ??= this.stop()
-      .then(async () => {
-        await this.start();
-      })
-      .finally(() => {
-        this.#restarting = undefined;
-      });
-    return this.#restarting;
+  /** Start it anew; who asks for that while it ends waits for the same, and what was being started is ended. */
+  async restart(): Promise<void> {
+    await (this.#stopping ??= this.stop().finally(() => {
+      this.#stopping = undefined;
+    }));
+    const stops = this.#stops;
+    await this.start().catch((error: unknown) => {
+      if (this.#stops === stops) throw error; // otherwise another start has taken its place
+    });
   }
 
   /** End it, also while it starts: who waits for it is told. */
@@ -226,9 +232,11 @@ export class Server implements vscode.Disposable {
     const life = new Life(command, (problem) => {
       if (this.#life !== life) return;
       this.#starting = this.#client = this.#life = undefined;
+      this.#forgetBars();
+      this.#state.fire("stopped");
       void this.#tellLost(problem);
     });
-    const client = new LanguageClient("memcache", "memcache-lsp", life.begin, this.#options(life));
+    const client = new Client("memcache", "memcache-lsp", life.begin, this.#options(life));
     client.registerFeature(declared);
     client.onNotification(Method.didChangeStatus, (status: DidChangeStatusParams) => {
       this.#status.fire(status);

@@ -70,6 +70,24 @@ function standIn(where: string, version: string): string {
   return program;
 }
 
+/** Write a program that never says anything; give its path. */
+function silent(where: string): string {
+  mkdirSync(where);
+  const program = join(where, "memcache-lsp");
+  writeFileSync(program, "#!/bin/sh\nexec sleep 1000\n", { mode: 0o755 });
+  return program;
+}
+
+/** Wait until a server of this version is there: the change of a setting is seen some time after it is written. */
+async function served(version: string): Promise<void> {
+  const look = async (): Promise<void> => {
+    await window.page.keyboard.press("Escape");
+    await window.run("memcache: Status");
+  };
+  await window.until(window.page.locator(".quick-input-title", { hasText: `memcache-lsp ${version}` }), look, 1000);
+  await window.page.keyboard.press("Escape");
+}
+
 /** Ask until the setting that was written has been seen. */
 async function askUntilServed(question: string): Promise<void> {
   for (;;) {
@@ -274,6 +292,31 @@ check("an answer out of half an index says so", async () => {
   assert.equal(await window.turn.getByText("Not all was indexed yet.").count(), 0);
 });
 
+check("the stage is shown with its percent until the answer is stopped", async () => {
+  await window.ask("slow?");
+  const stage = window.turn.locator(".stage");
+  await stage.getByText("Reading 40 %").waitFor();
+  assert.equal(await stage.locator("progress").evaluate((bar) => (bar as HTMLProgressElement).value), 40);
+  await window.run("memcache: Stop the Answer");
+  await window.ended("stopped");
+  await stage.waitFor({ state: "hidden" });
+});
+
+check("an index is rebuilt after a question only, and the log is shown", async () => {
+  const question = window.page.locator(".monaco-dialog-box", { hasText: "Throw the index away and make it again?" });
+  for (const answer of ["Cancel", "Rebuild"]) {
+    await window.run("memcache: Rebuild Index…");
+    await question.getByRole("button", { name: answer }).click();
+    await question.waitFor({ state: "hidden" });
+  }
+  await window.ask("rebuilt?");
+  await window.ended();
+  await window.turn.getByText("Rebuilt 1 times.").waitFor();
+  await window.run("memcache: Show Log");
+  await window.page.locator(".part.panel select option:checked", { hasText: "memcache-lsp" }).first().waitFor({ state: "attached" });
+  await window.run("View: Hide Panel");
+});
+
 check(`no frame scripts for long while 2,000 tokens stream`, async () => {
   const { browser } = await workbench();
   const categories = ["devtools.timeline", "disabled-by-default-devtools.timeline", "disabled-by-default-devtools.timeline.frame"];
@@ -295,13 +338,25 @@ check(`no frame scripts for long while 2,000 tokens stream`, async () => {
 check("the program of the selected Python environment is run", async () => {
   standIn(join(folder, ".venv", "bin"), "of-python");
   writeFileSync(settings, "{}");
-  const title = window.page.locator(".quick-input-title", { hasText: "memcache-lsp of-python" });
-  const look = async (): Promise<void> => {
-    await window.page.keyboard.press("Escape");
-    await window.run("memcache: Status");
-  };
-  await window.until(title, look, 1000); // the change of a setting is seen some time after it is written
-  await window.page.keyboard.press("Escape");
+  await served("of-python");
+});
+
+check("a server that says nothing is ended when it is to be another one", async () => {
+  writeFileSync(settings, JSON.stringify({ "memcache.server.path": silent(join(folder, "silent")) }));
+  await window.status("The server is starting.").waitFor();
+  writeFileSync(settings, JSON.stringify({ "memcache.server.path": standIn(join(folder, "set"), "of-setting") }));
+  await served("of-setting");
+});
+
+check("a server that ends again and again is given up in one sentence, and started again when told", async () => {
+  writeFileSync(settings, JSON.stringify({ "memcache.server.path": standIn(join(folder, "fragile"), "fragile") }));
+  const told = window.page.locator(".notification-list-item", { hasText: "ended 5 times within 3 minutes" }).first();
+  await told.waitFor();
+  await window.status("The server is not running.").waitFor();
+  standIn(join(folder, "fragile"), "mended");
+  await told.getByRole("button", { name: "Restart" }).click();
+  await served("mended");
+  writeFileSync(settings, "{}");
 });
 
 check("where there is no program at all, that is told", async () => {

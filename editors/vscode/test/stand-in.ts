@@ -88,6 +88,10 @@ async function answer(id: number | string, asks: AskParams): Promise<void> {
   };
   const found = question.startsWith("gone") ? [gone()] : Array.from({ length: question.startsWith("half") ? 6 : 8 }, (_, n) => hit(n));
   tell({ type: "sources", items: isOfPages ? pages() : found });
+  if (question.startsWith("slow")) {
+    tell({ type: "stage", stage: "reading", percent: 40 });
+    return; // until it is cancelled
+  }
   tell({ type: "stage", stage: "writing", percent: 0 });
   let seq = 0;
   if (question.startsWith("soon") && !asked.includes(question)) isIndexed = false; // it begins to index just now
@@ -131,6 +135,7 @@ function project(): RootStatus {
 
 /** Tell what a test wants to know. */
 function messageOf({ question, intent, textDocument, selection }: AskParams): string | undefined {
+  if (question.startsWith("rebuilt")) return `Rebuilt ${asked.filter((each) => each === "rebuild").length} times.`;
   if (question.startsWith("cold")) return `Threads kept: ${[...kept.values()].join(", ")}.`;
   return intent && `Asked to ${intent} ${textDocument?.uri.split("/").pop() ?? ""} ${selection?.start.line ?? "whole"}.`;
 }
@@ -150,6 +155,7 @@ const answers: Record<string, (params: Record<string, unknown>) => unknown> = {
   "memcache/index": ({ action }) => {
     isIndexed = action !== "pause";
     isWhole = action !== "start";
+    if (action === "rebuild") asked.push("rebuild");
     send({ method: "memcache/didChangeStatus", params: { health: "ok", quiescent: isIndexed } });
     return { roots: [] };
   },
@@ -169,6 +175,8 @@ const answers: Record<string, (params: Record<string, unknown>) => unknown> = {
 
 function heard({ id, method = "", params = {} }: Message): void {
   if (method === "exit") process.exit(0);
+  if (method === "initialized" && process.env["VERSION"] === "fragile") process.exit(1);
+  if (method === "$/cancelRequest") send({ id: params["id"], error: { code: -32800, message: "cancelled" } });
   if (id === undefined) return;
   if (method === "memcache/ask") void answer(id, params as unknown as AskParams);
   else if (method in answers) send({ id, result: answers[method]?.(params) });

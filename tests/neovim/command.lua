@@ -93,6 +93,9 @@ T.run(function()
   vim.cmd('Memcache summarize')
   T.check(T.told('This buffer has no file to tell about'), 'a sentence')
   T.equal(windows, #vim.api.nvim_list_wins(), 'and no answer')
+  T.messages = {}
+  vim.cmd('Memcache index why')
+  T.check(T.told('This buffer has no file to tell about'), 'a sentence')
   vim.cmd.close()
 
   T.choosing(function(items)

@@ -65,7 +65,9 @@ def test_a_new_user_asks_stops_follows_up_opens_and_searches(neovim):
     neovim.type("\\s")
     neovim.wait("memcache://search")
     neovim.type("webhook signature")
-    neovim.wait(lambda text: "webhook signature" in text and "courier/webhooks.py:" in text)
+    neovim.wait(
+        lambda text: "webhook signature" in text and "searching …" not in text and "courier/webhooks.py:" in text
+    )
     neovim.type("\r")
     neovim.wait(lambda text: "memcache://search" not in text and "class NotGenuine" in text)
     neovim.type(":qall!\r")

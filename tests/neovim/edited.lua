@@ -65,4 +65,35 @@ T.run(function()
   T.keys('gf')
   T.check(vim.bo.modified, 'the buffer as it is')
   T.check(vim.fn.line('.') <= 5 and vim.fn.search('^ZEPPELIN_S', 'nW') > 0, 'at its lines: ' .. vim.fn.line('.'))
+
+  -- A window that has to keep what it shows keeps it; that a file cannot be read is told.
+  local places = require('memcache.places')
+  local window, windows = vim.api.nvim_get_current_win(), #vim.api.nvim_list_wins()
+  local kept = vim.api.nvim_get_current_buf()
+  vim.wo.winfixbuf = true
+  places.go(window, vim.fs.abspath('courier/queue.py'), 2, 3)
+  T.equal({ 'courier/queue.py', 2 }, { vim.fn.bufname(), vim.fn.line('.') }, 'beside one of a fixed buffer')
+  vim.wo[window].winfixbuf = false
+  vim.o.hidden = false
+  places.go(window, vim.fs.abspath('courier/webhooks.py'), 2, 3)
+  T.equal('courier/webhooks.py', vim.fn.bufname(), 'beside unsaved text')
+  T.equal({ kept, windows + 2 }, { vim.api.nvim_win_get_buf(window), #vim.api.nvim_list_wins() }, 'windows')
+  vim.o.hidden = true
+
+  local folder = vim.fn.tempname()
+  vim.fn.mkdir(folder)
+  local program =
+    { vim.v.progpath, '--headless', '--clean', '--cmd', 'set directory=' .. folder, 'docs/operations.rst' }
+  local elsewhere = vim.fn.jobstart(vim.list_extend(program, { '-c', 'normal! ix', '-c', 'preserve', '-c', 'sp done' }))
+  T.wait('the other Neovim', function()
+    return #vim.fn.readdir(folder) == 2 -- the second file is opened once the first one is changed and kept
+  end)
+  vim.o.swapfile, vim.o.directory = true, folder
+  local uri = vim.uri_from_fname(vim.fs.abspath('docs/operations.rst'))
+  places.open(
+    window,
+    places.keep({ uri = uri, range = { start = { line = 1 }, ['end'] = { line = 2, character = 0 } } })
+  )
+  vim.fn.jobstop(elsewhere)
+  T.check(T.told('docs/operations.rst was not opened: it is being edited elsewhere'), vim.inspect(T.messages))
 end)

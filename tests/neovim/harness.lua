@@ -52,7 +52,7 @@ function T.settled()
   local status
   T.wait('the root is ready', function() -- a look at what changed may have begun meanwhile
     status = T.status(client)
-    return status.quiescent and status.roots[1].state == 'ready'
+    return status and status.quiescent and status.roots[1] and status.roots[1].state == 'ready'
   end)
   return status, client
 end
@@ -78,6 +78,29 @@ function T.ask(command)
   end)
   T.equal('done', turn.state, 'state: ' .. T.text(buf))
   return buf, turn
+end
+
+---Wait until a command is completed by words, which the server is asked for and may be late with.
+function T.completed(words, line)
+  T.wait('the completion of ' .. line, function()
+    return vim.deep_equal(words, vim.fn.getcompletion(line, 'cmdline'))
+  end)
+end
+
+---Show a window of the server's state until it tells all that is expected; that it looks at files anew may be shown first.
+function T.reported(command, ...)
+  local patterns = { ... }
+  T.wait(command, function()
+    vim.cmd(command)
+    T.wait('its window', function()
+      return vim.api.nvim_win_get_config(0).relative ~= ''
+    end)
+    local text = T.text()
+    T.keys('q')
+    return vim.iter(patterns):all(function(pattern)
+      return text:find(pattern) ~= nil
+    end)
+  end)
 end
 
 ---Put the cursor on the first match in the current buffer.

@@ -222,6 +222,23 @@ T.run(function()
   T.wait('a sentence about what is not there, and vim.ui.select', function()
     return T.told('memcache_picker is snacks, which is not there') and T.offered
   end)
+  -- What `vim.ui.select` lists fits the screen.
+  vim.g.memcache_picker = nil
+  local lines, columns = vim.o.lines, vim.o.columns
+  vim.o.lines, vim.o.columns = 12, 40
+  local wide = vim.tbl_extend('force', hits[1], { symbol = ('幅が広い '):rep(20) })
+  local prompt
+  vim.ui.select = function(items, options)
+    prompt, T.offered = options.prompt, vim.tbl_map(options.format_item, items)
+  end
+  require('memcache.pickers').pick(vim.fn['repeat']({ wide }, 30), 'all')
+  T.equal({ 8, 'all (the first 8 of 30)' }, { #T.offered, prompt }, 'its height')
+  local width = vim.fn.strdisplaywidth(T.offered[8])
+  T.check(width <= 34 and width > 30 and T.offered[8]:find('…$'), T.offered[8])
+  require('memcache.pickers').pick(hits, 'all')
+  T.equal({ 1, 'all' }, { #T.offered, prompt }, 'all of a short list')
+  vim.o.lines, vim.o.columns = lines, columns
+
   T.offered = nil
   vim.g.memcache_picker = 'nonsense'
   T.choosing(function() end)

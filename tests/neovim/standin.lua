@@ -364,8 +364,8 @@ T.run(function()
   T.equal(nil, asked.params.threadId, 'a new thread')
 
   -- Lists, their completion, and what is sent.
-  T.equal({ 'small' }, vim.fn.getcompletion('Memcache models use ', 'cmdline'), 'names')
-  T.equal({ 'handbook' }, vim.fn.getcompletion('Memcache caches remove ', 'cmdline'), 'names')
+  T.completed({ 'small' }, 'Memcache models use ')
+  T.completed({ 'handbook' }, 'Memcache caches remove ')
   vim.cmd('Memcache models use small')
   T.wait('the list', function()
     return T.text():find('small  98 MB, fetched')
@@ -577,12 +577,22 @@ T.run(function()
     vim.api.nvim_buf_set_lines(live.buf, 0, 1, false, { text })
     vim.api.nvim_exec_autocmds('TextChangedI', { buffer = live.buf })
   end
+  local function noted()
+    local texts = {}
+    for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(live.buf, -1, { 0, 0 }, { 0, -1 }, { details = true })) do
+      for _, line in ipairs(mark[4].virt_lines or { mark[4].virt_text }) do
+        table.insert(texts, line[1][1])
+      end
+    end
+    return texts
+  end
   become(true)
   held = { method = 'memcache/search' }
   type_in('letters')
   T.wait('the search', function()
     return held.reply
   end)
+  T.equal({ 'searching …' }, noted(), 'what it is at')
   become(false)
   T.wait('the news', function()
     return require('memcache').statusline() == ''
@@ -593,6 +603,30 @@ T.run(function()
   T.wait('all there is', function()
     return #live.items == 3 and not live.incomplete
   end)
+
+  -- An error stands below the query, as wide as the window, and goes with the next letter.
+  held = { method = 'memcache/search' }
+  type_in('failing')
+  T.wait('the search', function()
+    return held.reply
+  end)
+  held.reply({ code = -32803, message = sentence })
+  held = {}
+  T.wait('the error', function()
+    return live.problem
+  end)
+  for _, line in ipairs(noted()) do
+    T.check(#line <= vim.api.nvim_win_get_width(live.window), 'as wide as the window: ' .. line)
+  end
+  T.equal(vim.trim(sentence), table.concat(noted(), ' '), 'the whole sentence, and no other note')
+  type_in('letters')
+  T.wait('all there is', function()
+    return vim.deep_equal(noted(), { '3 found' })
+  end)
+  live.selected = 1
+  vim.cmd.startinsert()
+  T.keys('i<Down>', 'tx')
+  T.equal({ 2, '3 found' }, { live.selected, noted()[1] }, 'a note stays while one chooses')
 
   -- A paused index stays incomplete: it is looked for more once, and again when it changed; nothing is polled.
   RESULTS['memcache/search'] = { hits = { first }, complete = false, notes = {} }

@@ -2,6 +2,7 @@
 ---
 ---Owns that window and its keys. Only the answer to the last query is shown; one that is overtaken is cancelled.
 
+local fit = require('memcache.fit')
 local indexing = require('memcache.indexing')
 local pickers = require('memcache.pickers')
 local scope = require('memcache.scope')
@@ -23,6 +24,8 @@ local open = {}
 ---@field query? string What is shown or asked for.
 ---@field items memcache.Item[]
 ---@field selected integer
+---@field note? string What is told beside the query.
+---@field problem? string What is told below it.
 ---@field incomplete? boolean Whether there may be more hits when all is indexed.
 ---@field version? integer That of the index, at least, in which was searched; nil where it is not known.
 ---@field cancel? fun()
@@ -35,9 +38,7 @@ local function query_of(live)
 end
 
 ---@param live memcache.Live
----@param note? string
----@param group? string
-local function draw(live, note, group)
+local function draw(live)
   vim.api.nvim_buf_clear_namespace(live.buf, ns, 0, -1)
   local lines = vim.tbl_map(pickers.format, live.items)
   vim.api.nvim_buf_set_lines(live.buf, 1, -1, false, lines)
@@ -49,10 +50,16 @@ local function draw(live, note, group)
     local options = { line_hl_group = 'MemcacheSelected', sign_text = '>' }
     vim.api.nvim_buf_set_extmark(live.buf, ns, live.selected, 0, options)
   end
-  if note then
+  if live.note then
+    local options = { virt_text = { { live.note, 'MemcacheStage' } }, virt_text_pos = 'right_align' }
+    vim.api.nvim_buf_set_extmark(live.buf, ns, 0, 0, options)
+  end
+  if live.problem then
+    local width = vim.api.nvim_win_get_width(vim.fn.win_findbuf(live.buf)[1] or 0) - 2 -- that of the signs
     vim.api.nvim_buf_set_extmark(live.buf, ns, 0, 0, {
-      virt_text = { { note, group or 'MemcacheStage' } },
-      virt_text_pos = 'right_align',
+      virt_lines = vim.tbl_map(function(line)
+        return { { line, 'DiagnosticError' } }
+      end, fit.wrapped(live.problem, width)),
     })
   end
 end
@@ -130,12 +137,15 @@ refresh = function(live, chosen, version)
     return
   end
   live.query, live.version = query, version
+  live.note, live.problem = nil, nil
   halt(live)
   if vim.trim(query) == '' then
     live.items, live.incomplete = {}, false
     draw(live)
     return
   end
+  live.note = 'searching …'
+  draw(live)
   live.about = vim.api.nvim_buf_is_valid(live.about) and live.about or live.buf
   live.cancel = pickers.search(live.about, query, function(items, complete, err)
     live.cancel = nil
@@ -145,7 +155,8 @@ refresh = function(live, chosen, version)
         live.selected = item.label == chosen and index or live.selected
       end
       local found = complete and ('%d found'):format(#items) or 'the index is incomplete'
-      draw(live, err or found, err and 'DiagnosticError')
+      live.note, live.problem = not err and found or nil, err
+      draw(live)
       if live.incomplete then
         follow(live)
       end

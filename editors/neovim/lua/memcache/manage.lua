@@ -50,6 +50,10 @@ end
 ---Tell why the current file is in the index or not.
 ---@param buf integer
 local function why(buf)
+  if vim.bo[buf].buftype ~= '' or vim.api.nvim_buf_get_name(buf) == '' then
+    client.notify('This buffer has no file to tell about.')
+    return
+  end
   local params = { textDocument = { uri = vim.uri_from_bufnr(buf) } }
   client.request(buf, 'memcache/explain', params, function(_, result)
     if result then

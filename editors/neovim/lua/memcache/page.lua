@@ -3,6 +3,7 @@
 ---Text only ever grows at the end of the last turn's answer, whose place an extmark keeps; sources stand below it. Must
 ---not know requests or the state of an answer.
 
+local fit = require('memcache.fit')
 local links = require('memcache.links')
 local locations = require('memcache.locations')
 local pickers = require('memcache.pickers')
@@ -70,23 +71,6 @@ function M.window(answer)
   return here ~= -1 and here or vim.fn.win_findbuf(answer.buf)[1]
 end
 
----Return a text in lines that are no wider than a window.
----@param text string
----@param width integer
----@return string[]
-local function wrapped(text, width)
-  local lines = { '' }
-  for word in text:gmatch('%S+') do
-    local longer = vim.trim(lines[#lines] .. ' ' .. word)
-    if vim.fn.strdisplaywidth(longer) <= width or lines[#lines] == '' then
-      lines[#lines] = longer
-    else
-      table.insert(lines, word)
-    end
-  end
-  return lines
-end
-
 ---Show what is going on, or how it ended, below the text; at a line's end it could be out of sight.
 ---@param answer memcache.Answer
 ---@param turn memcache.AnswerTurn
@@ -100,7 +84,7 @@ function M.stage(answer, turn, text, group)
     id = turn.stage,
     virt_lines = vim.tbl_map(function(line)
       return { { line, group or 'MemcacheStage' } }
-    end, wrapped(text, width)),
+    end, fit.wrapped(text, width)),
   })
 end
 

@@ -176,18 +176,37 @@ function M.lines(place)
   return first + 1, math.max(last, first + 1), is_there
 end
 
----Go to lines of a file in a window, with a mark in the jump list, and show them for a moment.
+---Return the buffer of a file, which is read if need be; nil where that cannot be, which is told.
+---@param path string
+---@return integer?
+local function read(path)
+  local buf = buffer(path)
+  local ok, problem = pcall(vim.fn.bufload, buf)
+  if ok then
+    return buf
+  end
+  local why = tostring(problem):find('E325') and 'it is being edited elsewhere, or was when that ended' or problem
+  local name = vim.fn.fnamemodify(path, ':~:.')
+  vim.notify(('memcache: %s was not opened: %s; :edit it.'):format(name, why), vim.log.levels.WARN)
+end
+
+---Go to lines of a file in a window, with a mark in the jump list, and show them for a moment. Where the window has to
+---keep what it shows, as by 'winfixbuf' or unsaved text without 'hidden', another one is opened.
 ---@param window integer
 ---@param path string
 ---@param first integer Counted from 1.
 ---@param last integer
 function M.go(window, path, first, last)
+  local buf = read(path)
+  if not buf then
+    return
+  end
   vim.api.nvim_set_current_win(window)
   vim.cmd.normal({ "m'", bang = true })
-  local buf = buffer(path)
   vim.bo[buf].buflisted = true
-  if vim.api.nvim_win_get_buf(window) ~= buf then
-    vim.cmd.buffer({ buf, mods = { keepalt = false } })
+  if vim.api.nvim_win_get_buf(window) ~= buf and not pcall(vim.cmd.buffer, buf) then
+    vim.cmd.sbuffer(buf)
+    window = vim.api.nvim_get_current_win()
   end
   local count = vim.api.nvim_buf_line_count(buf)
   first, last = math.min(first, count), math.min(last, count)
@@ -207,11 +226,12 @@ function M.open(window, place)
     passage.open(window, place, place.hit)
     return
   end
-  if not loaded(place.uri) then -- the lines are those of the file, which reading it may place anew
-    vim.fn.bufload(buffer(vim.uri_to_fname(place.uri)))
+  local path = vim.uri_to_fname(place.uri)
+  if not loaded(place.uri) and not read(path) then -- the lines are those of the file, which reading it may place anew
+    return
   end
   local first, last, is_there = M.lines(place)
-  M.go(window, vim.uri_to_fname(place.uri), first, last)
+  M.go(window, path, first, last)
   if not is_there then
     vim.notify('memcache: These lines are no longer there.', vim.log.levels.WARN)
   end

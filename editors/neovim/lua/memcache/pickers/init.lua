@@ -3,6 +3,7 @@
 ---Owns what a hit looks like in a list. What is special to a picker is in the module of its name.
 
 local client = require('memcache.client')
+local fit = require('memcache.fit')
 local locations = require('memcache.locations')
 local passage = require('memcache.passage')
 local places = require('memcache.places')
@@ -125,6 +126,25 @@ local function chosen()
   return name ~= 'select' and require('memcache.pickers.' .. name:gsub('-', '_')) or nil
 end
 
+---Let the user choose by `vim.ui.select`, whose own list has to fit the screen: a longer one waits at each page for a key.
+---@param items memcache.Item[]
+---@param title string
+local function select(items, title)
+  local height = math.max(vim.o.lines - 4, 1)
+  if #items > height then
+    title = ('%s (the first %d of %d)'):format(title, height, #items)
+  end
+  local options = { prompt = title, kind = 'memcache' }
+  function options.format_item(item)
+    return fit.cut(M.format(item), vim.o.columns - 6) -- it is numbered
+  end
+  vim.ui.select(vim.list_slice(items, 1, height), options, function(item)
+    if item then
+      M.open(item)
+    end
+  end)
+end
+
 ---Let the user choose one of some hits, and go there.
 ---@param hits memcache.Hit[]
 ---@param title string
@@ -136,11 +156,7 @@ function M.pick(hits, title)
   elseif picker then
     picker.pick(items, title)
   else
-    vim.ui.select(items, { prompt = title, kind = 'memcache', format_item = M.format }, function(item)
-      if item then
-        M.open(item)
-      end
-    end)
+    select(items, title)
   end
 end
 

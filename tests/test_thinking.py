@@ -57,6 +57,13 @@ def test_a_thought_whose_length_was_used_up_is_no_answer():
     assert thoughts.feed("It wai") + thoughts.finish(cut=True) == "It wai"
 
 
+@pytest.mark.parametrize("piece", ["<think>\nFirst</think>It waits.", "<think>", "It waits."])
+def test_of_a_model_that_does_not_think_all_is_text(piece):
+    thoughts = Thoughts(expected=False)
+    assert thoughts.feed(piece) + thoughts.finish() == piece
+    assert not thoughts.seen
+
+
 @pytest.mark.parametrize("tag", ["<think>", "<thinking>", "<thought>", "<reasoning>", "[THINK]"])
 def test_what_a_prompt_opened_is_never_text(tag):
     thoughts = Thoughts()

@@ -11,7 +11,8 @@ _OPENINGS = ("<think>", "<thinking>", "<thought>", "<reasoning>", "[THINK]")
 _CLOSING = {each: each.replace("<", "</").replace("[", "[/") for each in _OPENINGS}
 _OPENED = re.compile(rf"(?:{'|'.join(map(re.escape, _OPENINGS))})\s*\Z")  # as templates of reasoning models end
 _LONGEST = max(map(len, _CLOSING.values()))
-_MOST_TOKENS = 4096
+_LEAST_TOKENS, _MOST_TOKENS = 16, 4096
+_SMALL_CONTEXT = 512  # is for question and evidence
 
 TAGS = (*_OPENINGS, *_CLOSING.values())
 
@@ -82,4 +83,4 @@ def is_spoken_of(template: str) -> bool:
 
 def room_tokens(context_tokens: int) -> int:
     """Return how many tokens a model may think before its answer, which they leave no shorter."""
-    return min(_MOST_TOKENS, context_tokens // 4)
+    return max(_LEAST_TOKENS, min(_MOST_TOKENS, (context_tokens - _SMALL_CONTEXT) // 3))

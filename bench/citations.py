@@ -100,7 +100,7 @@ HAPPENS: dict[str, Callable[[str, Rng], str | None]] = {
 class Citing:
     """Cite everything, with words of it."""
 
-    name, context_tokens, prompt_speed = "citing", 8192, 1e6
+    name, context_tokens, thought_tokens, prompt_speed = "citing", 8192, 0, 1e6
 
     def __init__(self, excerpts: tuple[Evidence, ...], rng: Rng) -> None:
         self._excerpts, self._rng = excerpts, rng

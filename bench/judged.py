@@ -299,7 +299,7 @@ class Kept:
             model.prompt_tokens,
             model.known_tokens,
         )
-        self.notes = model.notes
+        self.thought_tokens, self.notes = model.thought_tokens, model.notes
         self._model, self._path = model, path
         self._said: Json = read(path, {})
 

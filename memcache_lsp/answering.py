@@ -174,12 +174,12 @@ def _generated(
 ) -> Iterator[Event]:
     yield Stage("reading", 0)
     max_tokens = min(max_tokens, generator.context_tokens // 4)  # a small context is for the evidence first
-    room = generator.context_tokens - max_tokens
+    room = generator.context_tokens - max_tokens - generator.thought_tokens
     if earlier.messages:
         packed = go_on(question, excerpts, earlier, generator, room=room, affordable=_affordable(generator, stop))
     else:
         packed = _packed(question, unread(excerpts, earlier), generator, stop=stop, room=room)
-    writer = _Writer(run, packed.used)
+    writer = _Writer(run, packed.used, thinks=generator.thought_tokens > 0)
     percent = 0
     for step in generator.generate(packed.messages, max_tokens=max_tokens, stop=stop):
         if isinstance(step, Reading):
@@ -202,11 +202,11 @@ def _generated(
 class _Writer:
     """What a model writes on its way to who asked: without its thoughts, with the marks that are true and those it forgot."""
 
-    def __init__(self, run: _Run, used: Sequence[Evidence]) -> None:
+    def __init__(self, run: _Run, used: Sequence[Evidence], *, thinks: bool) -> None:
         self._run = run
         self._used = used
         self._said: list[str] = []
-        self._thoughts = Thoughts()
+        self._thoughts = Thoughts(expected=thinks)
         self._thought = False
         self._cleaner, self._attributor = Cleaner(used), Attributor(used)
         self._parser, self._support = CitationParser(used), Support(used)
@@ -260,8 +260,8 @@ def _emptiness(model: str, finished: Finished, *, thought: bool) -> str:
     """Say in a sentence that a model gave no answer, and what to do."""
     if thought and finished.finish_reason == "length":
         return (
-            f"The model {model} reasoned until its length was used up and gave no answer: allow longer answers"
-            " (answerTokens), or name a model that does not reason."
+            f"The model {model} reasoned until its length was used up and gave no answer: ask for less, or name a model"
+            " that does not reason."
         )
     if thought:
         return f"The model {model} reasoned and gave no answer: ask again in other words, or name another model."

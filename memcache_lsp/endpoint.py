@@ -24,6 +24,7 @@ from memcache_lsp.generator import Finished, Reading, Step, StopFlag, Thinking
 from memcache_lsp.models import Endpoint
 from memcache_lsp.prompt import Message
 from memcache_lsp.redact import redact
+from memcache_lsp.thinking import Thoughts, room_tokens
 from memcache_lsp.web import Reply, Short, Stream, WebError, shown
 
 CONTEXT_TOKENS = 4096  # where neither the server nor the user tells: what Ollama has
@@ -105,6 +106,11 @@ class EndpointGenerator:
     def notes(self) -> tuple[str, ...]:
         return self._met.notes
 
+    @property
+    def thought_tokens(self) -> int:
+        """Tell how many tokens the model may think; no server tells whether it does."""
+        return room_tokens(self.context_tokens)
+
     def count_tokens(self, text: str) -> int:
         """Count by the server's tokenizer where it is near and offers it, else by an estimate that is never low."""
         return self._count(harmless(text))
@@ -133,7 +139,7 @@ class EndpointGenerator:
         asked = {
             "model": self._met.model,
             "messages": [{"role": each.role, "content": harmless(each.text)} for each in messages],
-            "max_tokens": max_tokens,
+            "max_tokens": max_tokens + self.thought_tokens,
             "temperature": 0,
             "seed": 0,
             "stream": True,
@@ -144,7 +150,7 @@ class EndpointGenerator:
             with self._stream(asked, stop) as stream:
                 if stream.status != 200:
                     raise self._refused(stream)
-                answer = _Answer(max_tokens)
+                answer = _Answer(max_tokens, self.thought_tokens)
                 for text in answer.read(stream):
                     stream.hear()
                     if answer.first is None:
@@ -302,14 +308,16 @@ class _Told(Exception):
 class _Answer:
     """What has come of one answer."""
 
-    def __init__(self, max_tokens: int) -> None:
+    def __init__(self, max_tokens: int, thought_tokens: int) -> None:
         self.texts: list[str] = []
         self.first: float | None = None
         self.reason: Literal["stop", "length"] = "length"
         self.reused = 0
         self.read_speed: float | None = None
         self._usage: dict[str, Any] = {}
-        self._room = max_tokens * _CHARACTERS_A_TOKEN
+        self._left = max_tokens  # of the answer
+        self._room = (max_tokens + thought_tokens) * _CHARACTERS_A_TOKEN
+        self._thoughts = Thoughts()
         self._ended = False
 
     def usage(self, name: str) -> int:
@@ -332,17 +340,23 @@ class _Answer:
             if not isinstance(event, dict):
                 continue
             text, thought = self._take(event)
-            self._room -= len(text) + len(thought)
             if thought:
                 yield Thinking()
             if text:
                 self.texts.append(text)
                 yield text
-            if self._room < 0:  # it does not keep to the length that was asked for
+            if self._is_too_long(text, thought):
                 self.reason, self._ended = "length", True
                 return
         if not self._ended:
             raise WebError("cut", "the answer has no end")
+
+    def _is_too_long(self, text: str, thought: str) -> bool:
+        """Count what came; tell whether it goes beyond the length that the answer may have, or thoughts with it."""
+        self._room -= len(text) + len(thought)
+        if text and self._thoughts.feed(text):  # a piece is a token or more
+            self._left -= max(1, len(text) // _CHARACTERS_A_TOKEN)
+        return self._room < 0 or self._left < 0
 
     def _take(self, event: dict[str, Any]) -> tuple[str, str]:
         """Return the text of an event, and what the server tells of the model's thoughts."""

@@ -116,6 +116,10 @@ class Generator(Protocol):
     def prompt_speed(self) -> float | None:
         """Tell how many tokens a second were read last, None before any measure."""
 
+    @property
+    def thought_tokens(self) -> int:
+        """Tell how many tokens it may think before an answer, 0 for a model that does not think."""
+
     def count_tokens(self, text: str) -> int:
         """Count the tokens of a plain text."""
 
@@ -128,7 +132,8 @@ class Generator(Protocol):
     def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: StopFlag) -> Iterator[Step]:
         """Read the prompt and stream the answer: `Reading`s, then pieces of text, `Finished` as the last.
 
-        The text may begin with thoughts in their tags; a server that keeps them apart gives `Thinking` for them.
+        The text may begin with thoughts in their tags; a server that keeps them apart gives `Thinking` for them. They
+        count in `thought_tokens`, and only what comes after them in `max_tokens`.
 
         Raises `Stopped`, after the model has come to rest, when `stop` was set. Closing the iterator early sets it.
         """

@@ -114,6 +114,11 @@ class _Server:
         finally:
             short.close()
         self._listener.join(_STOP_S)
+        if self._process.returncode in {-signal.SIGKILL, -signal.SIGABRT}:
+            raise ModelError(
+                f"{self._name} ended by signal {-self._process.returncode} while it started, most likely for lack of memory:"
+                " close other programs, name a smaller model, or set a smaller context_tokens in config.toml."
+            )
         why = self._said[-1].rstrip(".")[:200] if self._said else f"exit code {self._process.returncode}"
         raise ModelError(
             f"{self._name} does not start as a server ({why}): correct model or model_arguments in config.toml."

@@ -1,7 +1,7 @@
 """Own what `[n]` marks of an answer look like, and what of it is code, where brackets mean something else.
 
 A mark stands free: behind a name or a closing bracket is an index, `[0-9]` is a class of characters, `[2026]` a year. A list
-of several numbers that are all unknown is one of values, for a model that makes one up names one, or one beside a true one.
+of several numbers that are all unknown is one of values, unless it ends a sentence or stands before another bracket.
 Pure. Must not import a model, the store, the scan or anything else of the package.
 
 **Invariant:** the same text gives the same marks, however it is split into pieces.
@@ -24,6 +24,8 @@ _TOKEN = re.compile(
 _BEGUN = re.compile(r"[ \t]*(?:\[[\d \t,;–-]*)?")  # noqa: RUF001
 _NAMED = re.compile(r"(\d+)(?:[ \t]*[–-][ \t]*(\d+))?")  # noqa: RUF001
 _CHARACTERS = re.compile(r"\[\d-\d\]")
+_ENDS = re.compile(r"[ \t]*\[|\n|[.!?](?!\w)|\Z")  # what stands behind a list that ends a sentence
+_UNDECIDED = re.compile(r"[ \t]*|[.!?]")  # what may yet become that
 _GLUES = re.compile(r"[A-Za-z0-9_)\]}]")  # of scripts without spaces none: a mark has to stand there
 
 
@@ -62,9 +64,10 @@ class Reader:
         while at < len(text):
             found = _TOKEN.match(text, at, at + _LONGEST)
             assert found is not None
-            if not final and self._may_go_on(text[at : at + _LONGEST], found):
+            behind = text[found.end() : found.end() + _LONGEST]
+            if not final and (self._may_go_on(text[at : at + _LONGEST], found) or self._may_end(found, behind)):
                 break
-            yield self._piece(found, self._at)
+            yield self._piece(found, self._at, behind)
             at = found.end()
             self._at += len(found[0])
         self._held = text[at:]
@@ -74,12 +77,19 @@ class Reader:
             return rest == rest[0] * len(rest) and len(rest) < _FENCE_LENGTH
         return not self._code and len(rest) < _LONGEST and _BEGUN.fullmatch(rest) is not None and not found["sign"]
 
-    def _piece(self, found: re.Match[str], at: int) -> Piece:
+    def _may_end(self, found: re.Match[str], behind: str) -> bool:
+        """Tell whether it is still to come what a list of unknown numbers is."""
+        unknown = found["mark"] and not self._code and _is_unknown_list(found["mark"], self._known)
+        return bool(unknown) and len(behind) < _LONGEST and _UNDECIDED.fullmatch(behind) is not None
+
+    def _piece(self, found: re.Match[str], at: int, behind: str) -> Piece:
         mark, sign = None, found["sign"]
         if sign and (sign != "~~~" or self._blank):
             self._code = after(self._code, sign)
         elif found["mark"] and not self._code and (found["space"] or not _GLUES.match(self._before)):
             mark = mark_of(found["mark"], self._known)
+            if _is_unknown_list(found["mark"], self._known) and (self._blank or not _ENDS.match(behind)):
+                mark = None
         self._before = "" if mark else found[0][-1]
         self._blank = sign == "\n" or (self._blank and found["blank"] is not None)
         return Piece(at, found[0], mark, found["space"] or "")
@@ -99,8 +109,6 @@ def mark_of(text: str, known: Collection[int]) -> Mark | None:
     asked = {int(number) for number in re.findall(r"\d+", text)}
     whole = asked <= set(known)
     named = _NAMED.findall(text)  # how far a range goes does not make it another thing
-    if len(named) > 1 and not asked & set(known):
-        return None
     if any(int(n) not in known and not 0 < int(n) <= _MOST for n, _ in named) or (
         _CHARACTERS.fullmatch(text) and not whole
     ):
@@ -111,6 +119,10 @@ def mark_of(text: str, known: Collection[int]) -> Mark | None:
         if set(ends) <= set(known):
             numbers += [ends[0], *(n for n in sorted(known) if ends[0] < n < ends[1]), ends[1]]
     return Mark(tuple(dict.fromkeys(numbers)), whole)
+
+
+def _is_unknown_list(text: str, known: Collection[int]) -> bool:
+    return len(_NAMED.findall(text)) > 1 and not {int(number) for number in re.findall(r"\d+", text)} & set(known)
 
 
 def numbers_cited(text: str, known: Collection[int]) -> set[int] | None:

@@ -11,21 +11,25 @@ _OPENINGS = ("<think>", "<thinking>", "<thought>", "<reasoning>", "[THINK]")
 _CLOSING = {each: each.replace("<", "</").replace("[", "[/") for each in _OPENINGS}
 _OPENED = re.compile(rf"(?:{'|'.join(map(re.escape, _OPENINGS))})\s*\Z")  # as templates of reasoning models end
 _LONGEST = max(map(len, _CLOSING.values()))
+_LEAST_TOKENS, _MOST_TOKENS = 16, 4096
+_SMALL_CONTEXT = 512  # is for question and evidence
+
+TAGS = (*_OPENINGS, *_CLOSING.values())
 
 
 class Thoughts:
     """Part the answer from the thoughts that stand before it; such tags within an answer are a part of it.
 
-    An answer may begin with the name of a tag. Models break the line behind one that they mean: without that, and
-    without the tag that closes it, it was text.
+    An answer may begin with the name of a tag. From a model that is not expected to think it is text. Others break the
+    line behind one that they mean: without that, and without the tag that closes it, it was text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, expected: bool = True) -> None:
         self.seen = False
         self._going_on = False  # what comes is thought
         self._opening = ""
         self._held = ""
-        self._began = False  # the answer
+        self._began = not expected  # the answer
 
     def feed(self, piece: str) -> str:
         """Take the next piece of text and give what of it is the answer's."""
@@ -70,3 +74,13 @@ def opened_by(prompt_end: str) -> str:
     if found is None:
         return ""
     return found[0] if "\n" in found[0] else found[0] + "\n"  # what a template opens is never text
+
+
+def is_spoken_of(template: str) -> bool:
+    """Tell whether a chat template knows of thoughts, as those of models that think do."""
+    return any(tag in template for tag in TAGS)
+
+
+def room_tokens(context_tokens: int) -> int:
+    """Return how many tokens a model may think before its answer, which they leave no shorter."""
+    return max(_LEAST_TOKENS, min(_MOST_TOKENS, (context_tokens - _SMALL_CONTEXT) // 3))

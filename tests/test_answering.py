@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -32,10 +33,11 @@ class FakeGenerator:
     name = "fake"
     context_tokens = 2048
 
-    def __init__(self, pieces=(), *, speed=1000.0, reason="stop"):
+    def __init__(self, pieces=(), *, speed=1000.0, reason="stop", thought_tokens=0):
         self.pieces = pieces
         self.prompt_speed = speed
         self.reason = reason
+        self.thought_tokens = thought_tokens
         self.asked = []
 
     def count_tokens(self, text):
@@ -109,7 +111,7 @@ def test_citations_are_lines_of_the_evidence_and_come_at_once():
 
 def test_what_a_model_thinks_is_a_stage_and_no_answer():
     pieces = ["<thi", "nk>\nThe first [1] or", " the second.</think>", "\n\nIt is sent [2]."]
-    events = events_of(generator=FakeGenerator(pieces))
+    events = events_of(generator=FakeGenerator(pieces, thought_tokens=256))
     assert [event.stage for event in only(events, Stage)].count("thinking") == 1
     assert events[-1].answer == "It is sent [2]." == "".join(delta.text for delta in only(events, Delta))
     assert [citation.n for citation in events[-1].citations] == [2]
@@ -128,8 +130,26 @@ def test_what_a_model_thinks_is_a_stage_and_no_answer():
 )
 def test_an_answer_without_words_is_a_failure(pieces, reason, match):
     with pytest.raises(ModelError, match=match) as caught:
-        events_of(generator=FakeGenerator(pieces, reason=reason))
+        events_of(generator=FakeGenerator(pieces, reason=reason, thought_tokens=256))
     assert str(caught.value).count(".") == 1
+
+
+def test_a_model_that_does_not_think_may_speak_of_the_tags_of_thoughts():
+    said = "<think> and </think> stand around a thought [1]."
+    events = events_of(generator=FakeGenerator([said]))
+    assert events[-1].answer == said
+    assert "thinking" not in [event.stage for event in only(events, Stage)]
+
+
+def test_thoughts_have_room_of_their_own_beside_the_answer():
+    long = [replace(HITS[0], text=f"word{n} " * 60 + "\n", span=Span(0, 400, n, n), path=f"a{n}") for n in range(1, 40)]
+    thinking = FakeGenerator(["It is."], thought_tokens=512, speed=1e6)
+    plain = FakeGenerator(["It is."], speed=1e6)
+    for generator in (thinking, plain):
+        events_of(hits=long, generator=generator, max_tokens=256)
+    sizes = [FakeGenerator().prompt_tokens(generator.asked[0][0]) for generator in (thinking, plain)]
+    assert sizes[0] <= 2048 - 256 - 512 < sizes[1] <= 2048 - 256
+    assert thinking.asked[0][1] == plain.asked[0][1] == 256
 
 
 def test_the_number_of_a_citation_is_the_number_of_its_source():

@@ -156,7 +156,7 @@ def test_what_the_readme_tells_is_what_was_judged(capsys):
 class Model:
     """Say one sentence to everything, and count how often."""
 
-    name, context_tokens, notes = "fake", 4096, ()
+    name, context_tokens, thought_tokens, notes = "fake", 4096, 0, ()
     said = "`RetryPolicy` doubles its delay with each attempt."
 
     def __init__(self):

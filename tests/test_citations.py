@@ -172,6 +172,9 @@ def cleaned(pieces):
         "Status [404], f(x)[9], m[9][8], {}[9].",
         "A list [0, 9] is returned.",
         "It gives [6, 7, 8] and retries[2].",
+        "The list [7, 8] holds, so does [7, 8].length, and [[7, 8], [8, 9]].",
+        "It returns [0, 9].",
+        "The values are\n[7, 8]\n",
     ],
 )
 def test_other_brackets_stay_and_cite_nothing(text):
@@ -188,6 +191,9 @@ def test_other_brackets_stay_and_cite_nothing(text):
         ("It retries [9][99]. It stops [2]", "It retries. It stops [2]"),
         ("Both [1, 9] and [ 3 ].", "Both [1] and [ 3 ]."),
         ("All [1–9]. None [6–8].", "All. None."),
+        ("It retries [7, 8]. It stops [6, 7]!", "It retries. It stops!"),
+        ("It retries [7; 8]\nIt stops. [7, 8]", "It retries\nIt stops."),
+        ("It retries [7, 8] [2]. It stops [7, 8][9].", "It retries [2]. It stops."),
         ("All [1-9999], and of [2026].", "All, and of [2026]."),
         ("Those [5, 1–9].", "Those [5]."),
         ("It is so [9][2] and so [1][9].", "It is so [2] and so [1]."),
@@ -224,6 +230,8 @@ def test_a_mark_that_names_no_excerpt_is_left_out(text, shown):
                 "\n",
                 "\t",
                 "[1, 9]",
+                "[8, 9]",
+                ".",
                 "x",
                 "~~~",
                 "[1" + ", 9" * 25 + "]",

@@ -61,7 +61,8 @@ def test_it_streams_as_every_generator_does(model, server):
     assert (finished.finish_reason, finished.prompt_tokens, finished.answer_tokens) == ("stop", 120, len(WORDS))
     (asked,) = server.asked
     assert [each["content"] for each in asked["messages"]] == [message.text for message in ASKED]
-    assert (asked["max_tokens"], asked["stream"], asked["temperature"], asked["model"]) == (16, True, 0, "tiny")
+    assert (asked["stream"], asked["temperature"], asked["model"]) == (True, 0, "tiny")
+    assert asked["max_tokens"] == 16 + model.thought_tokens
 
 
 def test_it_knows_what_it_sent(model, server):
@@ -316,6 +317,14 @@ def test_thoughts_without_end_are_cut(model, server):
     server.pings = 'data: {"choices": [{"delta": {"reasoning_content": "%s"}}]}' % ("First, " * 50)
     server.words = ("", "never")
     assert run(model, max_tokens=16)[-1].finish_reason == "length"
+
+
+def test_an_answer_is_cut_at_its_length_and_thoughts_before_it_are_not_counted(model, server):
+    server.words = ("<think>", *["so "] * 40, "</think>", *["word "] * 60)
+    steps = run(model, max_tokens=16)
+    assert steps[-1].finish_reason == "length"
+    assert text_of(steps).count("so ") == 40
+    assert text_of(steps).count("word ") == 17  # the one too many shows that it would go on
 
 
 @pytest.mark.parametrize(

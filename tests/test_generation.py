@@ -49,6 +49,36 @@ def test_reading_then_text_then_the_end(model):
     assert "<|im" not in text_of(steps)
 
 
+def says(monkeypatch, model, text):
+    """Have a model choose the tokens of a text."""
+    tokens = iter(tokenize(model._api, model._vocab, text, special=True))
+    eos = model._api.llama_vocab_eos(model._vocab)
+    monkeypatch.setattr(model._context, "likeliest", lambda _: next(tokens, eos))
+
+
+def test_thoughts_are_not_counted_in_the_length_of_an_answer(model, monkeypatch):
+    assert model.thought_tokens == 0  # neither its template nor its vocabulary knows of them
+    said = "<think>\nFirst the red, then the green, then more of it, then the blue.\n</think>\n"
+    says(monkeypatch, model, said + "one two three four five six seven eight nine ten")
+    assert text_of(run(model, SHORT, max_tokens=5)) in said
+    monkeypatch.setattr(model._template, "knows_thoughts", True)
+    assert model.thought_tokens > 100
+    says(monkeypatch, model, said + "one two three four five six seven eight nine ten")
+    steps = run(model, SHORT, max_tokens=5)
+    assert text_of(steps) == said + "one two three four five"
+    assert steps[-1].finish_reason == "length"
+    says(monkeypatch, model, "one two three four five six seven")
+    assert text_of(run(model, SHORT, max_tokens=5)) == "one two three four five"
+
+
+def test_thoughts_end_where_their_room_does(model, monkeypatch):
+    monkeypatch.setattr(model._template, "knows_thoughts", True)
+    monkeypatch.setattr(llama, "room_tokens", lambda _: 7)
+    says(monkeypatch, model, "<think>\n" + "".join(f"word{n} " for n in range(99)))
+    steps = run(model, SHORT, max_tokens=5)
+    assert (steps[-1].answer_tokens, steps[-1].finish_reason) == (12, "length")
+
+
 def test_it_tells_what_it_need_not_read_again(smollm2):
     with load(smollm2, context_tokens=512) as model:
         assert model.known_tokens(SHORT) == 0

@@ -86,6 +86,7 @@ class Scripted:
 
     name = "scripted"
     context_tokens = 4096
+    thought_tokens = 0
     prompt_speed = 1e6
 
     def __init__(self, said):

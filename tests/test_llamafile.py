@@ -78,6 +78,15 @@ def test_llama_server_gets_no_options_that_it_does_not_know(tmp_path, note):
     assert json.loads(note.read_text())["arguments"][0] == "--host"
 
 
+@pytest.mark.parametrize("name", ["KILL", "ABRT"])
+def test_one_that_ends_as_without_memory_is_told_as_that(tmp_path, name):
+    path = tmp_path / "x.llamafile"
+    path.write_text(f"#!/bin/sh\nkill -{name} $$\n")
+    path.chmod(0o700)
+    with pytest.raises(ModelError, match=r"lack of memory.*smaller model"):
+        llamafile.start(Program(path))
+
+
 @pytest.mark.parametrize("text", ["exit 3", "echo no such model >&2; exit 1", "exec /nowhere/at/all"])
 def test_what_does_not_start_is_one_sentence_at_once(tmp_path, text):
     path = tmp_path / "x.llamafile"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memcache_lsp.thinking import Thoughts, opened_by
+from memcache_lsp.thinking import Thoughts, opened_by, room_tokens
 
 CASES = [
     ("<think>\nFirst, the code.\n</think>\n\nIt waits [1].", "It waits [1]."),
@@ -55,6 +55,20 @@ def test_a_thought_whose_length_was_used_up_is_no_answer():
     assert thoughts.feed("<think>First, ") + thoughts.finish(cut=True) == ""
     thoughts = Thoughts()
     assert thoughts.feed("It wai") + thoughts.finish(cut=True) == "It wai"
+
+
+def test_a_small_context_is_not_for_thoughts():
+    rooms = [room_tokens(context) for context in (256, 512, 4096, 131072)]
+    assert rooms == sorted(rooms)
+    assert 0 < rooms[1] <= 512 // 16
+    assert 1024 <= rooms[2] <= 4096 // 3
+
+
+@pytest.mark.parametrize("piece", ["<think>\nFirst</think>It waits.", "<think>", "It waits."])
+def test_of_a_model_that_does_not_think_all_is_text(piece):
+    thoughts = Thoughts(expected=False)
+    assert thoughts.feed(piece) + thoughts.finish() == piece
+    assert not thoughts.seen
 
 
 @pytest.mark.parametrize("tag", ["<think>", "<thinking>", "<thought>", "<reasoning>", "[THINK]"])

@@ -266,6 +266,21 @@ def test_a_process_that_dies_midway_is_one_sentence_and_the_next_request_works(s
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "likely"), [("SIGKILL", True), ("SIGABRT", True), ("SIGSEGV", False), ("garbage", False)]
+)
+def test_a_process_that_ends_as_one_without_memory_is_told_as_that(standin, tmp_path, behaviour, likely):
+    async def run():
+        async with worker_of(tmp_path, command=standin(behaviour)) as worker:
+            await worker.load(tmp_path / "model")
+            with pytest.raises(UserError, match=r"process ended unexpectedly \(signal \d+\)") as caught:
+                [event async for event in worker.answer("question", [], found=0)]
+            assert ("lack of memory" in str(caught.value)) == likely
+            assert ("smaller model" in str(caught.value)) == likely
+
+    asyncio.run(run())
+
+
 KINDS = {"sources": Sources, "reading": Stage, "writing": Delta}
 
 

@@ -85,14 +85,18 @@ class Poisoned:
         return prepared
 
     def garbage(self, prepared):
-        """Write what is no message to the pipe itself, whichever descriptor that is."""
-        for fd in range(3, 20):
-            try:
-                if os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:"):
-                    os.write(fd, b"\xff" * 100)
-            except OSError:
-                continue
+        write_garbage()
         return prepared
+
+
+def write_garbage():
+    """Write what is no message to the pipe itself, whichever descriptor that is."""
+    for fd in range(3, 20):
+        try:
+            if os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:"):
+                os.write(fd, b"\xff" * 100)
+        except OSError:
+            continue
 
 
 def model(behaviour):
@@ -110,6 +114,11 @@ def model(behaviour):
             channel.send(Delta(0, request.question))
             if behaviour == "die":
                 os._exit(7)
+            if behaviour.startswith("SIG"):
+                os.kill(os.getpid(), signal.Signals[behaviour])
+            if behaviour == "garbage":
+                write_garbage()
+                threading.Event().wait()
             if behaviour == "deaf" and request.question == "hang":
                 threading.Event().wait()
             if behaviour == "freeze":

@@ -18,7 +18,7 @@ from memcache_lsp.generation.library import Library, library, no_memory, stdout_
 from memcache_lsp.generation.template import Template
 from memcache_lsp.generator import Computed, Finished, Reading, Step, StopFlag, looping
 from memcache_lsp.prefixes import joined, singly
-from memcache_lsp.thinking import opened_by
+from memcache_lsp.thinking import TAGS, Thoughts, opened_by, room_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -140,6 +140,13 @@ class LlamaGenerator:
         self._lock = threading.Lock()
         self._running: tuple[threading.Thread, StopFlag] | None = None
         self._template = Template(api, model, self._vocab)
+        tags = (tokenize(api, self._vocab, tag, special=True) for tag in TAGS)
+        self._tags = frozenset(tag[0] for tag in tags if len(tag) == 1)  # only models that think have tokens of them
+
+    @property
+    def thought_tokens(self) -> int:
+        """Tell how many tokens it may think before an answer; its template or its vocabulary shows whether it does."""
+        return room_tokens(self.context_tokens) if self._tags or self._template.knows_thoughts else 0
 
     def _open(self, context_tokens: int | None, threads: int | None) -> None:
         self._template.check(self.name)
@@ -328,9 +335,14 @@ class LlamaGenerator:
         written: list[int] = []
         vocabulary = self._api.llama_vocab_n_tokens(self._vocab)
         reason: Literal["stop", "length"] = "length"
-        if task.opened and task.max_tokens:  # the answer begins within the prompt
+        thoughts, answers = Thoughts(expected=self.thought_tokens > 0), False
+        room = (
+            min(task.max_tokens + self.thought_tokens, self.context_tokens - len(task.tokens)) if task.max_tokens else 0
+        )
+        if task.opened and room:  # the answer begins within the prompt
             task.emit(task.opened)
-        while len(written) < task.max_tokens and not looping(written):
+            thoughts.feed(task.opened)
+        while len(written) < room and not looping(written):
             token = context.likeliest(vocabulary)
             if self._api.llama_vocab_is_eog(self._vocab, token):
                 reason = "stop"
@@ -338,18 +350,20 @@ class LlamaGenerator:
             written.append(token)
             if text := decoder.decode(self._piece(token)):
                 task.emit(text)
-            if len(written) < task.max_tokens:
+                if not answers and thoughts.feed(text):
+                    answers, room = True, min(room, len(written) - 1 + task.max_tokens)
+            if len(written) < room:
                 context.decode([token], task.stop)
         if rest := decoder.decode(b"", final=True):
             task.emit(rest)
         return len(written), reason
 
     def _piece(self, token: int) -> bytes:
-        """Give a token's bytes; a control token has none."""
+        """Give a token's bytes; a control token has none, but for the tags of thoughts."""
         size = 64
         while True:
             buffer = ctypes.create_string_buffer(size)
-            length = int(self._api.llama_token_to_piece(self._vocab, token, buffer, size, 0, False))
+            length = int(self._api.llama_token_to_piece(self._vocab, token, buffer, size, 0, token in self._tags))
             if length >= 0:
                 return buffer.raw[:length]
             size = -length

@@ -13,6 +13,7 @@ from typing import Any
 from memcache_lsp.errors import ModelError
 from memcache_lsp.generation.library import chat_formatter
 from memcache_lsp.prompt import Message
+from memcache_lsp.thinking import is_spoken_of
 
 _MOST_S = 1.0  # for one prompt, which takes a thousandth of it
 _PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")  # stands for a message's text while the template is rendered
@@ -53,6 +54,7 @@ class Template:
             except Exception as error:  # noqa: BLE001 - the file's own program, which may be none
                 self._failure = f"{type(error).__name__}: {error}"
         self._is_given = bool(source)
+        self.knows_thoughts = is_spoken_of((source or b"").decode("utf-8", "replace"))
 
     def check(self, name: str) -> None:
         """Refuse a template that cannot be used; a file without one is a base model's, and may continue plain text."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -35,11 +36,17 @@ class Ended:
     """The process has ended and is reaped; `code` is negative for a signal, as in `subprocess`."""
 
     code: int
+    killed: bool = False  # by its owner
 
     @property
     def how(self) -> str:
         """Tell people how it ended."""
         return f"signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
+
+    @property
+    def is_likely_no_memory(self) -> bool:
+        """Tell whether it ended as what finds no memory does: killed by the kernel, or by an abort of C++."""
+        return not self.killed and self.code in {-signal.SIGKILL, -signal.SIGABRT}
 
 
 def log_path() -> Path:
@@ -117,7 +124,7 @@ class Child:
         sender.join()
         self._channel.close()
         _log.info("worker %d ended with %d", process.pid, code)
-        self._deliver(Ended(code))
+        self._deliver(Ended(code, self._killed))
 
     def _send(self, channel: Channel) -> None:
         """Empty the outbox in a thread of its own: a process that is stopped does not read, and the pipe is full."""

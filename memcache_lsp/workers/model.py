@@ -259,12 +259,22 @@ class ModelWorker:
         if isinstance(message, Ended):
             if self._closed:
                 raise UserError(_CLOSED)
-            raise UserError(f"The model's process ended unexpectedly ({message.how}): ask again.")
+            raise UserError(_died(message))
         if not isinstance(message, Rest):
             return message
         if message.error is not None:
             raise message.error
         return None
+
+
+def _died(ended: Ended) -> str:
+    """Say in a sentence that the model's process has gone, and what to do."""
+    if ended.is_likely_no_memory:
+        return (
+            f"The model's process ended unexpectedly ({ended.how}), most likely for lack of memory: close other programs, name"
+            " a smaller model, or set a smaller context_tokens in config.toml."
+        )
+    return f"The model's process ended unexpectedly ({ended.how}): ask again."
 
 
 class _Link:

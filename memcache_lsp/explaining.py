@@ -43,6 +43,12 @@ def why_elsewhere(*, indexed: bool) -> tuple[bool, str]:
     return indexed, f"{there} in the index on the Qdrant server, which others bring in step."
 
 
+def why_in_both(project: tuple[bool, str], cache: str, cached: tuple[bool, str]) -> tuple[bool, str]:
+    """Join what a project tells of a file that it leaves out and what a cache tells that holds it, too."""
+    indexed, reason = cached
+    return indexed, f"{project[1]} In the cache {cache}, {reason[0].lower()}{reason[1:]}"
+
+
 def placed(rank: int | None, searched: int, signals: Mapping[str, float]) -> str:
     """Say at which place a hit is, counted from 1, and which signals brought it there."""
     if rank is None:

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from memcache_lsp import __version__, finding, forgetting, holding, shelf
+from memcache_lsp import __version__, explaining, finding, forgetting, holding, shelf
 from memcache_lsp.caches import Ground, Registry
 from memcache_lsp.config import UserSettings
 from memcache_lsp.editor import Editor
@@ -255,9 +255,16 @@ class Hub:
             root, path = await session.placed(params.text_document.uri if params.text_document else "")
         except UserError as error:
             return spec.ExplainResult(indexed=False, reason=str(error))
+        told = await self._why(session, root, path)
+        cached = None if told[0] else session.in_cache(root / path)  # what a project leaves out may be in a cache
+        if cached is not None and cached[0] != root:
+            name = self._holding.cache_of(session)(cached[0])
+            told = explaining.why_in_both(told, name or "", await self._why(session, *cached))
+        return spec.ExplainResult(indexed=told[0], reason=told[1])
+
+    async def _why(self, session: Editor, root: Path, path: str) -> tuple[bool, str]:
         work = self._holding.at(session, root, path).why(path, is_open=root / path in session.buffers)
-        indexed, reason = await session.in_turn(root, work)
-        return spec.ExplainResult(indexed=indexed, reason=reason)
+        return await session.in_turn(root, work)
 
     # Asking
 

@@ -12,13 +12,14 @@ from email.message import Message
 from email.mime.multipart import MIMEMultipart
 
 
-def pdf(*pages: list[str], marks: list[tuple[str, int]] = (), extra: bytes = b"") -> bytes:
-    """Return a PDF with lines of text on each page, `marks` being titles of its outline with their pages from 0."""
+def pdf(*pages: list[str | tuple[str, float]], marks: list[tuple[str, int]] = (), extra: bytes = b"") -> bytes:
+    """Return a PDF with lines of text on each page, some with their size; `marks` are an outline's titles with pages from 0."""
     objects = [b"", b"", b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
     kids = []
     for lines in pages:
-        said = b"".join(b"(%s) Tj 0 -14 Td " % line.encode("latin-1") for line in lines)
-        content = zlib.compress(b"BT /F 12 Tf 50 700 Td " + said + b"ET" if lines else b"0 0 9 9 re f")
+        sized = [(line, 12) if isinstance(line, str) else line for line in lines]
+        said = b"".join(b"0 -%g Td /F %g Tf (%s) Tj " % (size + 2, size, line.encode("latin-1")) for line, size in sized)
+        content = zlib.compress(b"BT 50 700 Td " + said + b"ET" if lines else b"0 0 9 9 re f")
         objects.append(b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(content), content))
         kids.append(len(objects) + 1)
         box = b"/MediaBox[0 0 600 800]/Resources<</Font<</F 3 0 R>>>>"

@@ -43,6 +43,29 @@ def test_a_pdf_has_pages_and_the_headings_of_its_outline():
     assert {each.symbol for each in chunks} >= {"First part"}
 
 
+def test_a_pdf_without_an_outline_has_the_headings_of_its_large_letters():
+    body = ["Some words that are of no size at all, and go on and on", "until the page is full of them."] * 3
+    cover = [("The Great Manual", 30), ("of everything", 28), ("Edition two", 26), ("Printed somewhere", 24)]
+    pages = [
+        [*cover, *body],
+        [("Chapter One", 18), *body, ("Sections are named by their size", 14), ("and some are long", 14), *body],
+        [("Chapter Two", 17.9), *body, ("label of a figure", 14), *body, ("Another one", 14), *body],
+    ]
+    found = [(each.level, each.title) for each in read("a.pdf", papers.pdf(*pages)).headings]
+    assert found == [
+        (1, "The Great Manual"),
+        (2, "Chapter One"),
+        (3, "Sections are named by their size and some are long"),
+        (2, "Chapter Two"),
+        (3, "Another one"),
+    ]
+
+
+def test_of_a_pdf_of_one_page_each_size_is_a_level():
+    page = [("A Note", 24), "with some words that are of no size, and many.", ("On Rain", 16), "It falls, and falls. " * 5]
+    assert [(each.level, each.title) for each in read("a.pdf", papers.pdf(page)).headings] == [(1, "A Note"), (2, "On Rain")]
+
+
 def test_running_heads_and_page_numbers_are_left_out():
     pages = [[f"My Manual {n}", f"Line {word} of the text", str(n)] for n, word in enumerate("abcdefgh", 1)]
     found = read("a.pdf", papers.pdf(*pages))

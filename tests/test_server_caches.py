@@ -427,6 +427,52 @@ def test_of_any_file_of_a_cache_it_is_told_why_it_is_not_indexed(mode, example, 
     assert f"{disk / 'loose/core.zip'} is not indexed: binary: files that end in .zip hold no text." in listed
 
 
+@pytest.mark.parametrize("mode", CLI_MODES.values(), ids=CLI_MODES)
+def test_of_a_file_that_the_project_leaves_out_it_is_told_what_a_cache_says(mode, example):
+    notes = example / "notes"
+    notes.mkdir()
+    (notes / "walrus.md").write_text("# The walrus\n")
+    (notes / "core.zip").write_bytes(b"PK")
+    (example / ".gitignore").write_text("/notes/\n")
+    assert cli(example, "index", *mode).returncode == 0
+    assert cli(example, "caches", "add", *mode, "papers", str(notes)).returncode == 0
+
+    def told(path, cwd=example):
+        (line,) = lines(cli(cwd, "explain", *mode, "--json", path))
+        return line["path"], line["indexed"], line["reason"]
+
+    left_out = "It is not indexed: ignored: .gitignore line 1, /notes/."
+    assert told("notes/walrus.md") == (
+        "notes/walrus.md", True, f"{left_out} In the cache papers, it is indexed as markdown, in 1 piece."
+    )  # fmt: skip
+    path, indexed, reason = told("walrus.md", cwd=notes)
+    assert (path, indexed) == ("walrus.md", True)  # the folder has an index of its own
+    assert told("notes/core.zip")[1:] == (
+        False, f"{left_out} In the cache papers, it is not indexed: binary: files that end in .zip hold no text."
+    )  # fmt: skip
+    assert not told(".gitignore")[2].count("papers")
+
+
+def test_an_editor_is_told_what_a_cache_says_of_a_file_that_the_project_leaves_out(command, example):
+    (example / "notes").mkdir()
+    (example / "notes" / "walrus.md").write_text("# The walrus\n")
+    (example / ".gitignore").write_text("/notes/\n")
+
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            await add(client, "papers", example / "notes")
+            await until_state(client, "papers", "ready")
+            why = {"textDocument": {"uri": (example / "notes" / "walrus.md").as_uri()}}
+            told = await client.request("memcache/explain", why)
+            assert told["indexed"]
+            assert told["reason"].startswith("It is not indexed: ignored: .gitignore")
+            assert "In the cache papers, it is indexed as markdown" in told["reason"]
+
+    talk()
+
+
 def test_a_cache_is_searched_where_no_project_is(disk, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cli(tmp_path, "caches", "add", "papers", "disk/papers").returncode == 0

@@ -93,8 +93,16 @@ def below(root: Path, name: str, *, cached: bool = False) -> str:
     return place.relative_to(root).as_posix()
 
 
-def cached_file(options: argparse.Namespace) -> tuple[str, str] | None:
-    """Return the full path of a file of a cache and that cache's name, unless it lies in a project that is indexed."""
+class CachedFile(NamedTuple):
+    """A file of a cache: its full path, that cache's name, and whether it lies in an indexed project, too."""
+
+    path: str
+    cache: str
+    is_in_project: bool
+
+
+def cached_file(options: argparse.Namespace) -> CachedFile | None:
+    """Return the file that is named, where a cache holds it that is not the project itself."""
     from memcache_lsp.caches import Registry  # noqa: PLC0415 - as above
 
     registered = Registry().read()
@@ -104,11 +112,13 @@ def cached_file(options: argparse.Namespace) -> tuple[str, str] | None:
     place, ground = next(((place, ground) for place, ground in found if ground is not None), (None, None))
     if place is None or ground is None:
         return None
+    root = None
     with contextlib.suppress(UserError):  # no project is here, and none is needed
         root = resolve_root(options)
-        if root in place.parents and paths.index_dir(root).exists():
-            return None
-    return str(place), registered.grounds[ground].name
+    if root is not None and root == ground.root and not ground.part:
+        return None  # they are one
+    in_project = root is not None and root in place.parents and paths.index_dir(root).exists()
+    return CachedFile(str(place), registered.grounds[ground].name, in_project)
 
 
 def _meant(name: str, *folders: Path) -> list[Path]:

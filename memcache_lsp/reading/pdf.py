@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -17,8 +17,9 @@ from memcache_lsp.reading.result import SCANNED, Course, Pages, Reading, Unreada
 
 _MOST_CHARACTERS_OF_PAGE: Final = 100_000  # a poster or an attack; a page of a book has 3,000
 _MOST_HEADINGS: Final = 20_000
-_TITLE_LINES: Final = 3  # of a page that a bookmark's title may run over
+_TITLE_LINES: Final = 3  # of a page that a title may run over
 _LARGER: Final = 1.12  # than the letters of most text: a heading
+_SAME: Final = 1.03  # sizes that differ by less are meant to be one
 _LEVELS: Final = 4  # of headings told by their size
 _RUNNING: Final = 0.2  # of all pages: a line at the edge of so many is a running head
 _RUNNING_PAGES: Final = 4
@@ -175,10 +176,10 @@ def _bookmarks(document: Any) -> Bookmarks:
 
 
 def _write(out: Pages, pages: Sequence[list[_Line]], bookmarks: Bookmarks) -> None:
-    sizes = [] if bookmarks else _heading_sizes(pages)
+    levels = {} if bookmarks else _heading_levels(pages)
     for number, page in enumerate(pages):
         out.spot(page=number + 1)
-        marks = _placed(page, bookmarks.get(number, []))
+        marks = _placed(page, bookmarks[number]) if number in bookmarks else _titled(page, levels)
         usual = _usual_gap(page)
         before: _Line | None = None
         for at, line in enumerate(page):
@@ -187,9 +188,6 @@ def _write(out: Pages, pages: Sequence[list[_Line]], bookmarks: Bookmarks) -> No
             if at in marks:
                 out.blank()
                 out.mark(*marks[at])
-            elif line.size in sizes and _is_title(line.text) and (before is None or before.size != line.size):
-                out.blank()
-                out.mark(sizes.index(line.size) + 1, line.text)
             out.write(line.text)
             before = line
         out.blank()
@@ -220,22 +218,52 @@ def _letters(text: str) -> str:
     return "".join(_WORD.findall(text.lower()))
 
 
-def _heading_sizes(pages: Sequence[list[_Line]]) -> list[float]:
-    """Return the sizes of letters, larger than those of most text, that headings are set in, the largest first."""
+def _heading_levels(pages: Sequence[list[_Line]]) -> dict[float, int]:
+    """Return the sizes of letters, larger than those of most text, that headings are set in, each with its level from 1.
+
+    Sizes that stand once, as on a cover, are left out beside ones that come again, but for the largest: the title.
+    """
     weight: Counter[float] = Counter()
     for page in pages:
         for line in page:
             weight[line.size] += len(line.text)
     if not weight:
-        return []
+        return {}
     body = weight.most_common(1)[0][0]
-    larger = sorted((size for size in weight if size > body * _LARGER), reverse=True)
     total = sum(weight.values())
-    return [size for size in larger if weight[size] < total / 10][:_LEVELS]
+    groups: list[list[float]] = []
+    for size in sorted((size for size in weight if size > body * _LARGER), reverse=True):
+        if groups and groups[-1][-1] < size * _SAME:
+            groups[-1].append(size)
+        else:
+            groups.append([size])
+    groups = [group for group in groups if sum(weight[size] for size in group) < total / 10]
+    level_of = {size: level for level, group in enumerate(groups, 1) for size in group}
+    times = Counter(level for page in pages for level, _ in _titled(page, level_of).values())
+    if any(count > 1 for count in times.values()):
+        groups = [group for level, group in enumerate(groups, 1) if times[level] > 1 or level == 1]
+    return {size: level for level, group in enumerate(groups[:_LEVELS], 1) for size in group}
+
+
+def _titled(page: Sequence[_Line], levels: Mapping[float, int]) -> dict[int, tuple[int, str]]:
+    """Find the lines of a page at which a title in large letters begins, which may run over a few of them."""
+    found: dict[int, tuple[int, str]] = {}
+    begin = 0
+    for end in range(1, len(page) + 1):
+        last = page[end - 1]
+        level = levels.get(last.size)
+        if end < len(page) and levels.get(page[end].size) == level and last.top - page[end].top < _GAP * last.size:
+            continue
+        title = " ".join(line.text.strip() for line in page[begin:end])
+        if level is not None and end - begin <= _TITLE_LINES and _is_title(title):
+            found[begin] = (level, title)
+        begin = end
+    return found
 
 
 def _is_title(text: str) -> bool:
-    return len(text) < 120 and sum(character.isalpha() for character in text) > 2
+    """Tell a title from what else is set in large letters: labels of a figure begin small, a formula has few letters."""
+    return len(text) < 120 and not text[0].islower() and sum(character.isalpha() for character in text) > 2
 
 
 def _usual_gap(page: Sequence[_Line]) -> float:

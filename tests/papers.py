@@ -18,7 +18,9 @@ def pdf(*pages: list[str | tuple[str, float]], marks: list[tuple[str, int]] = ()
     kids = []
     for lines in pages:
         sized = [(line, 12) if isinstance(line, str) else line for line in lines]
-        said = b"".join(b"0 -%g Td /F %g Tf (%s) Tj " % (size + 2, size, line.encode("latin-1")) for line, size in sized)
+        said = b"".join(
+            b"0 -%g Td /F %g Tf (%s) Tj " % (size + 2, size, line.encode("latin-1")) for line, size in sized
+        )
         content = zlib.compress(b"BT 50 700 Td " + said + b"ET" if lines else b"0 0 9 9 re f")
         objects.append(b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(content), content))
         kids.append(len(objects) + 1)

@@ -62,8 +62,16 @@ def test_a_pdf_without_an_outline_has_the_headings_of_its_large_letters():
 
 
 def test_of_a_pdf_of_one_page_each_size_is_a_level():
-    page = [("A Note", 24), "with some words that are of no size, and many.", ("On Rain", 16), "It falls, and falls. " * 5]
-    assert [(each.level, each.title) for each in read("a.pdf", papers.pdf(page)).headings] == [(1, "A Note"), (2, "On Rain")]
+    page = [
+        ("A Note", 24),
+        "with some words that are of no size, and many.",
+        ("On Rain", 16),
+        "It falls, and falls. " * 5,
+    ]
+    assert [(each.level, each.title) for each in read("a.pdf", papers.pdf(page)).headings] == [
+        (1, "A Note"),
+        (2, "On Rain"),
+    ]
 
 
 def test_running_heads_and_page_numbers_are_left_out():

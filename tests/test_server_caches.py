@@ -445,7 +445,7 @@ def test_of_a_file_that_the_project_leaves_out_it_is_told_what_a_cache_says(mode
     assert told("notes/walrus.md") == (
         "notes/walrus.md", True, f"{left_out} In the cache papers, it is indexed as markdown, in 1 piece."
     )  # fmt: skip
-    path, indexed, reason = told("walrus.md", cwd=notes)
+    path, indexed, _ = told("walrus.md", cwd=notes)
     assert (path, indexed) == ("walrus.md", True)  # the folder has an index of its own
     assert told("notes/core.zip")[1:] == (
         False, f"{left_out} In the cache papers, it is not indexed: binary: files that end in .zip hold no text."

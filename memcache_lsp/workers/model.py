@@ -271,8 +271,8 @@ def _died(ended: Ended) -> str:
     """Say in a sentence that the model's process has gone, and what to do."""
     if ended.is_likely_no_memory:
         return (
-            f"The model's process ended unexpectedly ({ended.how}), most likely for lack of memory: close other programs, name"
-            " a smaller model, or set a smaller context_tokens in config.toml."
+            f"The model's process ended unexpectedly ({ended.how}), most likely for lack of memory: close other programs and"
+            " ask again, name a smaller model, or set a smaller context_tokens in config.toml."
         )
     return f"The model's process ended unexpectedly ({ended.how}): ask again."
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import signal
 import subprocess
 import threading
 import time
@@ -28,6 +27,7 @@ LOG_BYTES = 1 << 20  # a longer log is put aside when the next worker starts
 
 _REAP_S = 0.2  # how long a process that closed its pipe may take to end by itself
 _NEVER_STARTED = 127
+_NO_MEMORY = {-9, -6}  # SIGKILL and SIGABRT, which not every system has names for
 _LAST = object()  # nothing more will be sent
 
 
@@ -46,7 +46,7 @@ class Ended:
     @property
     def is_likely_no_memory(self) -> bool:
         """Tell whether it ended as what finds no memory does: killed by the kernel, or by an abort of C++."""
-        return not self.killed and self.code in {-signal.SIGKILL, -signal.SIGABRT}
+        return not self.killed and self.code in _NO_MEMORY
 
 
 def log_path() -> Path:

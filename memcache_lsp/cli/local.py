@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from memcache_lsp import answering, evidence, intents, inventory
+from memcache_lsp import answering, evidence, explaining, intents, inventory
 from memcache_lsp.caches import Ground, Registry, seen
 from memcache_lsp.cli import talking, work
 from memcache_lsp.embedding import open_embedder
@@ -107,12 +107,16 @@ class LocalProject:
         return replace(hit, path=path.relative_to(self._root).as_posix() if self._root in path.parents else str(path))
 
     def why(self, path: str) -> tuple[bool, str]:
-        """Tell whether a file is in the index, and why or why not; one of a cache is named in full."""
-        ground = Registry().read().ground_at(Path(path)) if Path(path).is_absolute() else None
-        if ground is None:
-            return self._projects[0].why(path)
-        project = next(each for each in self._projects if Ground(each.root, each.setup.part) == ground)
-        return project.why(Path(path).relative_to(ground.root).as_posix())
+        """Tell whether a file is in the index, and why or why not; one of a cache alone is named in full."""
+        registered = Registry().read()
+        ground = registered.ground_at(self._root / path)
+        project = next((each for each in self._projects if Ground(each.root, each.setup.part) == ground), None)
+        own = None if Path(path).is_absolute() else self._projects[0]
+        told = own.why(path) if own else None
+        if ground is None or project is None or project is own or (told and told[0]):
+            return told or (False, f"{path} lies in no cache any more.")
+        cached = project.why((self._root / path).relative_to(ground.root).as_posix())
+        return explaining.why_in_both(told, registered.grounds[ground].name, cached) if told else cached
 
     def ask(self, asked: work.Asked, *, scope: Scope, options: argparse.Namespace) -> Generator[Event, None, None]:
         """Answer by the model where there is one, else by quotations."""

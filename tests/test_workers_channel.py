@@ -116,7 +116,7 @@ def ended(command, tmp_path, *, before=lambda child: None):
 )
 def test_how_a_child_ended(tmp_path, program, code, how):
     child, messages = ended([sys.executable, "-c", program], tmp_path)
-    assert messages == [Ended(code)]
+    assert messages == [Ended(code, killed=code == -signal.SIGKILL)]
     assert messages[0].how == how
     assert not Path(f"/proc/{child.pid}").exists()
     child.kill()  # of what is gone: nothing happens
@@ -127,7 +127,7 @@ def test_a_child_killed_before_it_is_started(tmp_path):
     _, messages = ended(
         [sys.executable, "-c", "import threading; threading.Event().wait()"], tmp_path, before=Child.kill
     )
-    assert messages == [Ended(-signal.SIGKILL)]
+    assert messages == [Ended(-signal.SIGKILL, killed=True)]
 
 
 def test_a_child_that_does_not_read_blocks_nobody(tmp_path):
@@ -139,7 +139,7 @@ def test_a_child_that_does_not_read_blocks_nobody(tmp_path):
         child.kill()
 
     _, messages = ended([sys.executable, "-c", program], tmp_path, before=flood)
-    assert messages == [Ended(-signal.SIGKILL)]
+    assert messages == [Ended(-signal.SIGKILL, killed=True)]
 
 
 def test_a_child_without_a_program(tmp_path):

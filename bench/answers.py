@@ -96,7 +96,8 @@ def bare(model: LlamaGenerator, path: Path, args: argparse.Namespace) -> list[Fi
     assert child.stdout
 
     def theirs(messages: Sequence[Message]) -> Took:
-        print(json.dumps({"tokens": model._tokens(messages), "written": WRITTEN}), file=child.stdin, flush=True)  # noqa: SLF001
+        tokens, _ = model._tokens(messages)  # noqa: SLF001 - the same prompt to the token
+        print(json.dumps({"tokens": tokens, "written": WRITTEN}), file=child.stdin, flush=True)
         return Took(**json.loads(child.stdout.readline()))  # type: ignore[union-attr]
 
     prompts = [

@@ -346,7 +346,10 @@ def test_the_command_line_asks_the_endpoint_too(example, server, mode):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "hung up in the middle" in done.stderr
-    assert done.stderr.count("\n") == 1
+    told = [
+        line for line in done.stderr.splitlines() if not line.startswith("Reading the evidence")
+    ]  # where that takes long
+    assert len(told) == 1
 
 
 def test_the_command_line_starts_and_ends_a_llamafile(example, tmp_path, monkeypatch):

@@ -62,8 +62,8 @@ class Recalling:
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(self._threads))
 
     async def before(self, thread_id: str | None) -> Before:
-        """Return what a question goes on with; UserError where there is no such thread."""
-        if thread_id is None:
+        """Return what a question goes on with, nothing after one that was not kept; UserError where there is no such thread."""
+        if not thread_id:
             return NOTHING
         return before(await self.run(lambda threads: threads.get(thread_id)))
 

@@ -70,6 +70,19 @@ def test_threads_are_listed_by_project(command, example, tmp_path):  # noqa: F81
     talk()
 
 
+def test_what_was_not_kept_is_gone_on_with_in_a_new_thread(command, example):  # noqa: F811
+    @run
+    async def talk():
+        async with editor(command, example) as client:
+            await settled(client)
+            answered = await ask(client, QUESTION, threadId="")  # as it was told
+            assert [thread["threadId"] for thread in (await threads(client, "list"))["threads"]] == [
+                answered["threadId"]
+            ]
+
+    talk()
+
+
 def test_an_edit_of_a_cited_line_is_told_and_shown_on_disk_and_in_a_buffer(command, example):  # noqa: F811
     @run
     async def talk():

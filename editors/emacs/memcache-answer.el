@@ -269,7 +269,8 @@ It is not called where the turn is stopped by then."
   "Take ASKED, the result that ended TURN."
   (setf (memcache--turn-result turn) asked
         (memcache--turn-id turn) (memcache-ask-result-turn-id asked))
-  (setq memcache--thread (memcache-ask-result-thread-id asked))
+  (unless (string-empty-p (memcache-ask-result-thread-id asked)) ; it was not kept
+    (setq memcache--thread (memcache-ask-result-thread-id asked)))
   (when-let* ((answer (and (not (memcache--turn-text turn))
                            (memcache-ask-result-answer asked))))
     (memcache--write-whole turn answer (memcache-ask-result-citations asked)))

@@ -110,7 +110,7 @@ export class Conversation implements vscode.Disposable {
         before = await this.server.indexed(caches, wishes.token);
         result = await this.server.request(Method.ask, params, wishes);
       }
-      if (this.turn(turn.key) !== undefined) this.#threadId = result.threadId;
+      if (this.turn(turn.key) !== undefined) this.#threadId = result.threadId || this.#threadId; // empty where it was not kept
       finish(turn, result);
       if (!before.isWhole) turn.message = [turn.message, "Not all was indexed yet."].filter(Boolean).join(" ");
     });

@@ -15,7 +15,7 @@ export class Life {
   problem: string | undefined;
   #process: ChildProcess | undefined;
   #patience: NodeJS.Timeout | undefined;
-  #isAnswering = false;
+  #hadAnswered = false;
   #isOver = false;
   #ends: number[] = [];
 
@@ -30,10 +30,18 @@ export class Life {
   readonly begin = async (): Promise<ChildProcess> => {
     // The home folder, for nothing of the workspace may be found by its being the current folder.
     const begun = spawn(this.command, ["serve"], { cwd: homedir(), stdio: "pipe" });
-    await once(begun, "spawn");
+    try {
+      await once(begun, "spawn");
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#fail(`${this.command} cannot be started (${why}): look at the setting memcache.server.path.`);
+      throw error;
+    }
     this.#process = begun;
-    this.#isAnswering = false;
-    if (this.#isOver) this.#kill();
+    if (this.#isOver) {
+      this.#kill();
+      return begun;
+    }
     this.#patience = setTimeout(() => {
       this.problem = `${this.command} did not answer within ${this.patienceMs / 1000} s: look at memcache: Show Log, and at the setting memcache.server.path.`;
       this.#kill();
@@ -44,7 +52,7 @@ export class Life {
   /** It has answered `initialize`. */
   answers(): void {
     clearTimeout(this.#patience);
-    this.#isAnswering = true;
+    this.#hadAnswered = true;
   }
 
   /** End the process, whatever it does; one that was asked to end has some time for it. */
@@ -63,13 +71,14 @@ export class Life {
   /** Something went wrong with the connection, which is worth going on or not. */
   mayGoOn(error: Error, count: number | undefined): boolean {
     if (count !== undefined && count <= MOST_ERRORS) return true;
-    this.#lose(`The connection to memcache-lsp is broken (${error.message}).`);
+    const [why] = error.message.split("\n");
+    this.#fail(`What ${this.command} says is not understood (${why}): memcache: Show Log tells more.`);
     return false;
   }
 
   /** The connection was closed; tell whether it is started again. */
   startsAgain(): boolean {
-    const hadAnswered = this.#isAnswering || this.#ends.length > 0;
+    const hadAnswered = this.#hadAnswered;
     this.#kill(); // it may have closed nothing but its output
     if (this.#isOver) return false;
     const now = Date.now();
@@ -78,19 +87,20 @@ export class Life {
     else if (this.#ends.length >= MOST_ENDS)
       this.problem ??= `memcache-lsp ended ${MOST_ENDS} times within ${ENDS_WITHIN_MS / 60_000} minutes, so it was not started again: memcache: Show Log tells why.`;
     if (this.problem === undefined) return true;
-    if (hadAnswered) this.#lose(this.problem);
+    this.#fail(this.problem);
     return false;
   }
 
-  #lose(problem: string): void {
-    this.problem = problem;
-    if (!this.#isOver) this.lost(problem);
+  /** Give it up. Who waits for the first start tells why; of a later one nobody but us does. */
+  #fail(problem: string): void {
+    this.problem ??= problem;
+    const isLost = this.#hadAnswered && !this.#isOver;
     this.end({ wasAsked: false });
+    if (isLost) this.lost(this.problem);
   }
 
   #kill(): void {
     clearTimeout(this.#patience);
-    this.#isAnswering = false;
     this.#process?.kill("SIGKILL");
     // What it started itself may hold them open.
     this.#process?.stdout?.destroy();

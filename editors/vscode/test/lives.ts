@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -53,6 +53,37 @@ test("a server that ends again and again is given up, in one sentence", async ()
   assert.deepEqual(again, [true, true, true, true, false]);
   assert.equal(lost.length, 1);
   assert.match(lost[0] ?? "", /ended 5 times within 3 minutes, so it was not started again/);
+});
+
+test("a server that cannot be started again is given up, in one sentence", async () => {
+  const lost: string[] = [];
+  const path = program();
+  const life = new Life(path, (problem) => lost.push(problem));
+  const begun = await life.begin();
+  life.answers();
+  begun.kill("SIGKILL");
+  await once(begun, "exit");
+  assert.ok(life.startsAgain());
+  rmSync(path);
+  await assert.rejects(life.begin());
+  assert.equal(lost.length, 1);
+  assert.match(lost[0] ?? "", /cannot be started \(.*ENOENT\): look at the setting/);
+});
+
+test("a server that says nonsense before it answers is told by who starts it, and later by us", async () => {
+  const lost: string[] = [];
+  const nonsense = new Error("Header must provide a Content-Length property.\n{}");
+  const early = new Life(program(), unexpected);
+  await early.begin();
+  assert.equal(early.mayGoOn(nonsense, undefined), false);
+  assert.match(early.problem ?? "", /is not understood \(Header must provide a Content-Length property\.\): memcache: Show Log/);
+  const late = new Life(program(), (problem) => lost.push(problem));
+  await late.begin();
+  late.answers();
+  assert.equal(late.mayGoOn(nonsense, 1), true);
+  assert.equal(late.mayGoOn(nonsense, 4), false);
+  assert.equal(late.startsAgain(), false);
+  assert.equal(lost.length, 1);
 });
 
 test("a server that was ended is not started again, also where it is just being started", async () => {

@@ -163,7 +163,10 @@ local function finish(answer, turn, err, result, early)
     return
   end
   assert(result)
-  turn.state, turn.id, answer.thread_id = 'done', result.turnId, result.threadId
+  turn.state, turn.id = 'done', result.turnId
+  if result.threadId ~= '' then -- it was kept
+    answer.thread_id = result.threadId
+  end
   local seconds = ('%d of %d places read, %.1f s'):format(
     result.evidence.read,
     result.evidence.found,

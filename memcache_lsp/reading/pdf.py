@@ -176,10 +176,10 @@ def _bookmarks(document: Any) -> Bookmarks:
 
 
 def _write(out: Pages, pages: Sequence[list[_Line]], bookmarks: Bookmarks) -> None:
-    levels = {} if bookmarks else _heading_levels(pages)
+    titles = [] if bookmarks else _titles(pages)
     for number, page in enumerate(pages):
         out.spot(page=number + 1)
-        marks = _placed(page, bookmarks[number]) if number in bookmarks else _titled(page, levels)
+        marks = _placed(page, bookmarks.get(number, [])) if bookmarks else titles[number]
         usual = _usual_gap(page)
         before: _Line | None = None
         for at, line in enumerate(page):
@@ -218,8 +218,8 @@ def _letters(text: str) -> str:
     return "".join(_WORD.findall(text.lower()))
 
 
-def _heading_levels(pages: Sequence[list[_Line]]) -> dict[float, int]:
-    """Return the sizes of letters, larger than those of most text, that headings are set in, each with its level from 1.
+def _titles(pages: Sequence[list[_Line]]) -> list[dict[int, tuple[int, str]]]:
+    """Find on each page the lines at which a title in letters larger than those of most text begins, with its level from 1.
 
     Sizes that stand once, as on a cover, are left out beside ones that come again, but for the largest: the title.
     """
@@ -228,7 +228,7 @@ def _heading_levels(pages: Sequence[list[_Line]]) -> dict[float, int]:
         for line in page:
             weight[line.size] += len(line.text)
     if not weight:
-        return {}
+        return [{} for _ in pages]
     body = weight.most_common(1)[0][0]
     total = sum(weight.values())
     groups: list[list[float]] = []
@@ -239,10 +239,12 @@ def _heading_levels(pages: Sequence[list[_Line]]) -> dict[float, int]:
             groups.append([size])
     groups = [group for group in groups if sum(weight[size] for size in group) < total / 10]
     level_of = {size: level for level, group in enumerate(groups, 1) for size in group}
-    times = Counter(level for page in pages for level, _ in _titled(page, level_of).values())
-    if any(count > 1 for count in times.values()):
-        groups = [group for level, group in enumerate(groups, 1) if times[level] > 1 or level == 1]
-    return {size: level for level, group in enumerate(groups[:_LEVELS], 1) for size in group}
+    found = [_titled(page, level_of) for page in pages]
+    times = Counter(level for titles in found for level, _ in titles.values())
+    recur = any(count > 1 for count in times.values())
+    kept = [level for level in range(1, len(groups) + 1) if not recur or times[level] > 1 or level == 1]
+    rank = {level: n for n, level in enumerate(kept[:_LEVELS], 1)}
+    return [{at: (rank[level], title) for at, (level, title) in titles.items() if level in rank} for titles in found]
 
 
 def _titled(page: Sequence[_Line], levels: Mapping[float, int]) -> dict[int, tuple[int, str]]:

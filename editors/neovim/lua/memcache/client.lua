@@ -24,17 +24,23 @@ function M.notify(message, level)
   vim.notify('memcache: ' .. message, level or vim.log.levels.WARN) -- an error would look like one of the command
 end
 
+---Tell whether a buffer is that of a file.
+---@param bufnr integer
+---@return boolean
+function M.has_file(bufnr)
+  return vim.bo[bufnr].buftype == '' and vim.api.nvim_buf_get_name(bufnr) ~= ''
+end
+
 ---Return the folder that is indexed for a buffer: that of its project, else the current one if the file lies below it.
 ---@param bufnr integer
 ---@return string?
 function M.root(bufnr)
-  local name = vim.api.nvim_buf_get_name(bufnr)
   local cwd = assert(vim.uv.cwd())
-  if vim.bo[bufnr].buftype ~= '' or name == '' then
+  if not M.has_file(bufnr) then
     return vim.fs.root(cwd, { ROOT_MARKERS }) or cwd
   end
   local root = vim.fs.root(bufnr, { ROOT_MARKERS })
-  return root or (vim.fs.relpath(cwd, name) and cwd or nil)
+  return root or (vim.fs.relpath(cwd, vim.api.nvim_buf_get_name(bufnr)) and cwd or nil)
 end
 
 ---Take `$/progress`: what is on a token of ours is ours, the rest is Neovim's.

@@ -8,7 +8,7 @@ local M = {}
 ---@param text string
 ---@param width integer
 ---@return string[]
-function M.wrapped(text, width)
+local function wrapped(text, width)
   local lines = { '' }
   for word in text:gmatch('%S+') do
     local longer = vim.trim(lines[#lines] .. ' ' .. word)
@@ -19,6 +19,17 @@ function M.wrapped(text, width)
     end
   end
   return lines
+end
+
+---Return a text as virtual lines of an extmark.
+---@param text string
+---@param width integer
+---@param group string
+---@return [string, string][][]
+function M.virtual_lines(text, width, group)
+  return vim.tbl_map(function(line)
+    return { { line, group } }
+  end, wrapped(text, width))
 end
 
 ---Cut the end of a line that is too wide.

@@ -30,7 +30,7 @@ end
 ---@param about memcache.ResolvedAbout
 ---@return { textDocument: memcache.TextDocumentIdentifier?, selection: memcache.Range? }
 local function context(about)
-  if vim.bo[about.buf].buftype ~= '' or vim.api.nvim_buf_get_name(about.buf) == '' then
+  if not client.has_file(about.buf) then
     return {}
   end
   local params = { textDocument = { uri = vim.uri_from_bufnr(about.buf) } }

@@ -56,11 +56,8 @@ local function draw(live)
   end
   if live.problem then
     local width = vim.api.nvim_win_get_width(vim.fn.win_findbuf(live.buf)[1] or 0) - 2 -- that of the signs
-    vim.api.nvim_buf_set_extmark(live.buf, ns, 0, 0, {
-      virt_lines = vim.tbl_map(function(line)
-        return { { line, 'DiagnosticError' } }
-      end, fit.wrapped(live.problem, width)),
-    })
+    local options = { virt_lines = fit.virtual_lines(live.problem, width, 'DiagnosticError') }
+    vim.api.nvim_buf_set_extmark(live.buf, ns, 0, 0, options)
   end
 end
 

@@ -50,7 +50,7 @@ end
 ---Tell why the current file is in the index or not.
 ---@param buf integer
 local function why(buf)
-  if vim.bo[buf].buftype ~= '' or vim.api.nvim_buf_get_name(buf) == '' then
+  if not client.has_file(buf) then
     client.notify('This buffer has no file to tell about.')
     return
   end

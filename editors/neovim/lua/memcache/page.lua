@@ -82,9 +82,7 @@ function M.stage(answer, turn, text, group)
   local width = window and vim.api.nvim_win_get_width(window) or vim.o.columns
   turn.stage = vim.api.nvim_buf_set_extmark(answer.buf, ns, row, 0, {
     id = turn.stage,
-    virt_lines = vim.tbl_map(function(line)
-      return { { line, group or 'MemcacheStage' } }
-    end, fit.wrapped(text, width)),
+    virt_lines = fit.virtual_lines(text, width, group or 'MemcacheStage'),
   })
 end
 

@@ -204,8 +204,7 @@ export class Server implements vscode.Disposable {
         this.log.warn(`It did not end by itself: ${String(error)}`);
       });
     life?.end({ wasAsked });
-    this.#bars.clear();
-    this.#indexing.fire(undefined);
+    this.#forgetBars();
     this.#state.fire("stopped");
   }
 

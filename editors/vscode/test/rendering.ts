@@ -63,19 +63,16 @@ check("an answer is rendered: Markdown, code, citations, what is not supported, 
 
 /** Write a program that runs the stand-in, which calls itself by a version; give the program's path. */
 function standIn(where: string, version: string): string {
-  mkdirSync(where, { recursive: true });
   const script = join(dirname(fileURLToPath(import.meta.url)), "stand-in.mjs");
-  const program = join(where, "memcache-lsp");
-  writeFileSync(program, `#!/bin/sh\nVERSION=${version} exec "${process.execPath}" "${script}" "$@"\n`, { mode: 0o755 });
-  return program;
+  return program(where, `VERSION=${version} exec "${process.execPath}" "${script}" "$@"`);
 }
 
-/** Write a program that never says anything; give its path. */
-function silent(where: string): string {
-  mkdirSync(where);
-  const program = join(where, "memcache-lsp");
-  writeFileSync(program, "#!/bin/sh\nexec sleep 1000\n", { mode: 0o755 });
-  return program;
+/** Write a program of one line for the shell; give its path. */
+function program(where: string, line: string): string {
+  mkdirSync(where, { recursive: true });
+  const path = join(where, "memcache-lsp");
+  writeFileSync(path, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+  return path;
 }
 
 /** Wait until a server of this version is there: the change of a setting is seen some time after it is written. */
@@ -342,7 +339,7 @@ check("the program of the selected Python environment is run", async () => {
 });
 
 check("a server that says nothing is ended when it is to be another one", async () => {
-  writeFileSync(settings, JSON.stringify({ "memcache.server.path": silent(join(folder, "silent")) }));
+  writeFileSync(settings, JSON.stringify({ "memcache.server.path": program(join(folder, "silent"), "exec sleep 1000") }));
   await window.status("The server is starting.").waitFor();
   writeFileSync(settings, JSON.stringify({ "memcache.server.path": standIn(join(folder, "set"), "of-setting") }));
   await served("of-setting");

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -90,20 +91,24 @@ async def test_the_watchdog_logs_what_holds_the_loop(caplog):
     watchdog = Watchdog()
     watchdog.start()
     try:
-        hold_the_loop(0.2)
+        hold_the_loop(0.2, caplog)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     finally:
         watchdog.close()
     logged = [record.getMessage() for record in caplog.records]
     assert any("hold_the_loop" in line for line in logged)
-    assert any(line.startswith("the event loop was held for 2") for line in logged)
-    assert watchdog.longest_s >= 0.2
+    held_ms = max(
+        int(found[1]) for line in logged if (found := re.match(r"the event loop was held for (\d+) ms", line))
+    )
+    assert held_ms >= 200
+    assert held_ms == round(watchdog.longest_s * 1000)
 
 
-def hold_the_loop(seconds):
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
+def hold_the_loop(seconds, caplog):
+    """Hold it until the watchdog, whose thread a busy machine may keep waiting, has seen it; never less than so long."""
+    began = time.perf_counter()
+    while (held_s := time.perf_counter() - began) < seconds or (held_s < 20 and "hold_the_loop" not in caplog.text):
         pass
 
 
@@ -115,7 +120,7 @@ async def test_the_watchdog_wakes_up_with_the_loop(monkeypatch, caplog):
     watchdog.start()
     try:
         await asyncio.to_thread(wait_until_dormant, watchdog)
-        hold_the_loop(0.2)
+        hold_the_loop(0.2, caplog)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     finally:
@@ -145,8 +150,8 @@ async def test_the_watchdog_does_not_spin_once_it_was_woken(monkeypatch):
     await asyncio.to_thread(stay_awake_from_then_on)
     before, began = len(waits), time.monotonic()
     await asyncio.sleep(0.2)
-    slept_s = time.monotonic() - began
     watchdog.close()
+    slept_s = time.monotonic() - began
     assert len(waits) - before <= 2 + slept_s / (0.05 / 3)
 
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from memcache_lsp import generation
 from memcache_lsp.errors import ModelError, Stopped
-from memcache_lsp.generation import BATCH_TOKENS, library, llama, load
+from memcache_lsp.generation import BATCH_TOKENS, context, library, llama, load
 from memcache_lsp.generation.library import tokenize
 from memcache_lsp.generator import Finished, Reading, StopFlag, looping
 from memcache_lsp.prompt import Message
@@ -107,19 +106,26 @@ def test_a_shared_beginning_is_read_once(model):
     assert steps[-1].reused_tokens > model.count_tokens(evidence) - BATCH_TOKENS
 
 
-def test_a_stop_in_the_middle_of_a_batch_is_quick_and_leaves_a_usable_model(model):
+def test_a_stop_in_the_middle_of_a_batch_ends_it_and_leaves_a_usable_model(model, monkeypatch):
     before = text_of(run(model, SHORT))
-    stop = StopFlag()
+    stop, told = StopFlag(), []
     steps = model.generate(LONG, max_tokens=8, stop=stop)
     for step in steps:
         if isinstance(step, Reading) and step.done > 100:
             break
     assert step.done < step.total
-    asked = time.perf_counter()
-    stop.set()
-    with pytest.raises(Stopped):
-        list(steps)
-    assert time.perf_counter() - asked < 0.5  # 20 ms on a quiet machine; one batch of 64 tokens alone takes 300
+    decode = model._context._api.llama_decode
+
+    def stopped_meanwhile(*given):
+        stop.set()
+        told.append(decode(*given))
+        return told[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model._context._api, "llama_decode", stopped_meanwhile)
+        with pytest.raises(Stopped):
+            list(steps)
+    assert told == [context._ABORTED]  # within the batch, and no other one was begun
     assert text_of(run(model, SHORT)) == before
 
 
@@ -286,7 +292,7 @@ try:
             print("reading", flush=True)
 except KeyboardInterrupt:
     model.close()
-    print("interrupted", flush=True)
+    print("interrupted", step.done < step.total, flush=True)
 """
 
 
@@ -301,12 +307,10 @@ def test_ctrl_c_while_the_prompt_is_read(smollm2):
         process.stdin.write(LONG_TEXT)
         process.stdin.close()
         assert process.stdout.readline() == "reading\n"
-        asked = time.perf_counter()
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read().splitlines()
         assert process.wait() == 0
-        assert rest[-1] == "interrupted"
-        assert time.perf_counter() - asked < 2  # the whole prompt takes 10 s and more
+        assert rest[-1] == "interrupted True"  # before the whole prompt was read
 
 
 def test_closing_twice_and_while_running(smollm2):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import confined
 import pytest
+from told import sentences
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="root's privileges are dropped in Linux's way")
 
@@ -118,9 +119,9 @@ def test_an_unreadable_root_is_told_in_one_sentence(root, forbid):
     for command in (["index"], ["search", "needle"], ["ask", "needle"]):
         done = run(command[0], "--root", root, *command[1:], code=1)
         assert done.stdout == ""
-        assert done.stderr.startswith("memcache-lsp: ")
-        assert str(root) in done.stderr
-        assert len(done.stderr.splitlines()) == 1
+        (told,) = sentences(done.stderr)
+        assert told.startswith("memcache-lsp: ")
+        assert str(root) in told
 
 
 def test_a_cache_that_cannot_be_written_is_told_in_one_sentence(root, forbid):
@@ -128,4 +129,4 @@ def test_a_cache_that_cannot_be_written_is_told_in_one_sentence(root, forbid):
     forbid(home, 0o555)
     done = run("index", "--root", root, code=1)
     assert str(home) in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert len(sentences(done.stderr)) == 1

@@ -1,6 +1,7 @@
 """How clients find the daemon, start it, and end it: real processes, toy daemons."""
 
 import asyncio
+import contextlib
 import os
 import select
 import signal
@@ -10,7 +11,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -148,9 +148,7 @@ def test_what_a_killed_daemon_left_is_replaced(toys):
 
 def test_stop(toys):
     pid = pid_of(rendezvous.ensure_daemon(TOY))
-    began = time.monotonic()
-    assert rendezvous.stop() is True
-    assert time.monotonic() - began < 2
+    assert rendezvous.stop(20) is True  # asked, not killed: its socket goes with it
     wait_until(lambda: not is_alive(pid))
     assert not rendezvous.socket_path().exists()
     assert rendezvous.stop() is False
@@ -170,7 +168,7 @@ def test_a_daemon_that_never_listens_is_ended(toys):
     started = toys.path / "pid"
     command = ["/bin/sh", "-c", 'echo $$ > "$0"; exec sleep 1000', str(started)]
     with pytest.raises(UserError, match=r"did not start in time: see .*daemon\.log"):
-        rendezvous.ensure_daemon(command, 1)
+        rendezvous.ensure_daemon(command, 5)  # the shell writes its line within that
     wait_until(lambda: not is_alive(int(started.read_text())))
 
 
@@ -201,7 +199,9 @@ def test_a_long_path(toys, monkeypatch):
     monkeypatch.setenv("MEMCACHE_HOME", str(deep))
     pid = pid_of(rendezvous.ensure_daemon(TOY))
     assert (deep / "runtime" / "1.sock").is_socket()
-    assert deep / "runtime" not in [link.readlink() for link in Path("/tmp").glob("mc-*/d")]
+    for link in Path("/tmp").glob("mc-*/d"):
+        with contextlib.suppress(OSError):  # another process had it, and has taken it away
+            assert link.readlink() != deep / "runtime"
     assert rendezvous.stop()
     wait_until(lambda: not is_alive(pid))
 

@@ -8,7 +8,7 @@ import os
 import socket
 from contextlib import asynccontextmanager
 
-TIMEOUT_S = 5
+TIMEOUT_S = 20
 
 
 def run(test):

@@ -203,7 +203,7 @@ async def connected(backend=None, *, session_id=1):
             yield client
         finally:
             await client.close()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 await asyncio.gather(served, return_exceptions=False)
 
 

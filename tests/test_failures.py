@@ -21,7 +21,7 @@ from memcache_lsp import models
 
 OURS = {"experimental": {"memcache": {}}}
 QUESTION = "what happens to a parcel that fails too often?"
-BOUND_S = 5.0
+BOUND_S = 20.0  # five by design (see test_endpoint.py); the rest is for a machine with other work
 MODES = {"daemon": ("serve",), "no-daemon": ("serve", "--no-daemon")}
 pytestmark = pytest.mark.usefixtures("short_home")
 
@@ -221,7 +221,7 @@ def test_a_slow_endpoint_shows_what_it_does_and_stops_when_told(command, example
             with pytest.raises(ServerError) as error:
                 await future
             assert error.value.code == -32800
-            assert await asyncio.to_thread(server.left.wait, 5)
+            assert await asyncio.to_thread(server.left.wait, 20)
             server.waits = None
             assert (await ask(client))["finishReason"] == "stop"
 

@@ -442,7 +442,7 @@ async def test_an_editor_that_keeps_its_settings_to_itself_is_indexed_all_the_sa
     async with connected() as client:
         client.answers["workspace/configuration"] = answer
         await client.initialize(ROOT, capabilities=CONFIGURATION)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not client.backend.told("settings_changed"):
                 await asyncio.sleep(0.001)
         assert client.backend.told("settings_changed") == [[1, SessionSettings()]]

@@ -44,7 +44,7 @@ def test_a_template_without_end_is_refused_in_time(loop):
     with pytest.raises(ModelError, match="chat template of the model tiny cannot be used"):
         template.check("tiny")
     template.render(ASKED)
-    assert time.monotonic() - began < 4.0
+    assert time.monotonic() - began < 20
     assert sys.gettrace() is before
 
 

@@ -30,7 +30,7 @@ class Told:
         self.portions.append(paths)
         self._news.set()
 
-    async def wait(self, enough, timeout_s=10.0):
+    async def wait(self, enough, timeout_s=20.0):
         """Wait until enough has been told, and return all of it."""
         async with asyncio.timeout(timeout_s):
             while not enough(self.portions):

@@ -9,7 +9,7 @@ from loopback import Loopback, running
 
 from memcache_lsp.web import Stream, WebError
 
-LIMIT_S = 0.3
+LIMIT_S = 2.0  # nobody is silent for so long because the machine has other work
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -76,7 +76,7 @@ def test_signs_of_life_for_ever_end_after_the_limit(words):
 
     began = time.monotonic()  # before the stream, for its clock begins with it
     with running(_Server(body)) as server, stream_of(server, said=True) as stream:
-        with pytest.raises(WebError, match=r"not a word for 0\.3 s"):
+        with pytest.raises(WebError, match=r"not a word for 2 s"):
             read_on(stream)
         assert LIMIT_S < time.monotonic() - began < 20
         stop.set()

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -21,6 +22,13 @@ TEST_HOME = Path(os.environ.get("MEMCACHE_TEST_HOME", Path(__file__).parent.pare
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that are allowed the most time, so that nobody waits for one of them alone in the end."""
     items.sort(key=lambda item: -next((mark.args[0] for mark in item.iter_markers("timeout")), 0))
+
+
+def pytest_unconfigure() -> None:
+    """Close what llama_cpp opens when it is imported and never closes: each would be a warning at the end."""
+    if module := sys.modules.get("llama_cpp._utils"):
+        module.outnull_file.close()
+        module.errnull_file.close()
 
 
 @pytest.fixture(autouse=True)

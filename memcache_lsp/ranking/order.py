@@ -273,8 +273,8 @@ def _among(row: Row) -> int:
 
 
 def _told(values: NDArray[np.float64]) -> dict[str, float]:
-    brought = values * _WEIGHTS
-    return {name: round(float(value), 4) for name, value in zip(WEIGHTS, brought, strict=True) if abs(value) >= 0.00005}
+    brought = (values * _WEIGHTS).tolist()
+    return {name: round(value, 4) for name, value in zip(WEIGHTS, brought, strict=True) if abs(value) >= 0.00005}
 
 
 def _places(question: Question, row: Row, found: Mapping[int, float], *, is_any_chunk: bool) -> list[tuple[int, float]]:

@@ -134,7 +134,8 @@ class Scored:
             unsure[row] = [
                 place
                 for place, value in values.items()
-                if (lack := sum(each for name, each in lacks.items() if (row, place) not in found[name]))
+                if value + most >= least
+                and (lack := sum(each for name, each in lacks.items() if (row, place) not in found[name]))
                 and value + lack >= least
             ]
             unsure[row] += [place for place, value in named.items() if place not in mine and value + most >= least]

@@ -89,14 +89,13 @@ class Searcher:
     def _completed(self, asked: Question, scored: Scored, query: Query, limit: int, *, is_whole: bool) -> Scored:
         """Score the chunks of the best files by every vector: which of those that tie are on a list is chance, and some are on none.
 
-        Those that cannot be shown first are left out, unless more of a file `is_whole` to be shown, or what the question
-        names may put any of them first.
+        Those that cannot be shown first are left out, unless more of a file `is_whole` to be shown.
         """
         rows = [row for at in scored.best_first()[:limit] if (row := scored.rows[at]).points[0] > 0]
-        if is_whole or len(scored.rows) < limit or asked.symbol or asked.names or asked.named:
+        if is_whole or len(scored.rows) < limit:
             wanted = {row: list(range(len(row.points) - 1)) for row in rows}
         else:
-            wanted = scored.unsure(rows)
+            wanted = scored.unsure(asked, rows)
         ids: list[int] = []
         for row, places in wanted.items():
             if len(ids) + len(places) < _COMPLETED_POINTS:

@@ -1,6 +1,7 @@
 """Which chunks of the best files are searched by themselves: no more than what could be shown first."""
 
 from array import array
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,11 +9,14 @@ import pytest
 from indexes import opened
 
 from memcache_lsp import searching
+from memcache_lsp.ranking.facts import make_facts
 from memcache_lsp.ranking.order import Scored
+from memcache_lsp.ranking.question import Question
 from memcache_lsp.ranking.table import Row
 from memcache_lsp.ranking.weights import DENSE_OF_CHUNK
 from memcache_lsp.scopes import Scope
 from memcache_lsp.store.edge import EdgeStore
+from memcache_lsp.values import Chunk, Definition, Span
 
 _WORDS = ("retry", "parcel", "queue", "delay", "letter", "backoff", "courier", "router", "depot", "label")
 QUESTIONS = (
@@ -22,6 +26,9 @@ QUESTIONS = (
     "backoff of a router",
     "parcel",
     "a word that is nowhere, and delay",
+    "parcel_7",
+    "what depot_11 and label_3 delay",
+    "part5.py:40: the letter was lost",
 )
 
 
@@ -48,7 +55,7 @@ def test_what_is_shown_first_is_as_if_all_chunks_were_searched(many, monkeypatch
         asked.append(len(query.filter.ids or ()))
         return search(store, query)
 
-    def every(_scored, rows):
+    def every(_scored, _question, rows):
         return {row: list(range(len(row.points) - 1)) for row in rows}
 
     search = EdgeStore.search
@@ -89,4 +96,24 @@ def test_only_chunks_that_may_be_the_best_of_their_file_are_unsure():
     # So a chunk has at most 0.1 by its words that is not on their list, and 0.3 by its meaning.
     scored = Scored(rows, np.zeros((4, 1)), hits, tops={"text": 10.0, "dense": 1.0}, floors={"text": 1.0, "dense": 0.5})
     assert DENSE_OF_CHUNK == 0.6
-    assert scored.unsure(rows) == {clear: [], close: [1], poor: [0, 1, 2, 3, 4, 5], document: [3]}
+    asked = Question.of("parcel")
+    assert scored.unsure(asked, rows) == {clear: [], close: [1], poor: [0, 1, 2, 3, 4, 5], document: [3]}
+
+
+def test_what_a_question_names_makes_chunks_unsure_and_others_sure():
+    chunks = [Chunk(Span(0, 1, 1 + 10 * at, 10 + 10 * at), "x", "block", "", (), ()) for at in range(6)]
+    chunks[3] = replace(chunks[3], definitions=(Definition("send_parcel", "function", 31),))
+    data = make_facts((), chunks, [np.ones(4, np.float32)] * 6).encoded()
+    row = Row("depot.py", "python", 0, array("q", range(1, 8)), data)
+    hits = {"text": [((row, 0), 10.0), ((row, 3), 2.0)], "dense": [((row, 0), 0.9)]}
+
+    def unsure(question, floor):
+        scored = Scored((row,), np.zeros((1, 1)), hits, {"text": 10.0, "dense": 1.0}, {"text": 0.5, "dense": floor})
+        return scored.unsure(Question.of(question), [row])[row]
+
+    assert unsure("parcel", 0.5) == []
+    assert unsure("send_parcel", 0.6) == [
+        3
+    ]  # 0.2 by its words and 1 for the definition, and 0.36 by its meaning at most: more than 1.54
+    assert unsure("send_parcel", 0.2) == []  # 0.12 by its meaning at most
+    assert unsure("depot.py:55: parcel", 0.6) == [5]  # a line of a chunk that is on no list

@@ -110,10 +110,10 @@ class Scored:
                     mine[place] = mine.get(place, 0.0) + (weight * value / top if value > 0 else 0.0)
         return chunks
 
-    def unsure(self, rows: Sequence[Row]) -> dict[Row, list[int]]:
+    def unsure(self, question: Question, rows: Sequence[Row]) -> dict[Row, list[int]]:
         """Return the places of the chunks that may be a file's best, or equal to it, but were not found by every vector.
 
-        Of a document as many are its best as stand among the files.
+        Of a document as many are its best as stand among the files. What the question names counts with what was found.
         """
         chunks = self.chunks(rows)
         lacks = {
@@ -121,19 +121,24 @@ class Scored:
             for name, weight in _OF_CHUNKS.items()
         }
         found = {name: {owned for owned, _ in self.hits[name] if owned[0] in chunks} for name in _OF_CHUNKS}
+        most = sum(lacks.values())
         unsure: dict[Row, list[int]] = {}
         for row, mine in chunks.items():
-            bests = sorted(mine.values(), reverse=True)[: _among(row)]
+            named = _named(question, row)
+            values = {place: value + named.get(place, 0.0) for place, value in mine.items()}
+            bests = sorted(values.values(), reverse=True)[: _among(row)]
             least = bests[-1] if len(bests) == _among(row) else 0.0
-            if sum(lacks.values()) >= least:
+            if most >= least:
                 unsure[row] = list(range(len(row.points) - 1))
                 continue
             unsure[row] = [
                 place
-                for place, value in mine.items()
-                if (lack := sum(each for name, each in lacks.items() if (row, place) not in found[name]))
+                for place, value in values.items()
+                if value + most >= least
+                and (lack := sum(each for name, each in lacks.items() if (row, place) not in found[name]))
                 and value + lack >= least
             ]
+            unsure[row] += [place for place, value in named.items() if place not in mine and value + most >= least]
         return unsure
 
 
@@ -269,12 +274,23 @@ def _among(row: Row) -> int:
 
 
 def _told(values: NDArray[np.float64]) -> dict[str, float]:
-    brought = values * _WEIGHTS
-    return {name: round(float(value), 4) for name, value in zip(WEIGHTS, brought, strict=True) if abs(value) >= 0.00005}
+    brought = (values * _WEIGHTS).tolist()
+    return {name: round(value, 4) for name, value in zip(WEIGHTS, brought, strict=True) if abs(value) >= 0.00005}
 
 
 def _places(question: Question, row: Row, found: Mapping[int, float], *, is_any_chunk: bool) -> list[tuple[int, float]]:
     """Return the chunks of a file with their scores, best first: by what was found, what they define, and the lines that are named."""
+    places = dict(found)
+    for place, value in _named(question, row).items():
+        if place in places or (is_any_chunk and place < len(row.points) - 1):
+            places[place] = places.get(place, 0.0) + value
+    if not places and len(row.points) > 1:
+        places[0] = 0.0
+    return sorted(places.items(), key=lambda each: (-each[1], each[0]))
+
+
+def _named(question: Question, row: Row) -> dict[int, float]:
+    """Return the chunks of a file that define what the question names, or hold lines that it names, with what that brings them."""
     bonus: dict[int, float] = defaultdict(float)
     for name in (*question.symbol, *question.names):
         if (place := row.chunk_with(name_hash(name))) is not None:
@@ -282,13 +298,7 @@ def _places(question: Question, row: Row, found: Mapping[int, float], *, is_any_
     for named in question.named:
         if named.line and _may_mean(named.path, row.path) and (place := row.chunk_at(named.line)) is not None:
             bonus[place] += AT_LINE * named.weight
-    places = dict(found)
-    for place, value in bonus.items():
-        if place in places or (is_any_chunk and place < len(row.points) - 1):
-            places[place] = places.get(place, 0.0) + value
-    if not places and len(row.points) > 1:
-        places[0] = 0.0
-    return sorted(places.items(), key=lambda each: (-each[1], each[0]))
+    return bonus
 
 
 def _may_mean(named: str, path: str) -> bool:

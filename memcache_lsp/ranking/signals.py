@@ -55,7 +55,8 @@ def matrix(
     columns["neighbours"] = _neighbours(rows, base)
     columns["references"] = _references(rows, names, base)
     fading = question.shortness
-    return np.stack([columns[name] * (fading if WEIGHTS[name].fades else 1.0) for name in WEIGHTS], axis=1)
+    by_signal = np.array([columns[name] * (fading if WEIGHTS[name].fades else 1.0) for name in WEIGHTS])
+    return np.ascontiguousarray(by_signal.T)
 
 
 def gist(rows: Sequence[Row], meaning: NDArray[np.float32] | None) -> Values:

@@ -19,7 +19,7 @@ def packed(vector: NDArray[np.float32]) -> NDArray[np.int8]:
 
 def cosines(vectors: Sequence[NDArray[np.int8]], question: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the cosine of each packed vector, at least one of them, with a question's of unit length; 0 for zero."""
-    stacked = np.stack(vectors).astype(np.float32)
+    stacked = np.concatenate(vectors).reshape(len(vectors), -1).astype(np.float32)  # np.stack takes twice as long
     lengths = np.sqrt(np.einsum("ij,ij->i", stacked, stacked))
     near: NDArray[np.float32] = np.einsum("ij,j->i", stacked, question) / np.where(lengths > 0, lengths, 1)
     return near

@@ -282,7 +282,7 @@ def _places(question: Question, row: Row, found: Mapping[int, float], *, is_any_
     """Return the chunks of a file with their scores, best first: by what was found, what they define, and the lines that are named."""
     places = dict(found)
     for place, value in _named(question, row).items():
-        if place in places or (is_any_chunk and place < len(row.points) - 1):
+        if is_any_chunk or place in places:
             places[place] = places.get(place, 0.0) + value
     if not places and len(row.points) > 1:
         places[0] = 0.0
@@ -298,7 +298,7 @@ def _named(question: Question, row: Row) -> dict[int, float]:
     for named in question.named:
         if named.line and _may_mean(named.path, row.path) and (place := row.chunk_at(named.line)) is not None:
             bonus[place] += AT_LINE * named.weight
-    return bonus
+    return {place: value for place, value in bonus.items() if place < len(row.points) - 1}
 
 
 def _may_mean(named: str, path: str) -> bool:
